@@ -1,0 +1,1 @@
+"""Test what an AI agent did, from its MLflow traces."""

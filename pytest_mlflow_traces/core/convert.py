@@ -1,0 +1,213 @@
+"""Anything with MLflow's public attributes, or MLflow's own JSON, as a forest and what is known of the whole trace.
+
+Duck-typed on purpose: `mlflow.entities.Trace` is never imported, so stored traces can be read without MLflow, and any
+object with `.info` and `.data.spans` whose parts have MLflow's public attributes will do.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core.forest import Forest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The keys are MLflow's own: mlflow.tracing.constant.TraceTagKey and TraceMetadataKey.
+TRACE_NAME = "mlflow.traceName"
+SESSION = "mlflow.trace.session"
+USER = "mlflow.trace.user"
+TOKEN_USAGE = "mlflow.trace.tokenUsage"  # noqa: S105  # counts of tokens, no secret
+COST = "mlflow.trace.cost"
+SYSTEM_PREFIX = "mlflow."
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFacts:
+    """What is known of a trace beside its spans."""
+
+    id: str = ""
+    status: str = "OK"
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    system_tags: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    start_ns: int | None = None
+    duration_ms: float | None = None
+
+
+def facts_of(info: Any) -> TraceFacts:
+    """Return what an object like `mlflow.entities.TraceInfo` knows."""
+    tags = dict(getattr(info, "tags", None) or {})
+    state = getattr(info, "state", None) or getattr(info, "status", None) or "STATE_UNSPECIFIED"
+    request_time_ms = getattr(info, "request_time", None)
+    return TraceFacts(
+        id=str(getattr(info, "trace_id", "")),
+        status=str(getattr(state, "value", state)),
+        # a tag's name need not be a string before a store has seen it
+        tags={key: value for key, value in tags.items() if not _is_system(key)},
+        system_tags={key: value for key, value in tags.items() if _is_system(key)},
+        metadata=dict(getattr(info, "trace_metadata", None) or {}),
+        start_ns=None if request_time_ms is None else request_time_ms * 1_000_000,
+        duration_ms=getattr(info, "execution_duration", None),
+    )
+
+
+def forest_of(trace: Any) -> Forest:
+    """Return the spans of an object like `mlflow.entities.Trace`."""
+    data = getattr(trace, "data", None)
+    spans = getattr(data, "spans", None)
+    if spans is None or not hasattr(trace, "info"):
+        raise TypeError(
+            f"expected a trace with .info and .data.spans, as mlflow.get_trace() returns, got {trace!r:.200}"
+        )
+    return Forest(list(spans))
+
+
+def decoded_numbers(metadata: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+    """Return a JSON object from MLflow's metadata (token usage, cost), or `None` where there is none to be read."""
+    value = metadata.get(key)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return dict(value) if isinstance(value, dict) else None
+
+
+def _is_system(key: object) -> bool:
+    return isinstance(key, str) and key.startswith(SYSTEM_PREFIX)
+
+
+@dataclass(slots=True)
+class JsonStatus:
+    """The status of a span as JSON has it."""
+
+    status_code: str
+    description: str | None
+
+
+@dataclass(slots=True)
+class JsonEvent:
+    """An event of a span as JSON has it."""
+
+    name: str
+    timestamp: int
+    attributes: Mapping[str, Any]
+
+
+class JsonSpan:
+    """One span of `mlflow.entities.Span.to_dict()`, read when asked, with the attributes of the entity."""
+
+    __slots__ = ("_attributes", "_said", "end_time_ns", "name", "parent_id", "span_id", "start_time_ns", "status")
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self._said = said
+        self._attributes: dict[str, Any] | None = None
+        if "context" in said:  # the schema of MLflow 2
+            raise ValueError("a trace of MLflow 2; export it again with MLflow 3")
+        self.name = _text(said, "name")
+        self.span_id = _span_id(_text(said, "span_id"))
+        parent = said.get("parent_span_id")
+        self.parent_id = _span_id(_text(said, "parent_span_id")) if parent else None
+        self.start_time_ns = _whole(said, "start_time_unix_nano") or 0
+        self.end_time_ns = _whole(said, "end_time_unix_nano")
+        status = said.get("status") or {}
+        if not isinstance(status, dict):
+            raise ValueError(f"span {self.name!r}: status is an object, got {status!r:.80}")
+        self.status = JsonStatus(str(status.get("code", "UNSET")), status.get("message"))
+        if not isinstance(said.get("attributes") or {}, dict):
+            raise ValueError(f"span {self.name!r}: attributes is an object")
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        if self._attributes is None:
+            self._attributes = {key: _loads(value) for key, value in (self._said.get("attributes") or {}).items()}
+        return self._attributes
+
+    @property
+    def span_type(self) -> str | None:
+        # not by `attributes`, which would decode inputs and outputs of every span
+        value = _loads((self._said.get("attributes") or {}).get("mlflow.spanType"))
+        return value if isinstance(value, str) else None
+
+    @property
+    def inputs(self) -> Any:
+        return self.attributes.get("mlflow.spanInputs")
+
+    @property
+    def outputs(self) -> Any:
+        return self.attributes.get("mlflow.spanOutputs")
+
+    @property
+    def events(self) -> list[JsonEvent]:
+        found = []
+        for event in self._said.get("events") or ():
+            attributes = _loads(event.get("attributes")) or {}
+            found.append(JsonEvent(str(event.get("name")), int(event.get("time_unix_nano") or 0), attributes))
+        return found
+
+
+def parse_json(text: str | bytes) -> tuple[TraceFacts, Forest, Any]:
+    """Read `mlflow.entities.Trace.to_json()`; raise a ValueError that names what is wrong with it."""
+    said = json.loads(text)
+    return *parse_dict(said), said
+
+
+def parse_dict(said: Any) -> tuple[TraceFacts, Forest]:
+    """Read `mlflow.entities.Trace.to_dict()`; raise a ValueError that names what is wrong with it."""
+    if not isinstance(said, dict) or not isinstance(said.get("info"), dict) or not isinstance(said.get("data"), dict):
+        raise ValueError("not a trace: expected an object with `info` and `data`, as Trace.to_json() of MLflow writes")
+    info, spans = said["info"], said["data"].get("spans")
+    if not isinstance(spans, list) or not all(isinstance(each, dict) for each in spans):
+        raise ValueError("not a trace: data.spans is a list of objects")
+    tags, metadata = info.get("tags") or {}, info.get("trace_metadata") or {}
+    if not isinstance(tags, dict) or not isinstance(metadata, dict):
+        raise ValueError("not a trace: info.tags and info.trace_metadata are objects")
+    facts = TraceFacts(
+        id=str(info.get("trace_id", "")),
+        status=str(info.get("state", "STATE_UNSPECIFIED")),
+        tags={key: value for key, value in tags.items() if not _is_system(key)},
+        system_tags={key: value for key, value in tags.items() if _is_system(key)},
+        metadata=metadata,
+    )
+    return facts, Forest([JsonSpan(each) for each in spans])
+
+
+def _text(said: Mapping[str, Any], key: str) -> str:
+    value = said.get(key)
+    if not isinstance(value, str):
+        raise ValueError(f"not a span: {key} is a string, got {value!r:.80}")
+    return value
+
+
+def _whole(said: Mapping[str, Any], key: str) -> int | None:
+    value = said.get(key)
+    if value is None:
+        return None
+    try:
+        return int(value)  # protobuf writes 64-bit numbers as strings
+    except (TypeError, ValueError):
+        raise ValueError(f"not a span: {key} is a whole number of nanoseconds, got {value!r:.80}") from None
+
+
+def _span_id(text: str) -> str:
+    """Return the id in hexadecimal, as the entity has it; JSON has its eight bytes in base64."""
+    if len(text) != 12:
+        return text
+    try:
+        return base64.b64decode(text, validate=True).hex()
+    except ValueError:
+        return text
+
+
+def _loads(value: Any) -> Any:
+    """Decode an attribute: MLflow stores each as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

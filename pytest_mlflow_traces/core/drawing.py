@@ -1,0 +1,77 @@
+"""A tree as lines of text: what failures, reports and the console script show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.durations import readable_duration
+from pytest_mlflow_traces.core.spans import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_mlflow_traces.core.forest import Forest
+
+INDENTED_LEVELS = 24  # deeper rows stay at this indent and say their depth, else a chain prints O(n * depth) characters
+_NOTES_COLUMN = 58  # one long name does not push the notes of all others further out than this
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a drawn tree, in pre-order."""
+
+    depth: int
+    label: str
+    notes: str = ""
+    mark: str = ""
+
+
+def draw(rows: Sequence[Row]) -> list[str]:
+    """Return the rows with their branches drawn, marks in front where any row has one."""
+    drawn: list[str] = []
+    more: list[bool] = []  # whether a later sibling stands below, for each level down to the row at hand
+    for row in reversed(rows):
+        depth = min(row.depth, INDENTED_LEVELS)
+        del more[depth + 1 :]
+        more.extend([False] * (depth + 1 - len(more)))
+        guides = "".join("│  " if below else "   " for below in more[1:depth])
+        branch = "" if row.depth == 0 else "├─ " if more[depth] else "└─ "
+        level = f"(depth {row.depth}) " if row.depth > INDENTED_LEVELS else ""
+        drawn.append(f"{guides}{branch}{level}{row.label}")
+        more[depth] = True
+    drawn.reverse()
+    noted = [len(text) for text, row in zip(drawn, rows, strict=True) if row.notes]
+    column = min(max(noted, default=0), _NOTES_COLUMN) + 2
+    margin = 2 if any(row.mark for row in rows) else 0
+    return [
+        f"{row.mark:<{margin}}{text:<{column}}{row.notes}" if row.notes else f"{row.mark:<{margin}}{text}".rstrip()
+        for text, row in zip(drawn, rows, strict=True)
+    ]
+
+
+def span_label(forest: Forest, i: int) -> str:
+    """The name and type of a span, as one line."""
+    return f"{visible(forest.names[i])}  {visible(forest.types[i])}"
+
+
+def span_notes(forest: Forest, i: int) -> str:
+    """The duration of a span, and what went wrong in it."""
+    end = forest.ends[i]
+    notes = "unfinished" if end is None else readable_duration(end - forest.starts[i])
+    error = forest.error(i)
+    if error is None:
+        return notes
+    said = ": ".join(visible(str(part)) for part in (error.type, error.message) if part)
+    status = forest.statuses[i] if forest.statuses[i] == "ERROR" else "exception"
+    return f"{notes}  {status}{' ' if said else ''}{said if len(said) <= 80 else said[:77] + '...'}"
+
+
+def tree_lines(forest: Forest) -> list[str]:
+    """Return the whole tree, one span a line."""
+    depths: list[int] = []
+    rows = []
+    for i, parent in enumerate(forest.parents):
+        depths.append(depths[parent] + 1 if parent >= 0 else 0)
+        rows.append(Row(depths[i], span_label(forest, i), span_notes(forest, i)))
+    return draw(rows) or ["(no spans)"]

@@ -1,0 +1,61 @@
+"""What an expectation says of a trace: findings, the protocol that yields them, the error that carries them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_mlflow_traces.core.tree import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """State one way in which a trace is not what was expected.
+
+    `rule` is a stable dotted id (`shape.missing`, `tags.value`, `budget.latency`), `where` the path of the span
+    concerned (or the trace's name), `expected` and `actual` texts ready to print, `hint` what to do about it.
+
+    >>> print(Finding("shape.missing", "agent > plan", expected="span('search')"))
+    shape.missing at agent > plan: expected span('search')
+    """
+
+    rule: str
+    where: str
+    expected: str | None = None
+    actual: str | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        said = [
+            *([f"expected {self.expected}"] if self.expected is not None else ()),
+            *([f"got {self.actual}"] if self.actual is not None else ()),
+        ]
+        text = f"{self.rule} at {self.where}"
+        if said:
+            text += f": {', '.join(said)}"
+        return text if self.hint is None else f"{text} ({self.hint})"
+
+
+@runtime_checkable
+class Expectation(Protocol):
+    """Turn a trace into findings; no finding means that the expectation holds."""
+
+    def check(self, trace: Trace) -> list[Finding]:
+        """Return every way in which `trace` is not what is expected."""
+        ...
+
+
+class TraceAssertionError(AssertionError):
+    """Say that a trace is not what was expected; `findings` holds every difference.
+
+    >>> error = TraceAssertionError("no trace", [Finding("capture.empty", "this test")])
+    >>> error.findings[0].rule
+    'capture.empty'
+    """
+
+    def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)

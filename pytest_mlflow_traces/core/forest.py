@@ -1,0 +1,291 @@
+"""The spans of one trace as columns in pre-order: the form in which they are built, matched and explained.
+
+Position `i` is one span in every column; its subtree is `i .. stops[i] - 1`, and `parents[i]` is `-1` for a root. Any
+list of spans becomes a forest: orphans and the members of a cycle become roots, and what was wrong is in `problems`.
+Nothing recurses, so a chain of 100,000 spans is as good as any. Building is O(n), or O(n log n) where the spans do not
+come in the order of their start times.
+"""
+
+from __future__ import annotations
+
+from itertools import compress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_mlflow_traces.core.spans import SpanError, SpanEvent, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_STATUSES = {
+    **{code: code for code in ("OK", "ERROR", "UNSET")},
+    **{f"STATUS_CODE_{code}": code for code in ("OK", "ERROR", "UNSET")},
+}
+_SAYS = {
+    "unfinished": "has no end time",
+    "negative duration": "ends before it starts",
+    "early child": "starts before its parent",
+}
+_LISTED = 50  # of each kind of problem; a path costs a look at the siblings
+
+
+class SpanRecord(Protocol):
+    """One span with the public attributes of `mlflow.entities.Span`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def span_id(self) -> str: ...
+    @property
+    def parent_id(self) -> str | None: ...
+    @property
+    def span_type(self) -> str | None: ...
+    @property
+    def start_time_ns(self) -> int: ...
+    @property
+    def end_time_ns(self) -> int | None: ...
+    @property
+    def status(self) -> Any: ...
+    @property
+    def inputs(self) -> Any: ...
+    @property
+    def outputs(self) -> Any: ...
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
+    @property
+    def events(self) -> Sequence[Any]: ...
+
+
+class Forest:
+    """Hold the spans of one trace, siblings ordered by start time and then by order of creation."""
+
+    __slots__ = ("_asked", "_by_name", "_decoded", "ends", "names", "parents", "records", "starts", "statuses",
+                 "stops", "structural_problems", "types")  # fmt: skip
+
+    def __init__(self, records: Sequence[SpanRecord]) -> None:
+        ids = [record.span_id for record in records]
+        starts = [record.start_time_ns or 0 for record in records]
+        first = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
+        parent_ids = [record.parent_id or None for record in records]
+        above = [-1 if parent is None else first.get(parent, -1) for parent in parent_ids]
+        order: Sequence[int] = range(len(ids))
+        if any(map(int.__gt__, starts, starts[1:])):
+            order = sorted(order, key=starts.__getitem__)  # a stable sort: ties stay in order of creation
+
+        problems = []
+        if len(first) < len(ids):
+            problems += [
+                f"duplicate id: span {visible(records[k].name)} has the id {ids[k]!r} of another span"
+                for k in order if first[ids[k]] != k
+            ]  # fmt: skip
+        problems += [
+            f"orphan: span {visible(records[k].name)} names the parent {parent_ids[k]!r}, which is not in the trace"
+            for k in order if above[k] < 0 and parent_ids[k] is not None
+        ]  # fmt: skip
+        pre_order = _pre_order(above, order)
+        if len(pre_order) < len(ids):
+            for k in _cut_cycles(above, order, reached=pre_order):
+                problems.append(f"cycle: span {visible(records[k].name)} is its own ancestor")
+            pre_order = _pre_order(above, order)
+
+        self.structural_problems = tuple(problems)
+        self.records: Sequence[SpanRecord] = [records[k] for k in pre_order]
+        self.names = [record.name for record in self.records]
+        self.types = [record.span_type or "UNKNOWN" for record in self.records]
+        self.statuses = [_status_of(record) for record in self.records]
+        self.starts = [starts[k] for k in pre_order]
+        self.ends = [record.end_time_ns for record in self.records]
+        position = [0] * len(ids)
+        for i, k in enumerate(pre_order):
+            position[k] = i
+        self.parents = [-1 if above[k] < 0 else position[above[k]] for k in pre_order]
+        self.stops = _stops(self.parents)
+        self._decoded: dict[tuple[str, int], Any] = {}
+        self._by_name: dict[str, list[int]] | None = None
+        self._asked = False
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def roots(self) -> list[int]:
+        """The positions of the spans without a parent."""
+        return self._siblings(0, len(self.names))
+
+    def children(self, i: int) -> list[int]:
+        """The positions of the children of `i`."""
+        return self._siblings(i + 1, self.stops[i])
+
+    def _siblings(self, i: int, stop: int) -> list[int]:
+        found, stops = [], self.stops
+        while i < stop:
+            found.append(i)
+            i = stops[i]
+        return found
+
+    def depth(self, i: int) -> int:
+        """How many ancestors `i` has."""
+        depth, parents = -1, self.parents
+        while i >= 0:
+            depth, i = depth + 1, parents[i]
+        return depth
+
+    def named(self, name: str) -> list[int]:
+        """The positions of the spans called `name`."""
+        if self._by_name is None:
+            if not self._asked:  # one question is answered faster by looking than by building an index
+                self._asked = True
+                return list(compress(range(len(self.names)), map(name.__eq__, self.names)))
+            self._by_name = {}
+            for i, each in enumerate(self.names):
+                self._by_name.setdefault(each, []).append(i)
+        return list(self._by_name.get(name, ()))
+
+    def inputs(self, i: int) -> Any:
+        """The inputs of `i`, decoded when first asked for."""
+        return self._field("inputs", i)
+
+    def outputs(self, i: int) -> Any:
+        """The outputs of `i`, decoded when first asked for."""
+        return self._field("outputs", i)
+
+    def attributes(self, i: int) -> Mapping[str, Any]:
+        """The attributes of `i`, decoded when first asked for."""
+        return self._field("attributes", i) or {}
+
+    def _field(self, field: str, i: int) -> Any:
+        key = field, i
+        if key not in self._decoded:
+            self._decoded[key] = getattr(self.records[i], field)
+        return self._decoded[key]
+
+    def events(self, i: int) -> tuple[SpanEvent, ...]:
+        """The events of `i`, in the order in which they were added."""
+        return tuple(
+            SpanEvent(event.name, event.timestamp, dict(event.attributes or {}))
+            for event in self.records[i].events or ()
+        )
+
+    def error(self, i: int) -> SpanError | None:
+        """The last exception that `i` recorded; for an ERROR span without one, an error of type `None`."""
+        for event in reversed(self.records[i].events or ()):
+            if event.name == "exception":
+                said = event.attributes or {}
+                return SpanError(said.get("exception.type"), said.get("exception.message"))
+        if self.statuses[i] != "ERROR":
+            return None
+        return SpanError(None, getattr(self.records[i].status, "description", None) or None)
+
+    def path(self, i: int) -> str:
+        """The names from the root to `i`; from the second on, siblings of one name are numbered `[2]`."""
+        names = []
+        while i >= 0:
+            names.append(visible(self.names[i]) + self._ordinal(i))
+            i = self.parents[i]
+        if len(names) > 12:  # a path is for reading: of a very deep one, its ends
+            names = [*names[:4], f"... {len(names) - 8} more ...", *names[-4:]]
+        return " > ".join(reversed(names))
+
+    def _ordinal(self, i: int) -> str:
+        parent, name = self.parents[i], self.names[i]
+        k = 0 if parent < 0 else parent + 1
+        number = 1
+        while k < i:
+            number += self.names[k] == name
+            k = self.stops[k]
+        return f"[{number}]" if number > 1 else ""
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with this trace, each as a text that names the span."""
+        found = list(self.structural_problems)
+        roots = self.roots()
+        if len(roots) > 1:
+            listed = ", ".join(visible(self.names[i]) for i in roots[:5]) + (", ..." if len(roots) > 5 else "")
+            found.append(f"several roots: {len(roots)} spans have no parent in this trace: {listed}")
+        checks = zip(range(len(self)), self.starts, self.ends, self.parents, strict=True)
+        kinds: dict[str, list[int]] = {"unfinished": [], "negative duration": [], "early child": []}
+        for i, start, end, parent in checks:
+            if end is None:
+                kinds["unfinished"].append(i)
+            elif end < start:
+                kinds["negative duration"].append(i)
+            if parent >= 0 and start < self.starts[parent]:
+                kinds["early child"].append(i)
+        for kind, positions in kinds.items():
+            found += [f"{kind}: span {self.path(i)} {_SAYS[kind]}" for i in positions[:_LISTED]]
+            if len(positions) > _LISTED:
+                found.append(f"{kind}: {len(positions) - _LISTED} more spans like this")
+        return tuple(found)
+
+    def without(self, removed: Iterable[int]) -> Forest:
+        """The same forest with the spans at `removed` gone and their children in their place."""
+        gone = set(removed)
+        new = object.__new__(Forest)
+        kept = [i for i in range(len(self.names)) if i not in gone]
+        renumbered = {i: k for k, i in enumerate(kept)}
+        above = list(self.parents)  # the nearest ancestor that stays; parents stand before children
+        for i, parent in enumerate(above):
+            if parent in gone:
+                above[i] = above[parent]
+        for column in ("records", "names", "types", "statuses", "starts", "ends"):
+            values = getattr(self, column)
+            setattr(new, column, [values[i] for i in kept])
+        new.parents = [renumbered.get(above[i], -1) for i in kept]
+        new.stops = _stops(new.parents)
+        new.structural_problems = self.structural_problems
+        new._decoded, new._by_name, new._asked = {}, None, False
+        return new
+
+
+def _status_of(record: SpanRecord) -> str:
+    # MLflow's code is a str enum, which finds the plain string in a dict
+    status = record.status
+    return _STATUSES.get(getattr(status, "status_code", status), "UNSET")
+
+
+def _pre_order(above: list[int], order: Sequence[int]) -> list[int]:
+    """Return what can be reached from the roots, parents before children, siblings in the given order."""
+    count = len(above)
+    child, sibling, root = [-1] * count, [-1] * count, -1
+    for k in reversed(order):
+        parent = above[k]
+        if parent < 0:
+            sibling[k], root = root, k
+        else:
+            sibling[k], child[parent] = child[parent], k
+    found: list[int] = []
+    stack = [root]
+    while stack:
+        k = stack.pop()
+        while k >= 0:
+            found.append(k)
+            if sibling[k] >= 0:
+                stack.append(sibling[k])
+            k = child[k]
+    return found
+
+
+def _cut_cycles(above: list[int], order: Sequence[int], *, reached: list[int]) -> list[int]:
+    """Make the first span of each cycle a root, in `above`; return those spans."""
+    settled = set(reached)
+    rank = {k: r for r, k in enumerate(order)}
+    cut = []
+    for k in order:
+        walk: dict[int, None] = {}
+        while k >= 0 and k not in settled and k not in walk:
+            walk[k] = None
+            k = above[k]  # the walk goes up from where the loop stands
+        if k in walk:
+            members = list(walk)
+            first = min(members[members.index(k) :], key=rank.__getitem__)
+            above[first] = -1
+            cut.append(first)
+        settled.update(walk)
+    return cut
+
+
+def _stops(parents: list[int]) -> list[int]:
+    stops = list(range(1, len(parents) + 1))
+    for i in range(len(parents) - 1, 0, -1):
+        parent = parents[i]
+        if parent >= 0 and stops[i] > stops[parent]:
+            stops[parent] = stops[i]
+    return stops

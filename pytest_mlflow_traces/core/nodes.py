@@ -1,0 +1,271 @@
+"""The nodes that patterns are made of, as immutable data.
+
+A pattern is one of four nodes: `SpanPattern` (one span), `Repeat` (`optional`, `repeat`), `OneOf` and `AnyOrder`
+(`any_order`, `parallel`); `...` stands for a gap in a list of children. Together they are a regular tree grammar with
+interleave, as in RELAX NG (James Clark, "The Design of RELAX NG"). Nodes are hashable and equal by structure; their
+`repr` is the code that makes them. Nothing here walks a trace, and nothing recurses: a pattern may be nested thousands
+deep. `patterns` has the functions that make and check them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from types import EllipsisType
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_mlflow_traces.core.durations import exact_duration
+from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+Text: TypeAlias = "str | re.Pattern[str]"
+Item: TypeAlias = "Pattern | EllipsisType"
+Code: TypeAlias = "list[str | Pattern]"
+
+
+class Pattern:
+    """Be what every form of the language is: comparable by structure, joinable with `|`, printable as code."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+    def __post_init__(self) -> None:
+        # the parts carry their hashes already, so this is no recursion
+        object.__setattr__(self, "_hash", hash((type(self), self._said(), self.parts)))
+
+    @property
+    def parts(self) -> tuple[Item, ...]:
+        """The patterns and gaps that this one is made of."""
+        raise NotImplementedError
+
+    def _said(self) -> Hashable:
+        """Return all that this node says apart from its parts."""
+        raise NotImplementedError
+
+    def _code(self) -> Code:
+        """Return the code of this node in pieces, parts standing for their own code."""
+        raise NotImplementedError
+
+    def __or__(self, other: Pattern) -> OneOf:
+        if not isinstance(other, Pattern):
+            return NotImplemented
+        return OneOf((*alternatives_of(self), *alternatives_of(other)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Pattern):
+            return NotImplemented  # a trace on the other side answers for itself
+        stack: list[tuple[Item, Item]] = [(self, other)]
+        while stack:
+            one, two = stack.pop()
+            if one is two:
+                continue
+            if not isinstance(one, Pattern) or not isinstance(two, Pattern):
+                return False
+            if one._hash != two._hash or type(one) is not type(two) or one._said() != two._said():
+                return False
+            if len(one.parts) != len(two.parts):
+                return False
+            stack.extend(zip(one.parts, two.parts, strict=True))
+        return True
+
+    def __bool__(self) -> bool:
+        # `assert span("x")`, with `in trace` forgotten, would always pass
+        raise TypeError(f"{short(self)} has no truth value; write `trace == pattern` or `pattern in trace`")
+
+    def __repr__(self) -> str:
+        pieces: list[str] = []
+        stack: list[str | Pattern] = [self]
+        while stack:
+            piece = stack.pop()
+            if isinstance(piece, str):
+                pieces.append(piece)
+            else:
+                stack.extend(reversed(piece._code()))
+        return "".join(pieces)
+
+    def __reduce__(self) -> tuple[type[Pattern], tuple[object, ...]]:
+        # made anew, since hashes of strings differ from process to process
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]  # each subclass is a dataclass
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SpanPattern(Pattern):
+    """Stand for one span; what is `None` (or `UNSAID`) is not checked. Made by `span()`."""
+
+    name: Text | None = None
+    type: Text | None = None
+    status: str | None = None
+    inputs: Operand | Unsaid = UNSAID
+    outputs: Operand | Unsaid = UNSAID
+    attributes: tuple[tuple[str, Operand], ...] | None = None
+    error: str | bool | None = None
+    within_ns: int | None = None
+    has: tuple[Pattern, ...] = ()
+    lacks: tuple[Pattern, ...] = ()
+    children: tuple[Item, ...] | None = None
+
+    @property
+    def parts(self) -> tuple[Item, ...]:
+        return self.has + self.lacks + (self.children or ())
+
+    @property
+    def label(self) -> str:
+        """The name and type as one reads them in a tree: `cost_agent AGENT`, `* TOOL`, `/re/`."""
+        return " ".join([_shown(self.name), *([] if self.type is None else [_shown(self.type)])])
+
+    def _said(self) -> Hashable:
+        lengths = (len(self.has), len(self.lacks), None if self.children is None else len(self.children))
+        attributes = None if self.attributes is None else frozenset(self.attributes)
+        return (
+            *(_same(text) for text in (self.name, self.type)),
+            *(self.status, self.inputs, self.outputs, attributes, self.error, self.within_ns, lengths),
+        )
+
+    def _code(self) -> Code:
+        said: list[str] = [] if self.name is None else [_text_code(self.name)]
+        said += [f"type={_text_code(self.type)}"] if self.type is not None else []
+        said += [f"status={self.status!r}"] if self.status is not None else []
+        said += [f"inputs={self.inputs.text}"] if isinstance(self.inputs, Operand) else []
+        said += [f"outputs={self.outputs.text}"] if isinstance(self.outputs, Operand) else []
+        if self.attributes is not None:
+            said.append(f"attributes={{{', '.join(f'{key!r}: {value.text}' for key, value in self.attributes)}}}")
+        said += [f"error={self.error!r}"] if self.error is not None else []
+        said += [f"within={exact_duration(self.within_ns)!r}"] if self.within_ns is not None else []
+        code: Code = ["span(", ", ".join(said)]
+        for keyword, patterns in (("has", self.has), ("lacks", self.lacks)):
+            if patterns:
+                code += [", " if len(code) > 2 or said else "", f"{keyword}="]
+                code += patterns if len(patterns) == 1 else ["(", *_separated(patterns), ")"]
+        code.append(")")
+        if self.children is not None:
+            code += ["[", *(_separated(self.children) if self.children else ["()"]), "]"]
+        return code
+
+    def __getitem__(self, children: Item | tuple[Item, ...]) -> SpanPattern:
+        if self.children is not None:
+            raise TypeError(f"{short(self)} has its children already; write them in one pair of brackets: p[a, b]")
+        items = children if isinstance(children, tuple) else (children,)
+        for item in items:
+            checked_item(item, f"a child of {short(self)}")
+        if not items and self.has:
+            raise ValueError(f"{short(self)} cannot have no children, [()], and a descendant, has={self.has[0]!r}")
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return SpanPattern(**(said | {"children": items}))
+
+    def __iter__(self) -> Iterator[Pattern]:
+        # with __getitem__ alone, Python would try p[0], p[1], ... for ever
+        raise TypeError(f"{short(self)} is one pattern; it cannot be iterated")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Repeat(Pattern):
+    """Stand for a run of consecutive matches, `min` to `max` of them (`None`: no limit)."""
+
+    item: Pattern
+    min: int = 0
+    max: int | None = None
+
+    @property
+    def parts(self) -> tuple[Item, ...]:
+        return (self.item,)
+
+    def _said(self) -> Hashable:
+        return self.min, self.max
+
+    def _code(self) -> Code:
+        if (self.min, self.max) == (0, 1):
+            return ["optional(", self.item, ")"]
+        limits = [*([f"min={self.min}"] if self.min else ()), *([f"max={self.max}"] if self.max is not None else ())]
+        return ["repeat(", self.item, "".join(f", {limit}" for limit in limits), ")"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OneOf(Pattern):
+    """Stand for whichever of the alternatives matches."""
+
+    alternatives: tuple[Pattern, ...]
+
+    @property
+    def parts(self) -> tuple[Item, ...]:
+        return self.alternatives
+
+    def _said(self) -> Hashable:
+        return None
+
+    def _code(self) -> Code:
+        return ["one_of(", *_separated(self.alternatives), ")"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AnyOrder(Pattern):
+    """Stand for all items in any order, each span used once; `gap` lets other spans stand between."""
+
+    items: tuple[Pattern, ...]
+    gap: bool = False
+    overlapping: bool = False
+
+    @property
+    def parts(self) -> tuple[Item, ...]:
+        return self.items
+
+    def _said(self) -> Hashable:
+        return self.gap, self.overlapping
+
+    def _code(self) -> Code:
+        items: tuple[Item, ...] = (*self.items, ...) if self.gap else self.items
+        return ["parallel(" if self.overlapping else "any_order(", *_separated(items), ")"]
+
+
+def checked_item(item: object, what: str) -> Item:
+    """Return `item` where it can stand in a list of children: a pattern or `...`; raise a TypeError otherwise."""
+    if isinstance(item, Pattern | EllipsisType):
+        return item
+    if isinstance(item, str):
+        raise TypeError(f"{what} is a pattern or `...`, not a string: write span({item!r})")
+    raise TypeError(f"{what} is a pattern such as span('name') or `...`, got {item!r}")
+
+
+def alternatives_of(pattern: Pattern) -> tuple[Pattern, ...]:
+    """Return what `pattern` adds to a list of alternatives: its own where it is `one_of`, or itself."""
+    return pattern.alternatives if isinstance(pattern, OneOf) else (pattern,)
+
+
+def short(pattern: Pattern, width: int = 60) -> str:
+    """Return the code of `pattern`, cut where it is longer than `width`."""
+    text, stack = "", list(reversed(pattern._code()))
+    while stack and len(text) <= width:
+        piece = stack.pop()
+        if isinstance(piece, str):
+            text += piece
+        else:
+            stack.extend(reversed(piece._code()))
+    return text if len(text) <= width else f"{text[: width - 4]} ..."
+
+
+def _separated(items: Iterable[Item]) -> Code:
+    code: Code = []
+    for item in items:
+        code += [", ", "..." if isinstance(item, EllipsisType) else item]
+    return code[1:]
+
+
+def _shown(text: Text | None) -> str:
+    return "*" if text is None else text if isinstance(text, str) else f"/{text.pattern}/"
+
+
+def _same(text: Text | None) -> Hashable:
+    return (text.pattern, text.flags) if isinstance(text, re.Pattern) else text
+
+
+def _text_code(text: Text) -> str:
+    if isinstance(text, str):
+        return repr(text)
+    # repr(re.Pattern) cuts at 200 characters
+    flags = re.RegexFlag(text.flags & ~re.UNICODE)
+    names = [f"re.{flag.name}" for flag in re.RegexFlag if flag in flags and flag.value] if flags else []
+    return f"re.compile({text.pattern!r}{', ' if names else ''}{' | '.join(names)})"

@@ -1,0 +1,369 @@
+"""A trace as an immutable tree of spans: what tests and expectations look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core import convert, matching
+from pytest_mlflow_traces.core.drawing import tree_lines
+from pytest_mlflow_traces.core.durations import NS_PER_MS
+from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
+from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns import any_order, checked_one_span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans import SpanError, SpanEvent
+
+
+class Span:
+    """Show one span of a trace; two spans are equal only if they are the same one.
+
+    Compared with a pattern, a span stands for its whole subtree: `trace.root == span("agent")[...]`.
+    """
+
+    __slots__ = ("_position", "_trace")
+
+    def __init__(self, trace: Trace, position: int) -> None:
+        self._trace = trace
+        self._position = position
+
+    @property
+    def _forest(self) -> Forest:
+        return self._trace.forest
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self._forest.names[self._position]
+
+    @property
+    def type(self) -> str:
+        """The span type, `"UNKNOWN"` where none was given."""
+        return self._forest.types[self._position]
+
+    @property
+    def status(self) -> str:
+        """The status: `"OK"`, `"ERROR"` or `"UNSET"`."""
+        return self._forest.statuses[self._position]
+
+    @property
+    def inputs(self) -> Any:
+        """The recorded inputs, `None` where there are none."""
+        return self._forest.inputs(self._position)
+
+    @property
+    def outputs(self) -> Any:
+        """The recorded outputs, `None` where there are none."""
+        return self._forest.outputs(self._position)
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The attributes, MLflow's own among them."""
+        return self._forest.attributes(self._position)
+
+    @property
+    def events(self) -> tuple[SpanEvent, ...]:
+        """The events, in the order in which they were added."""
+        return self._forest.events(self._position)
+
+    @property
+    def error(self) -> SpanError | None:
+        """The recorded exception, or `None`; an ERROR span that recorded none has an error of type `None`."""
+        return self._forest.error(self._position)
+
+    @property
+    def start_ns(self) -> int:
+        """The start, in nanoseconds since the epoch."""
+        return self._forest.starts[self._position]
+
+    @property
+    def end_ns(self) -> int | None:
+        """The end, in nanoseconds since the epoch; `None` where the span is unfinished."""
+        return self._forest.ends[self._position]
+
+    @property
+    def duration_ms(self) -> float | None:
+        """The duration in milliseconds; `None` where the span is unfinished."""
+        end = self.end_ns
+        return None if end is None else (end - self.start_ns) / NS_PER_MS
+
+    @property
+    def self_ms(self) -> float | None:
+        """The milliseconds in which no child ran; children that overlap count once. `None` where unfinished."""
+        start, end = self.start_ns, self.end_ns
+        if end is None:
+            return None
+        covered, reached = 0, start
+        for child in self.children:  # by start time
+            child_end = end if child.end_ns is None else min(child.end_ns, end)
+            if child_end > reached:
+                covered += child_end - max(child.start_ns, reached)
+                reached = child_end
+        return (end - start - covered) / NS_PER_MS
+
+    @property
+    def parent(self) -> Span | None:
+        """The span above, `None` for a root."""
+        above = self._forest.parents[self._position]
+        return None if above < 0 else self._trace.span_at(above)
+
+    @property
+    def children(self) -> tuple[Span, ...]:
+        """The spans directly below, by start time."""
+        return tuple(self._trace.span_at(i) for i in self._forest.children(self._position))
+
+    @property
+    def path(self) -> str:
+        """The names from the root down to this span, as `agent > query > search[2]`."""
+        return self._forest.path(self._position)
+
+    @property
+    def depth(self) -> int:
+        """The number of ancestors."""
+        return self._forest.depth(self._position)
+
+    def ancestors(self) -> tuple[Span, ...]:
+        """The spans above, from the parent up to the root."""
+        found, i = [], self._forest.parents[self._position]
+        while i >= 0:
+            found.append(self._trace.span_at(i))
+            i = self._forest.parents[i]
+        return tuple(found)
+
+    def descendants(self) -> tuple[Span, ...]:
+        """The spans below, in pre-order."""
+        i = self._position
+        return tuple(self._trace.span_at(k) for k in range(i + 1, self._forest.stops[i]))
+
+    def overlaps(self, other: Span) -> bool:
+        """Return whether both spans ran at some one moment; touching ends do not, an unfinished span runs on."""
+        return matching.overlap(self.start_ns, self.end_ns, other.start_ns, other.end_ns)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Pattern):
+            return matching.matches(self._forest, other, [self._position])
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"<Span {self.path} {self.type} {self.status}>"
+
+
+class Trace:
+    """Show one trace as a tree; two traces are equal only if they are the same object.
+
+    `trace == pattern` asks whether the roots are what the pattern says; `pattern in trace` whether some span is.
+    """
+
+    __slots__ = ("_facts", "_spans", "forest", "raw")
+
+    def __init__(self, forest: Forest, facts: convert.TraceFacts, raw: Any = None) -> None:
+        self.forest = forest
+        self.raw = raw
+        self._facts = facts
+        self._spans: dict[int, Span] = {}
+
+    @classmethod
+    def from_mlflow(cls, trace: Any) -> Trace:
+        """Build from an `mlflow.entities.Trace`, or any object with the same public attributes.
+
+        Raises:
+            TypeError: for an object without `.info` or `.data.spans`.
+        """
+        return cls(convert.forest_of(trace), convert.facts_of(trace.info), trace)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Trace:
+        """Build from the text of MLflow's `Trace.to_json()`; `raw` is then the decoded text.
+
+        Raises:
+            ValueError: for text that is no such trace, saying what is wrong with it.
+        """
+        facts, forest, said = convert.parse_json(text)
+        return cls(forest, facts, said)
+
+    def span_at(self, position: int) -> Span:
+        """Return the span at a position of the pre-order, the same object each time."""
+        span = self._spans.get(position)
+        if span is None:
+            span = self._spans[position] = Span(self, position)
+        return span
+
+    @property
+    def id(self) -> str:
+        """MLflow's trace id."""
+        return self._facts.id
+
+    @property
+    def name(self) -> str:
+        """The name of the trace: MLflow's, or else the first root's."""
+        given = self._facts.system_tags.get(convert.TRACE_NAME)
+        return str(given) if given else self.forest.names[0] if self.forest.names else ""
+
+    @property
+    def roots(self) -> tuple[Span, ...]:
+        """The spans without a parent, by start time."""
+        return tuple(self.span_at(i) for i in self.forest.roots())
+
+    @property
+    def root(self) -> Span | None:
+        """The first root, `None` where the trace has no spans."""
+        return self.span_at(0) if len(self.forest) else None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """All spans in pre-order."""
+        return tuple(map(self.span_at, range(len(self.forest))))
+
+    @property
+    def status(self) -> str:
+        """The state of the trace: `"OK"`, `"ERROR"` or `"IN_PROGRESS"`; independent of the root's status."""
+        return self._facts.status
+
+    @property
+    def tags(self) -> Mapping[str, Any]:
+        """The user's tags, as the code set them; MLflow's own are in `system_tags`."""
+        return self._facts.tags
+
+    @property
+    def system_tags(self) -> Mapping[str, Any]:
+        """The tags in MLflow's own namespace, `mlflow.`."""
+        return self._facts.system_tags
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The trace metadata, MLflow's own keys among them."""
+        return self._facts.metadata
+
+    @property
+    def session_id(self) -> str | None:
+        """The session, from MLflow's metadata key `mlflow.trace.session`."""
+        return self._facts.metadata.get(convert.SESSION)
+
+    @property
+    def user_id(self) -> str | None:
+        """The user, from MLflow's metadata key `mlflow.trace.user`."""
+        return self._facts.metadata.get(convert.USER)
+
+    @property
+    def request(self) -> Any:
+        """The inputs of the root."""
+        return None if self.root is None else self.root.inputs
+
+    @property
+    def response(self) -> Any:
+        """The outputs of the root."""
+        return None if self.root is None else self.root.outputs
+
+    @property
+    def start_ns(self) -> int | None:
+        """The start of the first span, in nanoseconds since the epoch."""
+        return min(self.forest.starts) if len(self.forest) else self._facts.start_ns
+
+    @property
+    def duration_ms(self) -> float | None:
+        """The milliseconds from the first start to the last end of the roots; `None` while one is unfinished."""
+        roots = self.forest.roots()
+        ends = [end for i in roots if (end := self.forest.ends[i]) is not None]
+        if not roots:
+            return self._facts.duration_ms
+        if len(ends) < len(roots):
+            return None
+        return (max(ends) - min(self.forest.starts[i] for i in roots)) / NS_PER_MS
+
+    @property
+    def token_usage(self) -> dict[str, int] | None:
+        """The tokens of all spans as MLflow sums them; `None` where no span recorded any."""
+        return convert.decoded_numbers(self.metadata, convert.TOKEN_USAGE)
+
+    @property
+    def cost(self) -> dict[str, float] | None:
+        """The cost in US dollars as MLflow computes it; `None` where it has none."""
+        return convert.decoded_numbers(self.metadata, convert.COST)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with it: several roots, orphans, duplicate ids, cycles, unfinished or early spans."""
+        return self.forest.problems()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Pattern):
+            # an empty trace equals nothing, not even optional(...)
+            return len(self.forest) > 0 and matching.matches(self.forest, other, self.forest.roots())
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __contains__(self, pattern: Pattern) -> bool:
+        return bool(matching.find(self.forest, checked_one_span(pattern, "`in`")))
+
+    def __iter__(self) -> Iterator[Span]:
+        raise TypeError("a trace is no list; iterate trace.spans (pre-order) or trace.roots")
+
+    def find(self, pattern: Pattern) -> tuple[Span, ...]:
+        """Return the spans that match, in pre-order.
+
+        Raises:
+            TypeError: for anything but a pattern of one span.
+        """
+        return tuple(map(self.span_at, matching.find(self.forest, checked_one_span(pattern, "find()"))))
+
+    def find_one(self, pattern: Pattern) -> Span:
+        """Return the one span that matches.
+
+        Raises:
+            TraceAssertionError: where none or several match, listing them.
+        """
+        found = self.find(checked_one_span(pattern, "find_one()"))
+        if len(found) == 1:
+            return found[0]
+        listed = "".join(f"\n  {each.path}" for each in found[:10]) + ("\n  ..." if len(found) > 10 else "")
+        rule = "shape.ambiguous" if found else "shape.missing"
+        finding = Finding(rule, self.name, expected=f"exactly one {pattern!r}", actual=f"{len(found)} such spans")
+        shown = listed or "\n" + self.tree()
+        raise TraceAssertionError(f"{finding.expected}, got {len(found)} in trace {self.name!r}:{shown}", [finding])
+
+    def count(self, pattern: Pattern) -> int:
+        """Return how many spans match."""
+        return len(matching.find(self.forest, checked_one_span(pattern, "count()")))
+
+    def without(self, *patterns: Pattern) -> Trace:
+        """Return the same trace without the spans that match, their children lifted into their place.
+
+        Raises:
+            TypeError: for no patterns, or anything but patterns of one span.
+        """
+        if not patterns:
+            raise TypeError("without() takes at least one pattern: the spans to see through")
+        gone = [i for each in patterns for i in matching.find(self.forest, checked_one_span(each, "without()"))]
+        return Trace(self.forest.without(gone), self._facts, self.raw)
+
+    def tree(self) -> str:
+        """Return the picture of the tree that failures and reports show."""
+        return "\n".join(tree_lines(self.forest))
+
+    def to_pattern(self) -> Pattern:
+        """Return the strict pattern of this trace: name, type, status and children of every span, nothing else.
+
+        The language has no sequence of roots, so several roots become `any_order` of them.
+
+        Raises:
+            ValueError: for a trace without spans, which equals no pattern.
+        """
+        forest = self.forest
+        if not len(forest):
+            raise ValueError(f"trace {self.id!r} has no spans: it equals no pattern")
+        made: list[list[Pattern]] = [[] for _ in range(len(forest) + 1)]  # by parent; the roots, at -1, come last
+        for i in range(len(forest) - 1, -1, -1):
+            children = tuple(reversed(made[i]))
+            strict = SpanPattern(forest.names[i], forest.types[i], forest.statuses[i], children=children)
+            made[forest.parents[i]].append(strict)
+        roots = made[-1][::-1]
+        return roots[0] if len(roots) == 1 else any_order(*roots)
+
+    def __repr__(self) -> str:
+        return f"<Trace {self.name} {self.status} {len(self.forest)} spans {self.id}>"
