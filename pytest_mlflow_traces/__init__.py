@@ -1,1 +1,56 @@
-"""Test what an AI agent did, from its MLflow traces."""
+"""Test what an AI agent did, from its MLflow traces: capture, say what must hold, see exactly where it does not.
+
+The names are loaded when first asked for (PEP 562): pytest imports this package at every start, used or not.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.capture import capture_traces as capture_traces
+    from pytest_mlflow_traces.captured import CapturedTraces as CapturedTraces
+    from pytest_mlflow_traces.core.findings import Finding as Finding
+    from pytest_mlflow_traces.core.findings import TraceAssertionError as TraceAssertionError
+    from pytest_mlflow_traces.core.patterns import any_order as any_order
+    from pytest_mlflow_traces.core.patterns import one_of as one_of
+    from pytest_mlflow_traces.core.patterns import optional as optional
+    from pytest_mlflow_traces.core.patterns import parallel as parallel
+    from pytest_mlflow_traces.core.patterns import repeat as repeat
+    from pytest_mlflow_traces.core.patterns import span as span
+    from pytest_mlflow_traces.core.tree import Span as Span
+    from pytest_mlflow_traces.core.tree import Trace as Trace
+
+_HOMES = {
+    # capture
+    "capture_traces": "capture",
+    "CapturedTraces": "captured",
+    # the tree
+    "Span": "core.tree",
+    "Trace": "core.tree",
+    # the pattern language
+    "any_order": "core.patterns",
+    "one_of": "core.patterns",
+    "optional": "core.patterns",
+    "parallel": "core.patterns",
+    "repeat": "core.patterns",
+    "span": "core.patterns",
+    # findings
+    "Finding": "core.findings",
+    "TraceAssertionError": "core.findings",
+}
+__all__ = list(_HOMES)  # noqa: PLE0604  # all are strings
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,65 @@
+"""Capture MLflow's traces in memory: nothing leaves the process, and afterwards everything is as it was.
+
+MLflow is imported when the first capture opens, not before: importing this module costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from contextlib import contextmanager
+from functools import partial
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.captured import CapturedTraces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_lock = RLock()
+
+
+@contextmanager
+def capture_traces() -> Iterator[CapturedTraces]:
+    """Capture the traces that are made inside; captures nest, and each gets its own.
+
+    For one Hypothesis example, a script or a notebook; in a test, the fixture `mlflow_traces` does the same.
+
+    >>> import mlflow
+    >>> with capture_traces() as traces:
+    ...     with mlflow.start_span("answer", span_type="AGENT"):
+    ...         pass
+    >>> traces.one().name
+    'answer'
+    """
+    switchboard = _switchboard()
+    with _lock:
+        capture = switchboard.opened()
+    traces = CapturedTraces(
+        capture.log, partial(switchboard.open_traces, capture), partial(switchboard.bypass, capture)
+    )
+    try:
+        yield traces
+    finally:
+        with _lock:
+            switchboard.close(capture)
+
+
+def _switchboard() -> Any:
+    """Import the part that touches MLflow; where that imports MLflow itself, its telemetry stays off.
+
+    MLflow decides at import whether to phone home, by variables that are not set yet when a plugin loads.
+    """
+    if "mlflow" in sys.modules:
+        return importlib.import_module("pytest_mlflow_traces._switchboard")
+    before = os.environ.get("MLFLOW_DISABLE_TELEMETRY")
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    try:
+        return importlib.import_module("pytest_mlflow_traces._switchboard")
+    finally:
+        if before is None:
+            del os.environ["MLFLOW_DISABLE_TELEMETRY"]
+        else:
+            os.environ["MLFLOW_DISABLE_TELEMETRY"] = before

@@ -1,0 +1,259 @@
+"""What one capture collected: a sequence of finished traces, and what it says when that is not what was asked for."""
+
+from __future__ import annotations
+
+import re
+from bisect import insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NoReturn, overload
+
+from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
+from pytest_mlflow_traces.core.nodes import Pattern
+from pytest_mlflow_traces.core.operands import UNSAID, Unsaid
+from pytest_mlflow_traces.core.patterns import checked_one_span
+from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spelling import listed, nearest, unknown_keywords
+from pytest_mlflow_traces.core.tree import Span, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_STATES = ("OK", "ERROR", "IN_PROGRESS")
+_CRITERIA = ("name", "session_id", "user_id", "status", "tags")
+
+
+@dataclass(order=True)
+class _Entry:
+    sequence: int
+    raw: Any = field(compare=False)
+    trace: Trace | None = field(default=None, compare=False)
+
+
+class TraceLog:
+    """Hold the finished MLflow traces of one capture by the order of their start, for any thread."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._entries: list[_Entry] = []
+        self._by_id: dict[str, _Entry] = {}
+
+    def put(self, sequence: int, raw: Any) -> None:
+        """Add a finished trace, or put a newer state of it in its place."""
+        with self._lock:
+            known = self._by_id.get(raw.info.trace_id)
+            if known is not None:
+                known.raw, known.trace = raw, None
+                return
+            entry = self._by_id[raw.info.trace_id] = _Entry(sequence, raw)
+            insort(self._entries, entry)
+
+    def raws(self) -> list[Any]:
+        """The MLflow traces, by start."""
+        with self._lock:
+            return [entry.raw for entry in self._entries]
+
+    def raw(self, trace_id: str) -> Any | None:
+        """The MLflow trace of this id."""
+        with self._lock:
+            entry = self._by_id.get(trace_id)
+            return None if entry is None else entry.raw
+
+    def traces(self) -> tuple[Trace, ...]:
+        """The traces as trees, by start; the same objects each time, until one of them changes."""
+        with self._lock:
+            for entry in self._entries:
+                if entry.trace is None:
+                    entry.trace = Trace.from_mlflow(entry.raw)
+            return tuple(entry.trace for entry in self._entries if entry.trace is not None)
+
+    def touch(self, trace_id: str) -> None:
+        """Note that the tags or the assessments of a trace were changed."""
+        with self._lock:
+            if trace_id in self._by_id:
+                self._by_id[trace_id].trace = None
+
+    def remove(self, trace_ids: Iterable[str]) -> int:
+        """Drop these traces; return how many there were."""
+        with self._lock:
+            gone = {trace_id for trace_id in trace_ids if self._by_id.pop(trace_id, None) is not None}
+            self._entries = [entry for entry in self._entries if entry.raw.info.trace_id in self._by_id]
+            return len(gone)
+
+    def clear(self) -> None:
+        """Drop all traces."""
+        with self._lock:
+            self._entries.clear()
+            self._by_id.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class CapturedTraces(Sequence[Trace]):
+    """Show the finished traces of one capture in the order in which they started.
+
+    Traces whose root has not ended, or has ended before one of its children, are not among them: `unfinished` has
+    their open spans.
+    """
+
+    def __init__(self, log: TraceLog, open_traces: Callable[[], list[Any]], bypass: Callable[[], str | None]) -> None:
+        self._log = log
+        self._open_traces = open_traces
+        self._bypass = bypass
+
+    @property
+    def unfinished(self) -> tuple[Span, ...]:
+        """The spans that have not ended."""
+        traces = map(Trace.from_mlflow, self._open_traces())
+        return tuple(span for trace in traces for span in trace.spans if span.end_ns is None)
+
+    def one(self, **where: Any) -> Trace:
+        """Return the one trace there is, or the one of which all of `where` holds.
+
+        Args:
+            **where: What `where()` takes.
+
+        Raises:
+            TraceAssertionError: where there is not exactly one, saying why or listing what there is.
+        """
+        found = self.where(**where) if where else self._log.traces()
+        if len(found) == 1:
+            return found[0]
+        asked = f" with {', '.join(f'{key}={value!r}' for key, value in where.items())}" if where else ""
+        if not len(self._log):
+            self.fail_empty(f"expected one trace{asked}")
+        actual = f"{len(found)} traces" if found else "no such trace"
+        rule = "capture.several" if found else "capture.missing"
+        finding = Finding(rule, "this capture", expected=f"one trace{asked}", actual=actual)
+        hint = "\nname the one you mean: one(name=...), or iterate" if found and not where else ""
+        shown = self._listed(found or self._log.traces())
+        raise TraceAssertionError(f"expected one trace{asked}, got {actual}:\n{shown}{hint}", [finding])
+
+    def where(
+        self,
+        *,
+        name: str | re.Pattern[str] | Unsaid = UNSAID,
+        session_id: object = UNSAID,
+        user_id: object = UNSAID,
+        status: str | Unsaid = UNSAID,
+        tags: Mapping[str, object] | Unsaid = UNSAID,
+        **unknown: Any,
+    ) -> tuple[Trace, ...]:
+        """Return the traces of which all that is said holds, in start order; values compare with `==`.
+
+        Args:
+            name: The trace's name, or a compiled regex that matches all of it.
+            session_id: The session; `None` for the traces without one.
+            user_id: The user; `None` for the traces without one.
+            status: "OK", "ERROR" or "IN_PROGRESS".
+            tags: What each named tag equals; an absent tag is not `None`.
+
+        Raises:
+            TypeError: for an unknown keyword, or for none at all.
+            ValueError: for a status that does not exist.
+        """
+        if unknown:
+            raise unknown_keywords("where()", unknown, _CRITERIA)
+        said = {"name": name, "session_id": session_id, "user_id": user_id, "status": status, "tags": tags}
+        if all(value is UNSAID for value in said.values()):
+            raise TypeError(f"where() takes at least one of {listed(_CRITERIA)}; for all traces, iterate")
+        if isinstance(status, str) and status not in _STATES:
+            raise ValueError(f"where(): unknown status {status!r} (legal: {listed(_STATES)}){nearest(status, _STATES)}")
+        return tuple(trace for trace in self._log.traces() if _holds(trace, said))
+
+    def clear(self) -> None:
+        """Drop the finished traces, here and from what MLflow's own searches find."""
+        self._log.clear()
+
+    def __len__(self) -> int:
+        return len(self._log)
+
+    @overload
+    def __getitem__(self, index: int) -> Trace: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Trace, ...]: ...
+    def __getitem__(self, index: int | slice) -> Trace | tuple[Trace, ...]:
+        traces = self._log.traces()
+        if isinstance(index, int) and not -len(traces) <= index < len(traces):
+            if not traces:
+                self.fail_empty(f"expected a trace at [{index}]")
+            raise IndexError(f"no trace at [{index}]; there are {len(traces)}:\n{self._listed(traces)}")
+        return traces[index]
+
+    def __iter__(self) -> Iterator[Trace]:
+        return iter(self._log.traces())
+
+    def __contains__(self, pattern: object) -> bool:
+        """Return whether any span of any trace matches; of no trace that is an error, or `not in` would pass falsely."""
+        if isinstance(pattern, Trace):
+            return any(trace is pattern for trace in self._log.traces())
+        checked = checked_one_span(pattern, "`in`")
+        traces = self._log.traces()
+        if not traces:
+            self.fail_empty(f"looked for {checked!r}")
+        return any(checked in trace for trace in traces)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Pattern):
+            raise TypeError("compare one trace: mlflow_traces.one() == pattern; or ask pattern in mlflow_traces")
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def count(self, value: object) -> int:
+        """Return how often a trace is there; for spans, ask each trace.
+
+        Raises:
+            TypeError: for a pattern.
+        """
+        if isinstance(value, Pattern):
+            raise TypeError("count spans trace by trace: sum(trace.count(pattern) for trace in mlflow_traces)")
+        return super().count(value)
+
+    def fail_empty(self, what: str) -> NoReturn:
+        """Raise the error that says why nothing was captured."""
+        reason = self._bypass()
+        rule = "capture.empty"
+        spans = self.unfinished
+        if reason is not None:
+            rule = "capture.bypassed"
+        elif spans:
+            rule = "capture.unfinished"
+            listing = "".join(f"\n  {span.path}" for span in spans[:10]) + ("\n  ..." if len(spans) > 10 else "")
+            reason = f"these spans never ended:{listing}"
+        else:
+            reason = "nothing was traced: the code under test started no MLflow span"
+        raise TraceAssertionError(
+            f"{what}, but {reason}", [Finding(rule, "this capture", expected=what, actual=reason)]
+        )
+
+    @staticmethod
+    def _listed(traces: Sequence[Trace]) -> str:
+        lines = [
+            f"  [{number}] {visible(trace.name)}  {trace.status}  {len(trace.forest)} spans  {trace.id}"
+            + (f"  session {visible(str(trace.session_id))}" if trace.session_id is not None else "")
+            for number, trace in enumerate(traces[:20])
+        ]
+        return "\n".join([*lines, *([f"  ... {len(traces) - 20} more"] if len(traces) > 20 else [])])
+
+    def __repr__(self) -> str:
+        return f"<CapturedTraces {len(self._log)} traces>" + "".join(
+            f"\n{self._listed(list(self))}" if len(self) else ""
+        )
+
+
+def _holds(trace: Trace, said: Mapping[str, Any]) -> bool:
+    for key, expected in said.items():
+        if expected is UNSAID:
+            continue
+        if key == "tags":
+            if not all(name in trace.tags and trace.tags[name] == value for name, value in expected.items()):
+                return False
+        elif isinstance(expected, re.Pattern):
+            if not expected.fullmatch(getattr(trace, key) or ""):
+                return False
+        elif not getattr(trace, key) == expected:  # noqa: SIM201  # `!=` need not be the opposite of a matcher's `==`
+            return False
+    return True
