@@ -40,7 +40,20 @@ _HOMES = {
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
 }
-__all__ = list(_HOMES)  # noqa: PLE0604  # all are strings
+__all__ = [
+    "CapturedTraces",
+    "Finding",
+    "Span",
+    "Trace",
+    "TraceAssertionError",
+    "any_order",
+    "capture_traces",
+    "one_of",
+    "optional",
+    "parallel",
+    "repeat",
+    "span",
+]
 
 
 def __getattr__(name: str) -> Any:

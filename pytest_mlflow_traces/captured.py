@@ -20,6 +20,8 @@ from pytest_mlflow_traces.core.tree import Span, Trace
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+__tracebackhide__ = True  # a failure points at the test, not in here
+
 _STATES = ("OK", "ERROR", "IN_PROGRESS")
 _CRITERIA = ("name", "session_id", "user_id", "status", "tags")
 
@@ -229,6 +231,10 @@ class CapturedTraces(Sequence[Trace]):
             f"{what}, but {reason}", [Finding(rule, "this capture", expected=what, actual=reason)]
         )
 
+    def listing(self) -> str:
+        """Return a line for each trace: its place, name, status, size, id and session."""
+        return self._listed(list(self))
+
     @staticmethod
     def _listed(traces: Sequence[Trace]) -> str:
         lines = [
@@ -239,9 +245,7 @@ class CapturedTraces(Sequence[Trace]):
         return "\n".join([*lines, *([f"  ... {len(traces) - 20} more"] if len(traces) > 20 else [])])
 
     def __repr__(self) -> str:
-        return f"<CapturedTraces {len(self._log)} traces>" + "".join(
-            f"\n{self._listed(list(self))}" if len(self) else ""
-        )
+        return f"<CapturedTraces {len(self._log)} traces>" + "".join(f"\n{self.listing()}" if len(self) else "")
 
 
 def _holds(trace: Trace, said: Mapping[str, Any]) -> bool:

@@ -56,6 +56,8 @@ class TraceAssertionError(AssertionError):
     'capture.empty'
     """
 
+    __module__ = "pytest_mlflow_traces"  # where users know it from; pytest prints it
+
     def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
         super().__init__(message)
         self.findings = tuple(findings)

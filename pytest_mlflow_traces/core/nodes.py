@@ -20,6 +20,8 @@ from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
+__tracebackhide__ = True  # a failure points at the test, not in here
+
 Text: TypeAlias = "str | re.Pattern[str]"
 Item: TypeAlias = "Pattern | EllipsisType"
 Code: TypeAlias = "list[str | Pattern]"

@@ -10,6 +10,8 @@ from collections.abc import Hashable, Mapping
 from enum import Enum
 from typing import Final
 
+__tracebackhide__ = True  # a failure points at the test, not in here
+
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
 
 

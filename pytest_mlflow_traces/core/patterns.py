@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.nodes import Item, Text
 
+__tracebackhide__ = True  # a failure points at the test, not in here
+
 STATUSES = ("OK", "ERROR", "UNSET")
 _SPAN_KEYWORDS = ("name", "type", "status", "inputs", "outputs", "attributes", "error", "within", "has", "lacks")
 

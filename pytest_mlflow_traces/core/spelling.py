@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+__tracebackhide__ = True  # a failure points at the test, not in here
+
 
 def listed(words: Iterable[str]) -> str:
     """Return the words quoted and comma separated, in their order."""

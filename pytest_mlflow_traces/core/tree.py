@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.spans import SpanError, SpanEvent
 
+__tracebackhide__ = True  # a failure points at the test, not in here
+
 
 class Span:
     """Show one span of a trace; two spans are equal only if they are the same one.

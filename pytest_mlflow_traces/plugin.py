@@ -1,0 +1,136 @@
+"""The door to pytest: options, the marker, the fixture, the trees of failed tests. Thin, and light until it is used.
+
+Nothing here imports MLflow, OpenTelemetry or pydantic at the top: a plugin is loaded by every pytest run of the
+environment, used or not, and importing MLflow alone takes ten times as long as such a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_mlflow_traces._marker import MARKER, Demand, demand_of
+from pytest_mlflow_traces.core.spelling import listed, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from pytest_mlflow_traces.captured import CapturedTraces
+
+SHOW = ("failed", "all", "none")
+SECTION = "mlflow traces"
+_captured: pytest.StashKey[CapturedTraces] = pytest.StashKey()
+_demand: pytest.StashKey[Demand] = pytest.StashKey()
+_misuse: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mlflow-traces", "traces of AI agents (pytest-mlflow-traces)")
+    group.addoption(
+        "--mlflow-traces-show",
+        type=_shown,
+        default="failed",
+        metavar="{failed,all,none}",
+        help="which tests print the span trees they made: failed (default), all, or none",
+    )
+    parser.addini(
+        "mlflow_traces_strict",
+        "fail a test that leaves spans unfinished or makes a malformed trace, instead of warning",
+        type="bool",
+        default=False,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}(expect=..., count=...): capture the MLflow traces of the test, and check each of them (expect)"
+        " and their number (count: a number or (min, max); without it, at least one)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        try:
+            demand = demand_of(item)
+        except pytest.UsageError as error:
+            if not hasattr(config, "workerinput"):
+                raise
+            item.stash[_misuse] = error  # a worker of pytest-xdist that raises here ends the run in an internal error
+            continue
+        if demand is not None:
+            item.stash[_demand] = demand
+            names = getattr(item, "fixturenames", None)
+            if names is not None and "mlflow_traces" not in names:
+                names.insert(0, "mlflow_traces")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    misuse = item.stash.get(_misuse, None)
+    if misuse is not None:
+        pytest.fail(str(misuse), pytrace=False)
+
+
+@pytest.fixture
+def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
+    """Capture the MLflow traces of this test in memory; nothing leaves the process."""
+    from pytest_mlflow_traces.capture import capture_traces
+
+    with capture_traces() as traces:
+        request.node.stash[_captured] = traces
+        yield traces
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    result = yield
+    # only after a test that passed: one that failed keeps its own error
+    traces = item.stash.get(_captured, None)
+    if traces is not None:
+        from pytest_mlflow_traces._verdicts import judged
+
+        judged(item, traces, item.stash.get(_demand, None))
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    traces = item.stash.get(_captured, None)
+    if traces is None:
+        return (yield)
+    from pytest_mlflow_traces.reports.sections import properties, section
+
+    if call.when == "call":
+        # before the report is made: what is added to it later never reaches a JUnit file
+        item.user_properties.extend(properties(list(traces), with_trees=call.excinfo is not None))
+    report = yield
+    show = item.config.getoption("--mlflow-traces-show")
+    if show != "none" and (report.failed or (show == "all" and call.when == "call")):
+        report.sections.append((SECTION, section(list(traces), traces.unfinished)))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.getoption("--mlflow-traces-show") != "all":
+        return
+    shown = False
+    for outcome in ("passed", "xfailed", "xpassed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, text in report.sections:
+                if name == SECTION:
+                    if not shown:
+                        terminalreporter.write_sep("=", "MLflow traces")
+                    shown = True
+                    terminalreporter.write_sep("_", report.nodeid)
+                    terminalreporter.write_line(text)
+
+
+def _shown(value: str) -> str:
+    if value not in SHOW:
+        raise argparse.ArgumentTypeError(f"unknown value {value!r} (legal: {listed(SHOW)}){nearest(value, SHOW)}")
+    return value

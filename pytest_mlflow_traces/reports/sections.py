@@ -1,0 +1,65 @@
+"""The traces of one test as a report section and as JUnit properties."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.durations import readable_duration
+from pytest_mlflow_traces.core.spans import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_mlflow_traces.core.tree import Span, Trace
+
+MAX_LINES = 200  # of one section; a trace of thousands of spans is for a file, not for a terminal
+TOOL = "TOOL"
+
+
+def section(traces: Sequence[Trace], unfinished: Sequence[Span]) -> str:
+    """Return the trees of a test, each under a line that says which trace it is, and the spans that never ended."""
+    blocks = [f"{_headline(number, trace, len(traces))}\n{trace.tree()}" for number, trace in enumerate(traces, 1)]
+    if unfinished:
+        blocks.append("never ended:\n" + "\n".join(f"  {span.path}  {visible(span.type)}" for span in unfinished))
+    lines = "\n\n".join(blocks or ["no trace was captured"]).split("\n")
+    if len(lines) > MAX_LINES:
+        lines = [*lines[:MAX_LINES], f"... {len(lines) - MAX_LINES} more lines"]
+    return "\n".join(lines)
+
+
+def properties(traces: Sequence[Trace], *, with_trees: bool) -> list[tuple[str, str]]:
+    """Return what a JUnit file is told of the traces of a test: facts that a CI can chart, trees where it failed."""
+    spans = [span for trace in traces for span in trace.spans]
+    tokens = [usage["total_tokens"] for trace in traces if (usage := trace.token_usage) and "total_tokens" in usage]
+    facts = [
+        ("mlflow_traces.trace_ids", " ".join(trace.id for trace in traces)),
+        ("mlflow_traces.spans", str(len(spans))),
+        ("mlflow_traces.tools", _counted(span.name for span in spans if span.type == TOOL)),
+        # no usage recorded is not zero tokens
+        ("mlflow_traces.tokens", str(sum(tokens)) if tokens else ""),
+        ("mlflow_traces.ms", " ".join("" if t.duration_ms is None else f"{t.duration_ms:.3f}" for t in traces)),
+    ]
+    if with_trees:
+        facts.append(("mlflow_traces.tree", section(traces, ())))
+    return facts
+
+
+def _headline(number: int, trace: Trace, total: int) -> str:
+    duration = trace.duration_ms
+    said = [
+        *([f"[{number}/{total}]"] if total > 1 else []),
+        f"trace {visible(trace.name)!r}",
+        trace.status,
+        "unfinished" if duration is None else readable_duration(round(duration * 1_000_000)),
+        trace.id,
+    ]
+    if trace.session_id is not None:
+        said.append(f"session {visible(str(trace.session_id))!r}")
+    return "  ".join(said)
+
+
+def _counted(names: Iterable[str]) -> str:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return ", ".join(visible(name) if count == 1 else f"{visible(name)} x{count}" for name, count in counts.items())
