@@ -1,0 +1,116 @@
+"""What a pattern says of one span by itself, field by field, the cheapest first.
+
+Matching and explaining both ask here, so that they cannot disagree. A test that raises (an operand whose `==` does)
+raises through, with a note of the span and the field: taken for "does not match", it would make `not in` pass.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import compress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pytest_mlflow_traces.core.operands import Operand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.nodes import SpanPattern, Text
+
+Check: TypeAlias = "Callable[[int], bool]"
+
+
+def checks(forest: Forest, pattern: SpanPattern) -> list[tuple[str, Check]]:
+    """Return the fields that `pattern` speaks of, each with the check of a position in `forest`.
+
+    The fields are `name`, `type`, `status`, `within`, `error`, `attributes.KEY`, `inputs` and `outputs`. `has`, `lacks`
+    and the children are no matter of the span alone.
+    """
+    said: list[tuple[str, Check]] = []
+    if pattern.name is not None:
+        said.append(("name", _in_column(forest.names, _text_test(pattern.name))))
+    if pattern.type is not None:
+        said.append(("type", _in_column(forest.types, _text_test(pattern.type))))
+    if pattern.status is not None:
+        said.append(("status", _in_column(forest.statuses, pattern.status.__eq__)))
+    if pattern.within_ns is not None:
+        said.append(("within", _within(forest, pattern.within_ns)))
+    if pattern.error is not None:
+        said.append(("error", _error(forest, pattern.error)))
+    for key, operand in pattern.attributes or ():
+        said.append((f"attributes.{key}", _attribute(forest, key, operand)))
+    if isinstance(pattern.inputs, Operand):
+        said.append(("inputs", _equal(forest, "inputs", forest.inputs, pattern.inputs)))
+    if isinstance(pattern.outputs, Operand):
+        said.append(("outputs", _equal(forest, "outputs", forest.outputs, pattern.outputs)))
+    return said
+
+
+def narrowed(forest: Forest, pattern: SpanPattern) -> list[int]:
+    """Return the positions of all spans that pass every check of `pattern`, in pre-order."""
+    said = checks(forest, pattern)
+    positions: Iterable[int] = range(len(forest))
+    if isinstance(pattern.name, str):
+        positions, said = forest.named(pattern.name), said[1:]
+    for _, check in said:
+        positions = list(positions)
+        positions = compress(positions, map(check, positions))
+    return list(positions)
+
+
+def _in_column(column: list[str], test: Callable[[str], bool]) -> Check:
+    return lambda i: test(column[i])
+
+
+def _text_test(text: Text) -> Callable[[str], bool]:
+    if isinstance(text, re.Pattern):
+        fullmatch = text.fullmatch
+        return lambda actual: fullmatch(actual) is not None
+    return text.__eq__
+
+
+def _within(forest: Forest, longest_ns: int) -> Check:
+    starts, ends = forest.starts, forest.ends
+
+    def test(i: int) -> bool:
+        end = ends[i]
+        return end is not None and end - starts[i] <= longest_ns
+
+    return test
+
+
+def _error(forest: Forest, said: str | bool) -> Check:
+    def test(i: int) -> bool:
+        error = forest.error(i)
+        if isinstance(said, bool):
+            return (error is not None) is said
+        if error is None or error.type is None:
+            return False
+        recorded = str(error.type)
+        return said == (recorded if "." in said else recorded.rpartition(".")[2])
+
+    return test
+
+
+def _attribute(forest: Forest, key: str, operand: Operand) -> Check:
+    # absent is not None, so the key is looked for before its value
+    value = _equal(forest, f"attributes[{key!r}]", lambda i: forest.attributes(i)[key], operand)
+    return lambda i: key in forest.attributes(i) and value(i)
+
+
+def _equal(forest: Forest, field: str, actual: Callable[[int], Any], operand: Operand) -> Check:
+    def test(i: int) -> bool:
+        value = actual(i)
+        try:
+            return operand.equals(value)
+        except Exception as error:
+            _add_note(error, f"while comparing {field} of span {forest.path(i)} with {operand.text}")
+            raise
+
+    return test
+
+
+def _add_note(error: Exception, note: str) -> None:
+    # BaseException.add_note, which Python 3.10 does not have yet; pytest shows these notes there too
+    error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]
