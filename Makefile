@@ -1,0 +1,47 @@
+# Everything a contributor or a CI runs. On a machine with Python >= 3.10 and nothing else, `make demo` and `make test`
+# make their environment in .venv first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.PHONY: help demo test lint format bench matrix docs clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed; name one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[hypothesis,time]' --group dev
+	@touch $@
+
+demo: $(READY) ## run the examples against the reference agent and show the span trees
+	$(BIN)/python -m pytest examples -q --mlflow-traces-show=all
+	$(BIN)/python -m reference_agent "Why did costs spike?"
+
+test: $(READY) ## run the tests with branch coverage
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest
+	@$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+lint: $(READY) ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+format: $(READY) ## mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## print every figure that the README quotes
+	$(BIN)/python -m benchmarks
+
+matrix: $(READY) ## run the tests with every supported MLflow and Python that is here
+	$(BIN)/nox
+
+clean: ## remove what the other commands made
+	rm -rf $(VENV) .nox .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist
