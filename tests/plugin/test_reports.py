@@ -1,0 +1,122 @@
+"""What a run shows: the trees of failed tests, everywhere reports go."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+FAILING = """
+    from app import agent
+
+    def test_fails(mlflow_traces):
+        agent()
+        assert False
+
+    def test_passes(mlflow_traces):
+        agent()
+"""
+TREE = ["*- mlflow traces -*", "trace 'agent'  OK  * ms  tr-*", "agent  AGENT*", "├─ plan  UNKNOWN*", "└─ search  TOOL*"]
+
+
+def run(project, *args):
+    return project.runpytest_inprocess("-p", "no:randomly", *args)
+
+
+def test_a_failed_test_shows_its_trees_and_a_passed_one_does_not(project):
+    project.makepyfile(FAILING)
+
+    result = run(project)
+
+    result.stdout.fnmatch_lines(TREE)
+    assert result.stdout.str().count("└─ search") == 1
+
+
+def test_the_trees_come_through_workers(project):
+    project.makepyfile(FAILING)
+
+    project.runpytest_subprocess("-n", "2", "-p", "no:randomly").stdout.fnmatch_lines(TREE)
+
+
+def test_none_shows_none(project):
+    project.makepyfile(FAILING)
+
+    run(project, "--mlflow-traces-show=none").stdout.no_fnmatch_line("*└─ search*")
+
+
+def test_all_shows_those_of_passed_tests_too(project):
+    project.makepyfile(FAILING)
+
+    result = run(project, "--mlflow-traces-show=all")
+
+    assert result.stdout.str().count("└─ search") == 2
+    result.stdout.fnmatch_lines(["*= MLflow traces =*", "*test_passes*", *TREE[1:]])
+
+
+def test_a_misspelt_value_is_a_usage_error(project):
+    result = run(project, "--mlflow-traces-show=faild")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "unknown value 'faild' (legal: 'failed', 'all', 'none'); did you mean 'failed'?" in result.stderr.str()
+
+
+def test_spans_that_never_ended_are_shown_and_warned_of(project):
+    project.makepyfile(
+        """
+        import mlflow
+
+        def test_leaks(mlflow_traces):
+            mlflow.start_span_no_context("opened")
+        """
+    )
+
+    result = run(project, "--mlflow-traces-show=all")
+
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*MlflowTracesWarning: unfinished: span opened never ended", "never ended:", "  opened*"])
+
+
+def test_strict_mode_fails_them(project):
+    project.makeini("[pytest]\nmlflow_traces_strict = true\n")
+    project.makepyfile(
+        """
+        import mlflow
+
+        def test_leaks(mlflow_traces):
+            mlflow.start_span_no_context("opened")
+        """
+    )
+
+    result = run(project)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["the traces of this test are not whole:", "unfinished: span opened never ended"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_junit_file_tells_the_facts_of_each_test_and_the_tree_of_a_failed_one(project, workers):
+    project.makepyfile(FAILING)
+
+    project.runpytest_subprocess("--junitxml=report.xml", "-p", "no:randomly", *workers)
+
+    cases = {case.get("name"): case for case in ET.parse(project.path / "report.xml").iter("testcase")}
+    told = {
+        name: {each.get("name"): each.get("value") for each in case.iter("property")} for name, case in cases.items()
+    }
+    for facts in told.values():
+        assert facts["mlflow_traces.trace_ids"].startswith("tr-")
+        assert facts["mlflow_traces.spans"] == "3"
+        assert facts["mlflow_traces.tools"] == "search"
+        assert facts["mlflow_traces.tokens"] == ""
+        assert float(facts["mlflow_traces.ms"]) > 0
+    assert "└─ search  TOOL" in told["test_fails"]["mlflow_traces.tree"]
+    assert "mlflow_traces.tree" not in told["test_passes"]
+
+
+def test_a_test_that_does_not_trace_is_left_alone(project):
+    project.makepyfile("def test_plain(): assert False")
+
+    result = run(project, "--junitxml=report.xml")
+
+    assert "mlflow" not in result.stdout.str().replace("plugins: ", "").split("test session starts", 1)[1].split("collected")[1]
+    assert "mlflow" not in (project.path / "report.xml").read_text()
