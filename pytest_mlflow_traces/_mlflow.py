@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
+from contextlib import suppress
 from typing import Any
 
 import mlflow.tracing.distributed as tracing_distributed
@@ -36,6 +38,12 @@ try:
     from mlflow.tracing.utils import aggregate_cost_from_spans
 except ImportError:  # since 3.11
     aggregate_cost_from_spans = None
+
+# MLflow imports this in the first start of a span and swallows what goes wrong there: in a suite that turns warnings
+# into errors, the warnings of that import would cost the span, without a word.
+with warnings.catch_warnings(), suppress(ImportError):  # the slim mlflow-tracing does without
+    warnings.simplefilter("ignore")
+    import mlflow.pyfunc.context
 
 __all__ = [
     "BaseMlflowSpanProcessor",

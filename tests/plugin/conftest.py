@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+# pytester drops what a run in process has imported; imported here, MLflow is loaded once and stays
+import mlflow  # noqa: F401
 import pytest
 
-AGENT = '''
+import pytest_mlflow_traces._switchboard  # noqa: F401
+
+AGENT = """
 import mlflow
 
 
@@ -19,12 +23,19 @@ def agent(query="q", tags=None):
         if tags:
             mlflow.update_current_trace(tags=tags)
     return search(query)
-'''
+"""
+
+
+PLUGINS = "pytest_mlflow_traces.plugin", "xdist.plugin", "pytest_asyncio.plugin"
+INI = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with an agent in `app`, tested without the plugins that happen to be installed beside ours."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p {plugin}" for plugin in PLUGINS))
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     pytester.makepyfile(app=AGENT)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    pytester.makeini(INI)
     return pytester

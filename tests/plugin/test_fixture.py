@@ -6,7 +6,7 @@ import os
 
 
 def run(project, *args):
-    return project.runpytest_inprocess("-p", "no:randomly", *args)
+    return project.runpytest_inprocess(*args)
 
 
 def test_a_test_sees_its_own_traces_and_no_other_test_s(project):
@@ -112,4 +112,4 @@ def test_a_run_on_two_workers_keeps_each_test_s_traces(project):
         """
     )
 
-    project.runpytest_subprocess("-n", "2", "-p", "no:randomly").assert_outcomes(passed=6)
+    project.runpytest_subprocess("-n", "2").assert_outcomes(passed=6)

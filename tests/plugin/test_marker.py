@@ -6,7 +6,7 @@ import pytest
 
 
 def run(project, *args):
-    return project.runpytest_inprocess("-p", "no:randomly", *args)
+    return project.runpytest_inprocess(*args)
 
 
 def marked(project, marker, body="agent()", decorator=""):

@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from tests.plugin.conftest import INI
+
 FAILING = """
     from app import agent
 
@@ -16,11 +18,17 @@ FAILING = """
     def test_passes(mlflow_traces):
         agent()
 """
-TREE = ["*- mlflow traces -*", "trace 'agent'  OK  * ms  tr-*", "agent  AGENT*", "├─ plan  UNKNOWN*", "└─ search  TOOL*"]
+TREE = [
+    "*- mlflow traces -*",
+    "trace 'agent'  OK  * ms  tr-*",
+    "agent  AGENT*",
+    "├─ plan  UNKNOWN*",
+    "└─ search  TOOL*",
+]
 
 
 def run(project, *args):
-    return project.runpytest_inprocess("-p", "no:randomly", *args)
+    return project.runpytest_inprocess(*args)
 
 
 def test_a_failed_test_shows_its_trees_and_a_passed_one_does_not(project):
@@ -35,7 +43,7 @@ def test_a_failed_test_shows_its_trees_and_a_passed_one_does_not(project):
 def test_the_trees_come_through_workers(project):
     project.makepyfile(FAILING)
 
-    project.runpytest_subprocess("-n", "2", "-p", "no:randomly").stdout.fnmatch_lines(TREE)
+    project.runpytest_subprocess("-n", "2").stdout.fnmatch_lines(TREE)
 
 
 def test_none_shows_none(project):
@@ -70,14 +78,16 @@ def test_spans_that_never_ended_are_shown_and_warned_of(project):
         """
     )
 
-    result = run(project, "--mlflow-traces-show=all")
+    result = run(project, "--mlflow-traces-show=all", "-W", "default")
 
     result.assert_outcomes(passed=1, warnings=1)
-    result.stdout.fnmatch_lines(["*MlflowTracesWarning: unfinished: span opened never ended", "never ended:", "  opened*"])
+    result.stdout.fnmatch_lines(
+        ["*MlflowTracesWarning: unfinished: span opened never ended", "never ended:", "  opened*"]
+    )
 
 
 def test_strict_mode_fails_them(project):
-    project.makeini("[pytest]\nmlflow_traces_strict = true\n")
+    project.makeini(f"{INI}mlflow_traces_strict = true\n")
     project.makepyfile(
         """
         import mlflow
@@ -97,7 +107,7 @@ def test_strict_mode_fails_them(project):
 def test_a_junit_file_tells_the_facts_of_each_test_and_the_tree_of_a_failed_one(project, workers):
     project.makepyfile(FAILING)
 
-    project.runpytest_subprocess("--junitxml=report.xml", "-p", "no:randomly", *workers)
+    project.runpytest_subprocess("--junitxml=report.xml", *workers)
 
     cases = {case.get("name"): case for case in ET.parse(project.path / "report.xml").iter("testcase")}
     told = {
@@ -118,5 +128,8 @@ def test_a_test_that_does_not_trace_is_left_alone(project):
 
     result = run(project, "--junitxml=report.xml")
 
-    assert "mlflow" not in result.stdout.str().replace("plugins: ", "").split("test session starts", 1)[1].split("collected")[1]
+    assert (
+        "mlflow"
+        not in result.stdout.str().replace("plugins: ", "").split("test session starts", 1)[1].split("collected")[1]
+    )
     assert "mlflow" not in (project.path / "report.xml").read_text()

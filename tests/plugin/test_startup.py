@@ -18,6 +18,7 @@ def pytest_unconfigure():
 def alone(pytester, monkeypatch):
     """A project whose pytest loads no plugin but ours."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     pytester.makeconftest(CONFTEST)
     pytester.makeini("[pytest]\n")
     return pytester
