@@ -1,0 +1,161 @@
+"""The cheapest alignment of a pattern with a tree: which span stands for which part of the pattern.
+
+Edit distance from a tree to a tree grammar, with the children of each pair aligned by a search for the cheapest path
+(Dijkstra 1959) through (step of the content, place in the trace); `searching` has that search. A pair that differs is
+priced only when the search gets there, by a search of its own on a stack of generators, never by recursion; a price
+never exceeds that of losing one and adding the other, so such a search goes only a few differences far. Each price is
+kept, and a price that exceeded its limit is kept as that, and asked for again with twice the limit.
+
+Exact as long as the trace takes no more than `_PRICES` prices; beyond, a price is an estimate, so that a trace of any
+size comes to an end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from pytest_mlflow_traces.core.explaining.contents import Content
+from pytest_mlflow_traces.core.explaining.costs import ORDER, SLIGHT, WRAPPER, Costs, named
+from pytest_mlflow_traces.core.explaining.orders import order_of
+from pytest_mlflow_traces.core.explaining.searching import Search
+from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.nodes import Item
+
+# what does this span cost as that pattern, as far as it is below this limit?
+Question: TypeAlias = "tuple[SpanPattern, int, float]"
+Found: TypeAlias = "tuple[float, Callable[[], list[Edit]]]"
+Answer = TypeVar("Answer")
+
+_PRICES = 150_000
+_GUESS = 10.0
+
+
+class Aligner:
+    """Align one pattern with one forest, pair by pair."""
+
+    def __init__(self, forest: Forest, matcher: Matcher, pattern: Pattern) -> None:
+        self.forest = forest
+        self.matcher = matcher
+        self.costs = Costs(forest, matcher, pattern)
+        self._contents: dict[int, Content] = {}
+        self._prices: dict[tuple[int, int], tuple[float, bool]] = {}  # whether it is exact, or a lower bound
+
+    def aligned(self, items: tuple[Item, ...], parent: int, first: int, stop: int) -> list[Edit]:
+        """Return what is different between `items` and the siblings from `first` up to `stop`, below `parent`."""
+        found = self._run(self._listed(Content(items), parent, first, stop, float("inf")))
+        return found[1]() if found else []
+
+    def below(self, pattern: SpanPattern, i: int) -> list[Edit]:
+        """Return what is different between the children of `pattern` and those of the span at `i`."""
+        found = self._run(self._listed(self._content(pattern), i, i + 1, self.forest.stops[i], float("inf")))
+        return found[1]() if found else []
+
+    def priced(self, unit: Pattern, i: int, limit: float) -> tuple[float, SpanPattern | None]:
+        """Return what the span at `i` costs as `unit`, as far as it is below `limit`."""
+        return self._run(self.price(unit, i, limit))
+
+    def price(
+        self, unit: Pattern, i: int, limit: float
+    ) -> Generator[Question, float, tuple[float, SpanPattern | None]]:
+        """Return what the span at `i` costs as `unit`, and as which of its alternatives."""
+        best: tuple[float, SpanPattern | None] = float("inf"), None
+        for each in unit.alternatives if isinstance(unit, OneOf) else (unit,):
+            if isinstance(each, SpanPattern):
+                cost = yield each, i, min(limit, best[0])
+                if cost < best[0]:
+                    best = cost, each
+        return best
+
+    def _run(self, work: Generator[Question, float, Answer]) -> Answer:
+        """Run `work`, and what it asks for, and what that asks for, and so on, without recursion."""
+        stack: list[Generator[Question, float, float]] = []
+        answer: float | None = None
+        while True:
+            try:
+                asked = (stack[-1] if stack else work).send(answer)  # type: ignore[arg-type]  # None starts a generator
+            except StopIteration as stop:
+                if not stack:
+                    return stop.value  # type: ignore[no-any-return]  # the value of `work`, by its type
+                stack.pop()
+                answer = stop.value
+                continue
+            answer = self._known(*asked)
+            if answer is None:
+                stack.append(self._pair(*asked))
+
+    def _known(self, pattern: SpanPattern, i: int, limit: float) -> float | None:
+        if self.matcher.matches(pattern, i):
+            return 0.0
+        kept = self._prices.get((id(pattern), i))
+        return kept[0] if kept is not None and (kept[1] or kept[0] >= limit) else None
+
+    def _pair(self, pattern: SpanPattern, i: int, limit: float) -> Generator[Question, float, float]:
+        """Price a pair that does not match."""
+        costs, stop = self.costs, self.forest.stops[i]
+        own, most = costs.own(pattern, i), costs.most(pattern, i)
+        kept = self._prices.get((id(pattern), i))
+        limit = min(most, max(limit, 2 * kept[0] if kept else 0.0))
+        if own >= limit:
+            return self._keep(pattern, i, limit, exact=limit == most)
+        if pattern.children is None:
+            return self._keep(pattern, i, max(own, SLIGHT), exact=True)
+        if len(self._prices) >= _PRICES:
+            return self._keep(pattern, i, min(own + _GUESS, most), exact=True)
+        only = pattern.children[0] if len(pattern.children) == 1 else None
+        if isinstance(only, SpanPattern) and i + 1 < stop == self.forest.stops[i + 1]:
+            cost = 0.0
+            if only.name is None or named(only, self.forest.names[i + 1]):
+                cost = yield only, i + 1, limit - own
+            if 0.0 < cost <= WRAPPER and own + cost < limit:  # no other way to align the two can cost less
+                return self._keep(pattern, i, own + cost, exact=True)
+        found = yield from self._listed(self._content(pattern), i, i + 1, stop, limit - own)
+        if found is None:
+            return self._keep(pattern, i, limit, exact=limit == most)
+        return self._keep(pattern, i, max(SLIGHT, own + found[0]), exact=True)
+
+    def _keep(self, pattern: SpanPattern, i: int, cost: float, *, exact: bool) -> float:
+        self._prices[id(pattern), i] = cost, exact
+        return cost
+
+    def _content(self, pattern: SpanPattern) -> Content:
+        content = self._contents.get(id(pattern))
+        if content is None:
+            content = self._contents[id(pattern)] = Content(pattern.children or ())
+        return content
+
+    def _listed(
+        self, content: Content, parent: int, first: int, stop: int, limit: float
+    ) -> Generator[Question, float, Found | None]:
+        """Align a list of children: what that costs, and how it is done; nothing where it costs `limit` or more."""
+        goal, end = content.end, stop
+        spans = []
+        k = first
+        while k < stop:
+            spans.append(k)
+            k = self.forest.stops[k]
+        if content.steps is not None:
+            # what matches at the end is left out of the search
+            n, left = len(content.steps) - 1, len(spans)
+            while n > 0 and left > 0 and _matches(self.matcher, content.steps[n - 1].unit, spans[left - 1]):
+                n, left = n - 1, left - 1
+                goal, end = content.steps[n], spans[left]
+        search = Search(self, parent, goal, end)
+        found = yield from search.run(content.first, first, limit)
+        cost = search.cost if found else limit
+        if cost > ORDER:
+            order = order_of(content.items, spans, parent, self)
+            in_order = cost if order is None else ORDER + 3.0 * min(len(order.displaced) - 1, 10)
+            if order is not None and in_order < cost:
+                return in_order, lambda: [order]
+        return (cost, search.edits) if found else None
+
+
+def _matches(matcher: Matcher, unit: Pattern | None, i: int) -> bool:
+    return unit is not None and matcher.matches(unit, i)

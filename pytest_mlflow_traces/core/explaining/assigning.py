@@ -1,0 +1,315 @@
+"""Which span stands for which item of a group in any order: an assignment instead of an alignment.
+
+First as many exact matches as possible, by augmenting paths (Kuhn 1955; iteratively, and keeping every filled item
+filled); what is left over is then assigned by price, again by augmenting paths along the cheapest (the Hungarian
+method), where there is little of it, and by name alone where there is much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.explaining.costs import SLIGHT, WRAPPER
+from pytest_mlflow_traces.core.explaining.edits import Aligned, Apart, Missing, Unexpected
+from pytest_mlflow_traces.core.matching import overlap
+from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns import is_one_span
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from pytest_mlflow_traces.core.explaining.aligning import Aligner, Question
+    from pytest_mlflow_traces.core.explaining.contents import Slot
+    from pytest_mlflow_traces.core.explaining.edits import Edit
+
+_PRICED = 144  # as many pairs of what is left over are priced; of more, those of one name
+_ENDS = 48  # as many ends of a group are tried where others follow it
+
+
+class Takers:
+    """Tell which slots of a group a span matches, looking only at those that its name does not rule out."""
+
+    def __init__(self, slots: Sequence[Slot], aligner: Aligner) -> None:
+        self._slots = slots
+        self._aligner = aligner
+        self._named: dict[str, list[int]] = {}
+        self._any: list[int] = []
+        for number, slot in enumerate(slots):
+            names = {each.name if isinstance(each, SpanPattern) else None for each in _alternatives(slot.unit)}
+            if all(isinstance(name, str) for name in names):
+                for name in names:
+                    self._named.setdefault(str(name), []).append(number)
+            else:
+                self._any.append(number)
+        self._known: dict[int, list[int]] = {}
+
+    def of(self, span: int) -> list[int]:
+        """Return the numbers of the slots whose pattern matches the span at `span`."""
+        known = self._known.get(span)
+        if known is None:
+            matches = self._aligner.matcher.matches
+            candidates = [*self._named.get(self._aligner.forest.names[span], ()), *self._any]
+            known = self._known[span] = [n for n in candidates if matches(self._slots[n].unit, span)]
+        return known
+
+    def namesakes(self, span: int) -> list[int]:
+        """Return the numbers of the slots that its name does not rule out."""
+        return [*self._named.get(self._aligner.forest.names[span], ()), *self._any]
+
+
+class Seating:
+    """Hold which span sits in which slot, and seat others by moving those that sit."""
+
+    def __init__(self, takers: Takers, count: int) -> None:
+        self.takers = takers
+        self.seat: dict[int, int] = {}  # by span
+        self.sitting: list[set[int]] = [set() for _ in range(count)]  # by slot
+
+    def seated(self, span: int, room: Sequence[float]) -> bool:
+        """Find a seat for `span` where no slot holds more than its `room`; everyone who sits keeps some seat."""
+        came_from: dict[int, int] = {}  # slot: the span that would take a seat in it
+        queue = [span]
+        for each in queue:
+            for slot in self.takers.of(each):
+                if slot in came_from or self.seat.get(each) == slot:
+                    continue
+                came_from[slot] = each
+                if len(self.sitting[slot]) < room[slot]:
+                    self._shift(span, slot, came_from)
+                    return True
+                queue.extend(self.sitting[slot])
+        return False
+
+    def _shift(self, span: int, slot: int, came_from: dict[int, int]) -> None:
+        while True:
+            mover = came_from[slot]
+            left = self.seat.get(mover)
+            if left is not None:
+                self.sitting[left].discard(mover)
+            self.seat[mover] = slot
+            self.sitting[slot].add(mover)
+            if mover == span or left is None:
+                return
+            slot = left
+
+
+@dataclass(slots=True)
+class _Rest:
+    """What exact matches leave over: spans without a slot, and how many spans each slot lacks or could still take."""
+
+    spans: list[int]
+    lacking: dict[int, int]
+    spare: dict[int, float]
+    edits: list[Edit] = field(default_factory=list)
+    cost: float = 0.0
+
+
+def windows(
+    slots: Sequence[Slot], spans: Sequence[int], aligner: Aligner, *, gap: bool, last: bool
+) -> Iterator[tuple[int, float]]:
+    """Yield how many of `spans` the group may take, each with the least that it can cost."""
+    if last:
+        yield len(spans), 0.0
+        return
+    seating = Seating(Takers(slots, aligner), len(slots))
+    room = [float("inf") if slot.high is None else slot.high for slot in slots]
+    needed = sum(slot.low for slot in slots)
+    found = [(0, 0)]
+    for taken, span in enumerate(spans, start=1):
+        found.append((taken, found[-1][1] + seating.seated(span, room)))
+    bounds = [(n, max(0.0 if gap else 5.0 * (n - fit), 5.0 * (needed - n))) for n, fit in found]
+    if len(bounds) > _ENDS:
+        bounds = sorted(bounds, key=lambda bound: (bound[1], -bound[0]))[:_ENDS]
+    yield from bounds
+
+
+def assigned(
+    slots: Sequence[Slot], spans: Sequence[int], aligner: Aligner, *, gap: bool, parent: int, before: int
+) -> Generator[Question, float, tuple[float, list[Edit]]]:
+    """Assign `spans` to `slots`; return what it costs, and what is then missing, unexpected or different."""
+    takers = Takers(slots, aligner)
+    seating = Seating(takers, len(slots))
+    waiting = [span for span in spans if not seating.seated(span, [slot.low for slot in slots])]
+    room = [float("inf") if slot.high is None else slot.high for slot in slots]
+    rest = _Rest([span for span in waiting if not seating.seated(span, room)], {}, {})
+    for number, slot in enumerate(slots):
+        sitting = len(seating.sitting[number])
+        if sitting < slot.low:
+            rest.lacking[number] = slot.low - sitting
+        elif sitting < room[number]:
+            rest.spare[number] = room[number] - sitting
+    if rest.spans and not gap:
+        _unwrap(rest, slots, takers, aligner)
+    if rest.lacking and rest.spans:
+        _lift(rest, slots, aligner, parent, before)
+    if rest.spans and (rest.lacking or rest.spare):
+        yield from _pair(rest, slots, takers, aligner, gap)
+    for span in () if gap else rest.spans:
+        rest.edits.append(Unexpected(span))
+        rest.cost += aligner.costs.unexpected(span)
+    for number, count in rest.lacking.items():
+        rest.edits.append(Missing(slots[number].unit, parent, before, count))
+        rest.cost += aligner.costs.missing(slots[number].unit, count)
+    for apart in _apart(slots, seating, aligner, parent):
+        rest.edits.append(apart)
+        rest.cost += SLIGHT
+    return rest.cost, rest.edits
+
+
+def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner) -> None:
+    """Look for what is missing below spans that are unexpected."""
+    for span in list(rest.spans):
+        inside: dict[int, int] = {}  # span: slot
+        children = aligner.forest.children(span) if set(takers.namesakes(span)).isdisjoint(rest.lacking) else []
+        for child in children:
+            free = [n for n in takers.of(child) if list(inside.values()).count(n) < rest.lacking.get(n, 0)]
+            if free:
+                inside[child] = free[0]
+        others = [child for child in children if child not in inside]
+        price = WRAPPER + sum(map(aligner.costs.unexpected, others))
+        saved = aligner.costs.unexpected(span) + sum(aligner.costs.missing(slots[n].unit) for n in inside.values())
+        if inside and price < saved:
+            rest.spans.remove(span)
+            rest.edits += [Unexpected(span, wrapper=True), *map(Unexpected, others)]
+            rest.cost += price
+            for number in inside.values():
+                _fill(rest.lacking, number)
+
+
+def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, before: int) -> None:
+    """Look among the unexpected spans for what belongs below a missing one."""
+    for number in list(rest.lacking):
+        unit = slots[number].unit
+        if not isinstance(unit, SpanPattern) or not unit.children or not all(map(is_one_span, unit.children)):
+            continue
+        left = list(rest.spans)
+        lacking: list[Pattern] = []
+        for item in unit.children:
+            if isinstance(item, Pattern):
+                found = next((span for span in left if aligner.matcher.matches(item, span)), None)
+                if found is None:
+                    lacking.append(item)
+                else:
+                    left.remove(found)
+        there = set(rest.spans).difference(left)
+        price = WRAPPER + sum(map(aligner.costs.missing, lacking))
+        if there and price < aligner.costs.missing(unit) + sum(map(aligner.costs.unexpected, there)):
+            rest.spans = left
+            rest.edits.append(Missing(unit, parent, before, lifted=True))
+            rest.edits += [Missing(item, parent, before) for item in lacking]
+            rest.cost += price
+            _fill(rest.lacking, number)
+
+
+def _pair(
+    rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner, gap: bool
+) -> Generator[Question, float, None]:
+    """Let spans that match nothing stand for items that nothing matches, where that is cheaper."""
+    open_slots = [*rest.lacking, *rest.spare]
+    few = len(rest.spans) * len(open_slots) <= _PRICED
+    saved: dict[tuple[int, int], float] = {}
+    meant: dict[tuple[int, int], SpanPattern] = {}
+    for span in rest.spans:
+        candidates = open_slots if few else [n for n in takers.namesakes(span) if n in rest.lacking or n in rest.spare]
+        for number in candidates[:12]:
+            lost = aligner.costs.missing(slots[number].unit) if number in rest.lacking else 0.0
+            both = lost + (0.0 if gap else aligner.costs.unexpected(span))
+            price, which = yield from aligner.price(slots[number].unit, span, both)
+            if price < both and which is not None:
+                saved[span, number] = both - price
+                meant[span, number] = which
+    room = {**{n: float(count) for n, count in rest.lacking.items()}, **rest.spare}
+    for span, number in _Bids(saved, room).taken.items():
+        rest.spans.remove(span)
+        both = aligner.costs.missing(slots[number].unit) if number in rest.lacking else 0.0
+        both += 0.0 if gap else aligner.costs.unexpected(span)
+        rest.cost += both - saved[span, number]
+        rest.edits.append(Aligned(meant[span, number], span))
+        _fill(rest.lacking, number)
+
+
+def _fill(lacking: dict[int, int], number: int) -> None:
+    if number in lacking:
+        lacking[number] -= 1
+        if not lacking[number]:
+            del lacking[number]
+
+
+class _Bids:
+    """Give slots to spans so that the most is saved: cheapest augmenting paths, span by span."""
+
+    def __init__(self, saved: dict[tuple[int, int], float], room: dict[int, float]) -> None:
+        self._saved = saved
+        self._room = room
+        self._held: dict[int, set[int]] = {number: set() for number in room}
+        self._wanted: dict[int, list[int]] = {}
+        self.taken: dict[int, int] = {}
+        for span, number in saved:
+            self._wanted.setdefault(span, []).append(number)
+        for span in self._wanted:
+            self._settle(span)
+
+    def _settle(self, new: int) -> None:
+        """Find the chain of spans, each of which pushes the next out of its slot, that saves the most."""
+        gains = {new: 0.0}  # by span: what is saved when it is the one to look for a slot
+        pushed_by: dict[int, tuple[int, int]] = {}  # by span: who would push it out, and of which slot
+        best, last = 0.0, None
+        todo = [new]
+        while todo:
+            span = todo.pop(0)
+            for number in self._wanted[span]:
+                if self.taken.get(span) == number:
+                    continue
+                gain = gains[span] + self._saved[span, number]
+                if len(self._held[number]) < self._room[number]:
+                    if gain > best:
+                        best, last = gain, (span, number)
+                    continue
+                for other in self._held[number]:
+                    left = gain - self._saved[other, number]
+                    if other not in self._chain(span, pushed_by) and left > gains.get(other, float("-inf")):
+                        gains[other], pushed_by[other] = left, (span, number)
+                        todo.append(other)
+        if last is not None:
+            self._shift(last, pushed_by)
+
+    def _chain(self, span: int, pushed_by: dict[int, tuple[int, int]]) -> list[int]:
+        chain = [span]
+        while chain[-1] in pushed_by:
+            chain.append(pushed_by[chain[-1]][0])
+        return chain
+
+    def _shift(self, last: tuple[int, int], pushed_by: dict[int, tuple[int, int]]) -> None:
+        steps = [last]
+        while steps[-1][0] in pushed_by:
+            steps.append(pushed_by[steps[-1][0]])
+        for span, _ in steps:
+            if span in self.taken:
+                self._held[self.taken[span]].discard(span)
+        for span, number in steps:
+            self.taken[span] = number
+            self._held[number].add(span)
+
+
+def _apart(slots: Sequence[Slot], seating: Seating, aligner: Aligner, parent: int) -> list[Apart]:
+    """Return two spans that do not overlap, for each group that is to run in parallel."""
+    members: dict[int, list[int]] = {}
+    groups = {id(group): group for slot in slots for group in slot.together}
+    for number, slot in enumerate(slots):
+        for group in slot.together:
+            members.setdefault(id(group), []).extend(seating.sitting[number])
+    starts, ends = aligner.forest.starts, aligner.forest.ends
+    found = []
+    for key, spans in members.items():
+        spans.sort()
+        pairs = ((one, two) for place, two in enumerate(spans) for one in spans[:place])
+        for one, two in pairs:
+            if not overlap(starts[one], ends[one], starts[two], ends[two]):
+                found.append(Apart(groups[key], parent, one, two))
+                break
+    return found
+
+
+def _alternatives(unit: Pattern) -> tuple[Pattern, ...]:
+    return unit.alternatives if isinstance(unit, OneOf) else (unit,)

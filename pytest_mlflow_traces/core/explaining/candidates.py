@@ -1,0 +1,56 @@
+"""The spans that come nearest to a pattern which nothing in the trace matches, and what each of them fails.
+
+All spans are ranked at a glance: those with the name that is asked for, then those with a name much like it, then those
+of the type; the first of them are aligned, and the cheapest are told. O(spans) and a fixed number of alignments.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.explaining.aligning import Aligner
+from pytest_mlflow_traces.core.explaining.costs import named
+from pytest_mlflow_traces.core.explaining.differences import within
+from pytest_mlflow_traces.core.explaining.edits import Aligned
+from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.matching import Matcher
+
+_ALIGNED = 40
+
+
+def nearest_spans(forest: Forest, matcher: Matcher, pattern: Pattern, most: int) -> list[tuple[int, list[Edit]]]:
+    """Return up to `most` spans that come near to the one-span `pattern`, each with what is different in it."""
+    aligner = Aligner(forest, matcher, pattern)
+    found = []
+    for each in pattern.alternatives if isinstance(pattern, OneOf) else (pattern,):
+        if isinstance(each, SpanPattern):
+            for i in _ranked(forest, each)[:_ALIGNED]:
+                cost, _ = aligner.priced(each, i, float("inf"))
+                found.append((cost, i, each))
+    found.sort(key=lambda candidate: candidate[:2])
+    told: dict[int, list[Edit]] = {}
+    for _, i, each in found:
+        if i not in told and len(told) < most:
+            told[i] = within(aligner, Aligned(each, i))
+    return list(told.items())
+
+
+def _ranked(forest: Forest, pattern: SpanPattern) -> list[int]:
+    """Return the spans that share the name with `pattern`, or else a name much like it, or else the type."""
+    positions = range(len(forest))
+    namesakes = [i for i in positions if named(pattern, forest.names[i])] if pattern.name is not None else []
+    if namesakes:
+        return namesakes
+    if isinstance(pattern.name, str):
+        near = set(get_close_matches(pattern.name, set(forest.names), n=5, cutoff=0.6))
+        if near:
+            return [i for i in positions if forest.names[i] in near]
+        return []
+    if isinstance(pattern.type, str):
+        return [i for i in positions if forest.types[i] == pattern.type]
+    return list(positions)

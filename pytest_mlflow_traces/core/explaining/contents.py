@@ -1,0 +1,135 @@
+"""A list of children as a graph: what may come next at each point of it, for an alignment to walk.
+
+The graph is the textbook automaton of a regular expression (Ken Thompson, "Regular Expression Search Algorithm", CACM
+1968) with two things of its own: a repeated span keeps a count instead of copies, so that `min=10**9` costs nothing,
+and a group in any order is one step over several spans. It is as large as the list and made without recursion.
+
+What this graph does not say is for the explainer to notice: a repeated *group* counts only as none, one or many, and
+inside a group in any order every item is flattened to single spans with limits. The graph accepts more than the
+pattern there, never less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from types import EllipsisType
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.patterns import is_one_span
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.nodes import Item
+
+
+class Kind(Enum):
+    """What a step of a list takes."""
+
+    SPAN = "one span"
+    MANY = "a number of spans alike"
+    GAP = "any spans"
+    GROUP = "spans in any order"
+    FORK = "nothing: it leads to several steps"
+    END = "nothing: the list is over"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One item of a group in any order: at least `low` and at most `high` spans; `together` lists its parallels."""
+
+    unit: Pattern
+    low: int
+    high: int | None
+    together: tuple[AnyOrder, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One point of a list of children: what it takes, and the steps after it."""
+
+    kind: Kind
+    rank: int  # the place in the list of the item that it belongs to
+    inside: int = 0  # how many missing spans it stands inside of, its items being looked for in their place
+    then: list[Step] = field(default_factory=list)
+    unit: Pattern | None = None
+    low: int = 0
+    high: int | None = None
+    slots: tuple[Slot, ...] = ()
+    gap: bool = False
+    below: dict[int, Step] = field(default_factory=dict)  # by id of a pattern it takes: the first item below that
+
+
+class Content:
+    """The graph of one list of children."""
+
+    __slots__ = ("end", "first", "items", "steps")
+
+    def __init__(self, items: tuple[Item, ...]) -> None:
+        self.items = items
+        self.end = Step(Kind.END, len(items))
+        entries = _graph(items, self.end, inside=0)
+        self.first = entries[0]
+        # the steps one by one, where the list is nothing but single spans
+        self.steps = entries if all(step.kind in (Kind.SPAN, Kind.END) for step in entries) else None
+
+
+def entered(step: Step, pattern: SpanPattern) -> Step:
+    """Return the first step of the items below `pattern`, one that `step` takes; they lead to what follows it."""
+    below = step.below.get(id(pattern))
+    if below is None:
+        joint = Step(Kind.FORK, step.rank, step.inside, then=step.then)
+        below = step.below[id(pattern)] = _graph(pattern.children or (), joint, inside=step.inside + 1)[0]
+    return below
+
+
+def _graph(items: tuple[Item, ...], end: Step, inside: int) -> list[Step]:
+    rank = end.rank
+    fixed = rank if inside else None  # inside a missing span, all belongs to the place of that span
+    entries = [Step(Kind.FORK, k if fixed is None else fixed, inside) for k in range(len(items))]
+    entries.append(end)
+    todo = [(item, entries[k], entries[k + 1]) for k, item in enumerate(items)]
+    while todo:
+        item, entry, target = todo.pop()
+        entry.then = [target]
+        if isinstance(item, EllipsisType):
+            entry.kind = Kind.GAP
+        elif is_one_span(item):
+            entry.kind, entry.unit = Kind.SPAN, item
+        elif isinstance(item, Repeat) and is_one_span(item.item):
+            entry.kind, entry.unit, entry.low, entry.high = Kind.MANY, item.item, item.min, item.max
+        elif isinstance(item, AnyOrder):
+            entry.kind, entry.gap, entry.slots = Kind.GROUP, item.gap, slots_of(item)
+        elif isinstance(item, Repeat):
+            body = Step(Kind.FORK, entry.rank, inside)
+            again = Step(Kind.FORK, entry.rank, inside, then=[body, target])
+            entry.then = [body] if item.min else [body, target]
+            todo.append((item.item, body, target if item.max is not None and item.max <= 1 else again))
+        elif isinstance(item, OneOf):
+            entry.then = [Step(Kind.FORK, entry.rank, inside) for _ in item.alternatives]
+            todo.extend((each, branch, target) for each, branch in zip(item.alternatives, entry.then, strict=True))
+    return entries
+
+
+def slots_of(group: AnyOrder) -> tuple[Slot, ...]:
+    """Return the single spans that a group in any order is about, groups inside it flattened."""
+    found: list[Slot] = []
+    together: tuple[AnyOrder, ...] = (group,) if group.overlapping else ()
+    todo: list[tuple[Pattern, int, int | None, tuple[AnyOrder, ...]]] = [
+        (item, 1, 1, together) for item in reversed(group.items)
+    ]
+    while todo:
+        item, low, high, together = todo.pop()
+        if is_one_span(item):
+            found.append(Slot(item, low, high, together))
+        elif isinstance(item, Repeat):
+            most = None if high is None or item.max is None else high * item.max
+            many = most is None or most > 1
+            apart = together if is_one_span(item.item) or not many else ()  # each round overlaps by itself
+            todo.append((item.item, low * item.min, most, apart))
+        elif isinstance(item, OneOf):
+            todo.extend((each, 0, high, together) for each in reversed(item.alternatives))
+        elif isinstance(item, AnyOrder):
+            inner = (*together, item) if item.overlapping and high == 1 else together
+            todo.extend((each, low, high, inner) for each in reversed(item.items))
+    return tuple(found)

@@ -1,0 +1,88 @@
+"""What an alignment of a pattern and a trace consists of, besides what agrees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, SpanPattern
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """The span stands for the pattern, yet does not match it; what differs is still to be found out."""
+
+    pattern: SpanPattern
+    span: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Nothing stands for `count` spans like `pattern`, which belong below `parent`, in front of `before`.
+
+    A missing span is `lifted` where what belongs below it is there, one level up.
+    """
+
+    pattern: Pattern
+    parent: int
+    before: int
+    count: int = 1
+    lifted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unexpected:
+    """The span stands for nothing; it is a `wrapper` where what is below it stands for something."""
+
+    span: int
+    wrapper: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """The span stands for the pattern, and fails it in `fields`; none means that its children as a whole do not fit."""
+
+    pattern: SpanPattern
+    span: int
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What belongs below `parent`, in front of `before`, stands at `span`, below another parent."""
+
+    pattern: Pattern
+    span: int
+    parent: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """What belongs in front of `before` stands at `span`, below the same parent."""
+
+    pattern: Pattern
+    span: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disordered:
+    """Spans below `parent` are out of order."""
+
+    parent: int
+    displaced: tuple[Displaced, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Two children of `parent` that are to run in parallel do not overlap in time."""
+
+    group: AnyOrder
+    parent: int
+    first: int
+    second: int
+
+
+Edit: TypeAlias = "Aligned | Missing | Unexpected | Different | Moved | Disordered | Apart"

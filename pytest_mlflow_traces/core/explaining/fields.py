@@ -1,0 +1,133 @@
+"""What a span says otherwise than its pattern, field by field, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_mlflow_traces.core.durations import readable_duration
+from pytest_mlflow_traces.core.explaining.values import ABSENT, differing, shortened, shown
+from pytest_mlflow_traces.core.nodes import Pattern, short
+from pytest_mlflow_traces.core.operands import Operand
+from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spelling import nearest
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.nodes import SpanPattern, Text
+
+# mlflow.entities.SpanType
+SPAN_TYPES = (
+    *("AGENT", "CHAIN", "CHAT_MODEL", "EMBEDDING", "EVALUATOR", "GUARDRAIL", "LLM", "MEMORY", "PARSER"),
+    *("RERANKER", "RETRIEVER", "TASK", "TOOL", "UNKNOWN", "WORKFLOW"),
+)
+
+
+class FieldDifference(NamedTuple):
+    """One field that is not as expected, both sides as text."""
+
+    field: str
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: expected {self.expected}, got {self.actual}"
+
+
+def field_differences(forest: Forest, matcher: Matcher, pattern: SpanPattern, i: int) -> list[FieldDifference]:
+    """Return what the span at `i` says otherwise than `pattern`, its children apart."""
+    found: list[FieldDifference] = []
+    for field in matcher.local_failures(pattern, i):
+        if field == "name":
+            found.append(FieldDifference(field, _text(pattern.name), shown(forest.names[i])))
+        elif field == "type":
+            found.append(FieldDifference(field, _text(pattern.type), shown(forest.types[i])))
+        elif field == "status":
+            found.append(FieldDifference(field, shown(pattern.status), shown(forest.statuses[i])))
+        elif field == "within":
+            end = forest.ends[i]
+            lasted = "an unfinished span" if end is None else readable_duration(end - forest.starts[i])
+            found.append(FieldDifference(field, f"at most {readable_duration(pattern.within_ns or 0)}", lasted))
+        elif field == "error":
+            found.append(FieldDifference(field, _error(pattern.error), _recorded(forest, i)))
+        elif field == "inputs" and isinstance(pattern.inputs, Operand):
+            found += _values(field, pattern.inputs, forest.inputs(i))
+        elif field == "outputs" and isinstance(pattern.outputs, Operand):
+            found += _values(field, pattern.outputs, forest.outputs(i))
+        elif field == "has":
+            found += _has(matcher, pattern, i, forest)
+        elif field == "lacks":
+            found += _lacks(matcher, pattern, i, forest)
+        else:
+            found += _attribute(field.partition(".")[2], pattern, forest, i)
+    return found
+
+
+def hints(forest: Forest, pattern: SpanPattern, fields: tuple[str, ...] | None = None) -> list[str]:
+    """Return what may be misspelt in `pattern`: a type, or a name, that neither MLflow nor the trace knows."""
+    found = []
+    kind, name = pattern.type, pattern.name
+    if isinstance(kind, str) and kind not in SPAN_TYPES and kind not in forest.types:
+        legal = dict.fromkeys([*SPAN_TYPES, *forest.types])
+        near = nearest(kind, legal)
+        found.append(f"neither MLflow nor this trace has a span type {shown(kind)}{near}")
+    if isinstance(name, str) and (fields is None or "name" not in fields) and name not in forest.names:
+        near = nearest(name, dict.fromkeys(forest.names))
+        if near:
+            found.append(f"no span of this trace is called {shown(name)}{near}")
+    return found
+
+
+def _text(text: Text | None) -> str:
+    return shown(text) if isinstance(text, str) or text is None else shortened(f"/{text.pattern}/")
+
+
+def _error(said: str | bool | None) -> str:
+    return str(said) if isinstance(said, str) else "an error" if said else "no error"
+
+
+def _recorded(forest: Forest, i: int) -> str:
+    error = forest.error(i)
+    if error is None:
+        return "no error"
+    if error.type is None:
+        return f"an error without an exception{f': {shortened(error.message)}' if error.message else ''}"
+    return visible(str(error.type)) + (f": {shortened(str(error.message))}" if error.message else "")
+
+
+def _values(field: str, operand: Operand, actual: object) -> list[FieldDifference]:
+    found = differing(operand.value, actual, operand.text)
+    return [FieldDifference(f"{field}{each.place}", each.expected, each.actual) for each in found] or [
+        FieldDifference(field, shortened(operand.text), shown(actual))
+    ]
+
+
+def _attribute(key: str, pattern: SpanPattern, forest: Forest, i: int) -> list[FieldDifference]:
+    operand, attributes = dict(pattern.attributes or ())[key], forest.attributes(i)
+    field = f"attributes[{shown(key)}]"
+    if key not in attributes:
+        near = nearest(key, map(str, attributes)).rstrip("?")
+        return [FieldDifference(field, shortened(operand.text), f"{ABSENT}{near and near + '?'}")]
+    return _values(field, operand, attributes[key])
+
+
+def _has(matcher: Matcher, pattern: SpanPattern, i: int, forest: Forest) -> list[FieldDifference]:
+    return [
+        FieldDifference("has", f"{short(each)} below", "none")
+        for each in pattern.has
+        if not _below(matcher, each, i, forest)
+    ]
+
+
+def _lacks(matcher: Matcher, pattern: SpanPattern, i: int, forest: Forest) -> list[FieldDifference]:
+    found = []
+    for each in pattern.lacks:
+        below = _below(matcher, each, i, forest)
+        if below:
+            more = f" and {len(below) - 1} more" if len(below) > 1 else ""
+            found.append(FieldDifference("lacks", f"no {short(each)} below", f"{forest.path(below[0])}{more}"))
+    return found
+
+
+def _below(matcher: Matcher, pattern: Pattern, i: int, forest: Forest) -> list[int]:
+    return [k for k in matcher.find(pattern) if i < k < forest.stops[i]]

@@ -1,0 +1,121 @@
+"""What is missing in one place and unexpected in another is the same thing, moved.
+
+Each missing pattern, and each span pattern inside one, is compared with each unexpected span and the spans below it
+that have its name; what matches is a pair, the largest first, those below one parent before others. Below the same
+parent, the move is a matter of order. In O(missing x namesakes) questions to the matcher, up to a limit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced, Missing, Moved, Unexpected
+from pytest_mlflow_traces.core.explaining.ledger import positions_in
+from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.matching import Matcher
+
+_LOOKED_AT = 5_000  # spans and patterns inside what is unexpected and missing
+_ASKED = 20_000  # pairs that the matcher is asked about
+
+
+# how it ranks; what is missing, the part of it that is meant, what is unexpected if all of it is meant, and the span
+_Candidate: TypeAlias = "tuple[tuple[bool, int, bool, int], Missing, Pattern, Unexpected | None, int]"
+
+
+def with_moves(edits: Sequence[Edit], forest: Forest, matcher: Matcher) -> list[Edit]:
+    """Return `edits` with each missing and unexpected pair that match told as one."""
+    missing = [edit for edit in edits if isinstance(edit, Missing) and not edit.lifted and edit.count == 1]
+    unexpected = [edit for edit in edits if isinstance(edit, Unexpected) and not edit.wrapper]
+    if not missing or not unexpected:
+        return list(edits)
+    gone: set[int] = set()  # ids of edits that are told as part of a move
+    taken: list[int] = []  # the spans that a move is about
+    moved: list[Edit] = []
+    displaced: dict[int, dict[int, Displaced]] = {}
+    place = {id(edit): number for number, edit in enumerate(edits)}
+    for _, edit, pattern, home, i in _candidates(missing, unexpected, forest, matcher):
+        whole = pattern is edit.pattern
+        if id(edit) in gone or any(k < forest.stops[i] and i < forest.stops[k] for k in taken):
+            continue
+        if whole:
+            gone.add(id(edit))
+        taken.append(i)
+        if home is not None:
+            gone.add(id(home))
+        if whole and forest.parents[i] == edit.parent:
+            displaced.setdefault(edit.parent, {})[place[id(edit)]] = Displaced(pattern, i, edit.before)
+        else:
+            moved.append(Moved(pattern, i, edit.parent, edit.before))
+    moved += [_disordered(parent, found, forest) for parent, found in displaced.items()]
+    return [edit for edit in edits if id(edit) not in gone] + moved
+
+
+def _disordered(parent: int, found: dict[int, Displaced], forest: Forest) -> Disordered:
+    """Tell the spans in the order in which they belong, each before one that stays."""
+    spans = {each.span for each in found.values()}
+    stop = forest.stops[parent] if parent >= 0 else len(forest)
+    told = []
+    for _, each in sorted(found.items()):
+        before = each.before
+        while before in spans and before < stop:
+            before = forest.stops[before]
+        told.append(Displaced(each.pattern, each.span, before))
+    return Disordered(parent, tuple(told))
+
+
+def _candidates(
+    missing: list[Missing], unexpected: list[Unexpected], forest: Forest, matcher: Matcher
+) -> list[_Candidate]:
+    by_name: dict[str, list[tuple[int, Unexpected | None]]] = {}
+    seen = 0
+    for extra in unexpected:
+        for i in range(extra.span, forest.stops[extra.span]):
+            by_name.setdefault(forest.names[i], []).append((i, extra if i == extra.span else None))
+            seen += 1
+            if seen > _LOOKED_AT:
+                break
+    found: list[_Candidate] = []
+    asked = 0
+    for edit, pattern in _within(missing):
+        whole = pattern is edit.pattern
+        for name in _names(pattern, by_name):
+            for i, home in by_name.get(name, ()):
+                if not whole and home is None:
+                    continue  # something inside what is missing, inside what is unexpected: no news
+                asked += 1
+                if asked > _ASKED:
+                    return sorted(found, key=lambda each: each[0])
+                if matcher.matches(pattern, i):
+                    size = forest.stops[i] - i
+                    near = forest.parents[i] == edit.parent
+                    found.append(((not whole, -size, not near, i), edit, pattern, home, i))
+    return sorted(found, key=lambda each: each[0])
+
+
+def _within(missing: list[Missing]) -> Iterator[tuple[Missing, Pattern]]:
+    """Yield what is missing, and the parts of it that are worth looking for by themselves."""
+    seen = 0
+    for edit in missing:
+        todo: list[Pattern] = [edit.pattern]
+        while todo and seen < _LOOKED_AT:
+            pattern = todo.pop()
+            seen += 1
+            if pattern is edit.pattern or (isinstance(pattern, SpanPattern) and isinstance(pattern.name, str)):
+                yield edit, pattern
+            if not (isinstance(pattern, OneOf) and pattern is edit.pattern):
+                todo.extend(reversed(list(positions_in(pattern))))
+
+
+def _names(pattern: Pattern, by_name: dict[str, list[tuple[int, Unexpected | None]]]) -> list[str]:
+    names = []
+    for each in pattern.alternatives if isinstance(pattern, OneOf) else (pattern,):
+        if not isinstance(each, SpanPattern) or not isinstance(each.name, str):
+            return list(by_name)
+        names.append(each.name)
+    return names

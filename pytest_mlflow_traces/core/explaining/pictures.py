@@ -1,0 +1,213 @@
+"""The tree of a trace with its differences marked, everything else folded away as far as needed.
+
+Marks: `-` missing, `+` unexpected, `~` different, `<` moved away from here, `>` moved to here, `^` out of order. Spans
+that are as expected are folded into one line with what is below them; where that still is too much, their neighbours
+are folded too, then levels without a fork; and where the differences themselves are too many, the first are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.drawing import Row, draw, span_notes
+from pytest_mlflow_traces.core.explaining.values import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_mlflow_traces.core.forest import Forest
+
+_LABEL = 60
+_ENDS = 3  # levels shown at each end of a folded descent
+
+
+@dataclass(slots=True)
+class Note:
+    """A mark on a span, or a line of its own in front of the span `before`, below `parent`."""
+
+    order: tuple[int, int]
+    mark: str
+    notes: list[str]
+    span: int = -1
+    label: str = ""
+    parent: int = -1
+    before: int = -1
+    folded: bool = False  # nothing below it is of interest
+
+
+@dataclass(slots=True)
+class _View:
+    """How much of what is as expected is shown."""
+
+    neighbours: int | None  # beside a difference, `None` for all
+    levels: bool  # all levels of a long descent
+    most: int  # lines, beyond which nobody looks at the result
+
+
+class Picture:
+    """Draw the spans from `first` up to `stop`, with notes."""
+
+    def __init__(self, forest: Forest, first: int, stop: int, notes: Sequence[Note]) -> None:
+        self._forest = forest
+        self._first = first
+        self._stop = stop
+        self._notes = sorted(notes, key=lambda note: note.order)
+
+    def lines(self, most: int | None) -> tuple[list[str], int]:
+        """Return at most about `most` lines, and how many notes they leave out."""
+        if most is None:
+            return draw(self._rows(self._notes, _View(1, levels=False, most=1 << 60)) or []), 0
+        for view in (_View(None, levels=True, most=most), _View(1, levels=False, most=most)):
+            rows = self._rows(self._notes, view)
+            if rows is not None:
+                return draw(rows), 0
+        low, high = 1, len(self._notes)
+        view = _View(0, levels=False, most=most)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._rows(self._notes[:middle], view) is None:
+                high = middle - 1
+            else:
+                low = middle
+        view.most = 1 << 60
+        return draw(self._rows(self._notes[:low], view) or []), len(self._notes) - low
+
+    def _rows(self, notes: Sequence[Note], view: _View) -> list[Row] | None:
+        return _Rows(self._forest, notes, view).all(self._first, self._stop)
+
+
+@dataclass(slots=True)
+class _List:
+    """A list of siblings that is being drawn."""
+
+    parent: int
+    entries: list[Row | int]
+    depth: int
+    quiet: bool = False  # the list stands inside something unexpected
+    lone: int = 0  # how many levels up to here had nothing but the one span
+
+
+class _Rows:
+    def __init__(self, forest: Forest, notes: Sequence[Note], view: _View) -> None:
+        self._forest = forest
+        self._view = view
+        self._on: dict[int, list[Note]] = {}
+        self._between: dict[tuple[int, int], list[Note]] = {}
+        self._open: set[int] = set()
+        for note in notes:
+            if note.span >= 0:
+                self._on.setdefault(note.span, []).append(note)
+                self._open_up(forest.parents[note.span])
+            else:
+                self._between.setdefault((note.parent, note.before), []).append(note)
+                self._open_up(note.parent)
+
+    def _open_up(self, i: int) -> None:
+        while i >= 0 and i not in self._open:
+            self._open.add(i)
+            i = self._forest.parents[i]
+
+    def all(self, first: int, stop: int) -> list[Row] | None:
+        above = self._forest.parents[first] if first < stop else -1
+        rows: list[Row] = []
+        stack = [self._list(above, first, stop, 0, quiet=False)]
+        while stack:
+            siblings = stack[-1]
+            if not siblings.entries:
+                stack.pop()
+                continue
+            entry = siblings.entries.pop()
+            if isinstance(entry, Row):
+                rows.append(entry)
+            else:
+                rows.append(self._row(entry, siblings.depth, root=siblings.parent == above))
+                if entry in self._open:
+                    stack.append(self._descended(entry, siblings, rows))
+            if sum(1 + len(row.more) for row in rows[-1:]) + len(rows) > self._view.most:
+                return None
+        return rows
+
+    def _descended(self, i: int, siblings: _List, rows: list[Row]) -> _List:
+        """Go down from `i`; where levels are folded, down to the next level that says something."""
+        quiet = siblings.quiet or any(note.mark == "+" and note.folded for note in self._on.get(i, ()))
+        depth = siblings.depth + 1
+        if not self._view.levels:
+            descent = [i]
+            while True:
+                only = self._only(descent[-1])
+                if only is None:
+                    break
+                descent.append(only)
+            if len(descent) > 2 * _ENDS + 1:
+                kept = descent[-_ENDS:]
+                for each in descent[1:_ENDS]:
+                    rows.append(self._row(each, depth, root=False))
+                    depth += 1
+                count = len(descent) - 2 * _ENDS
+                rows.append(Row(depth, f"... {count:,} levels as expected ..."))
+                depth += 1
+                for each in kept:
+                    rows.append(self._row(each, depth, root=False))
+                    depth += 1
+                i = descent[-1]
+        return self._list(i, i + 1, self._forest.stops[i], depth, quiet=quiet)
+
+    def _only(self, i: int) -> int | None:
+        """Return the one child of `i`, where there is nothing else to be said on that level."""
+        child, stop = i + 1, self._forest.stops[i]
+        alone = child in self._open and self._forest.stops[child] == stop and child not in self._on
+        return child if alone and not self._between.get((i, child)) and not self._between.get((i, stop)) else None
+
+    def _list(self, parent: int, first: int, stop: int, depth: int, *, quiet: bool) -> _List:
+        entries: list[Row | int] = []
+        run: list[int] = []
+        k = first
+        while True:
+            told = self._between.get((parent, k), ())
+            if told or k >= stop or k in self._open or k in self._on:
+                if not quiet:
+                    self._fold(run, entries, depth, after=k < stop or bool(told))
+                run = []
+                for note in told:
+                    notes = note.notes
+                    entries.append(Row(depth, note.label, notes[0], note.mark, tuple(notes[1:])))
+            if k >= stop:
+                break
+            if k in self._open or k in self._on:
+                entries.append(k)
+            else:
+                run.append(k)
+            k = self._forest.stops[k]
+        entries.reverse()
+        return _List(parent, entries, depth, quiet)
+
+    def _fold(self, run: list[int], entries: list[Row | int], depth: int, *, after: bool) -> None:
+        """Add the siblings in `run`, all as expected, between what is already there and what comes `after`."""
+        near = self._view.neighbours
+        if near is None:
+            entries.extend(run)
+            return
+        head = run[:near] if entries else []
+        tail = run[max(len(head), len(run) - near) :] if after and near else []
+        folded = run[len(head) : len(run) - len(tail)]
+        entries.extend(head)
+        if len(folded) > 1:
+            below = sum(self._forest.stops[k] - k for k in folded)
+            more = f" ({below:,} with those below)" if below > len(folded) else ""
+            entries.append(Row(depth, f"... {len(folded):,} spans as expected{more}"))
+        else:
+            entries.extend(folded)
+        entries.extend(tail)
+
+    def _row(self, i: int, depth: int, *, root: bool) -> Row:
+        forest = self._forest
+        label = f"{shortened(forest.names[i], _LABEL)}  {shortened(forest.types[i], 30)}"
+        notes = [text for note in self._on.get(i, ()) for text in note.notes]
+        mark = next((note.mark for note in self._on.get(i, ())), "")
+        below = forest.stops[i] - i - 1
+        if below and i not in self._open and not any(note.folded for note in self._on.get(i, ())):
+            label += f"  ({below:,} below as expected)"
+        if root:
+            notes.insert(0, span_notes(forest, i))
+        return Row(depth, label, notes[0] if notes else "", mark, tuple(notes[1:]))

@@ -1,0 +1,210 @@
+"""The cheapest path through the content of a pattern and the spans of a trace.
+
+A point of a path is a step of the content and a place in the trace. A place is just a pre-order position: going on at
+`stops[k]` leaves a subtree out, going on at `k + 1` leaves out only the span and looks at its children in its stead,
+and past the last of those the position is that of the next sibling again. Likewise a step can lead into the children of
+a missing span. So spans wrapped around others, or gone from around them, are edges like any other, as in the general
+tree edit distance (Kaizhong Zhang and Dennis Shasha, 1989), at no further cost.
+
+What matches costs nothing and is followed without branching where the pattern leaves no choice, so a list takes
+O((items + spans) x differences) steps, as in Eugene Myers, "An O(ND) Difference Algorithm" (1986). The matcher's
+answers are the test of equality, so what is equal is never looked into.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from pytest_mlflow_traces.core.explaining.assigning import assigned, windows
+from pytest_mlflow_traces.core.explaining.contents import Kind, Step, entered
+from pytest_mlflow_traces.core.explaining.costs import WRAPPER
+from pytest_mlflow_traces.core.explaining.edits import Aligned, Missing, Unexpected
+from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_mlflow_traces.core.explaining.aligning import Aligner, Question
+    from pytest_mlflow_traces.core.explaining.edits import Edit
+
+_LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
+
+Point: TypeAlias = "tuple[Step, int, int]"  # step, place, and how many spans a repeated step has taken
+
+
+class _Price(NamedTuple):
+    """An edge still to be priced: the span as the unit of the step, after a path of cost `base`."""
+
+    unit: Pattern
+    span: int
+    base: float
+
+
+class _Window(NamedTuple):
+    """An edge still to be priced: the first `taken` of `spans` in the group of the step."""
+
+    step: Step
+    spans: list[int]
+    taken: int
+    base: float
+
+
+class Search:
+    """One search, for the children of one span."""
+
+    def __init__(self, aligner: Aligner, parent: int, goal: Step, stop: int) -> None:
+        self._aligner = aligner
+        self._costs = aligner.costs
+        self._stops = aligner.forest.stops
+        self._parents = aligner.forest.parents
+        self._matches = aligner.matcher.matches
+        self._parent = parent
+        self._goal = goal
+        self._stop = stop
+        self._heap: list[tuple[float, int, int, Point, Point | None, Edge]] = []
+        self._came: dict[Point, tuple[Point | None, tuple[Edit, ...]]] = {}
+        self._pushed = 0
+        self.cost = 0.0
+
+    def run(self, start: Step, first: int, limit: float) -> Generator[Question, float, bool]:
+        """Search from `start` at `first`; return whether the goal was reached for less than `limit`."""
+        self._push(0.0, (start, first, 0), None)
+        while self._heap:
+            cost, _, _, point, before, edge = heappop(self._heap)
+            if cost >= limit:
+                return False
+            if isinstance(edge, _Price):
+                price, which = yield from self._aligner.price(edge.unit, edge.span, limit - edge.base)
+                if which is not None:
+                    self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
+            elif isinstance(edge, _Window):
+                price, edits = yield from self._assigned(edge, point)
+                self._push(edge.base + price, point, before, tuple(edits))
+            elif point not in self._came:
+                self._came[point] = before, edge
+                if point[0] is self._goal and point[1] == self._stop:
+                    self.cost = cost
+                    return True
+                self._expand(cost, point)
+        return False
+
+    def edits(self) -> list[Edit]:
+        """Return what the path that was found consists of, besides what matches."""
+        found: list[Edit] = []
+        point: Point | None = (self._goal, self._stop, 0)
+        while point is not None:
+            point, edits = self._came[point]
+            found.extend(reversed(edits))
+        return found[::-1]
+
+    def _push(self, cost: float, point: Point, before: Point | None, edge: Edge = ()) -> None:
+        if point not in self._came:
+            # of paths that cost the same, first the one that is ahead
+            self._pushed += 1
+            heappush(self._heap, (cost, -point[1] - point[0].rank, self._pushed, point, before, edge))
+
+    def _expand(self, cost: float, point: Point) -> None:
+        step, k, count = point
+        if step is not self._goal:
+            if step.kind is Kind.FORK:
+                for each in step.then:
+                    self._push(cost, (each, k, 0), point)
+                return
+            if step.kind is Kind.GROUP:
+                self._group(cost, point)
+                return
+            if step.kind is Kind.GAP:
+                self._push(cost, (step.then[0], k, 0), point)
+                if k < self._stop:
+                    self._push(cost + _LOOSE * (step.inside > 0), (step, self._stops[k], 0), point)
+                    self._enter(cost, point)
+                return
+            if self._take(cost, point):
+                return
+            self._leave(cost, point)
+            if step.high is not None and count >= step.high:
+                return
+        if k < self._stop:
+            cost_of_it = self._costs.unexpected(k)
+            self._push(cost + cost_of_it, (step, self._stops[k], count), point, (Unexpected(k),))
+            if step is not self._goal:
+                self._enter(cost, point)
+
+    def _take(self, cost: float, point: Point) -> bool:
+        """Let the next span stand for the step; return whether there is no sense in anything else."""
+        step, k, count = point
+        unit = step.unit
+        if k >= self._stop or unit is None or (step.high is not None and count >= step.high):
+            return False
+        after = (step.then[0], self._stops[k], 0)
+        if step.kind is Kind.MANY:
+            after = (step, self._stops[k], count + 1 if step.high is not None else min(count + 1, step.low))
+        if self._matches(unit, k):
+            self._push(cost, after, point)
+            if not _is_named(unit):
+                return False
+            if step.kind is Kind.MANY:
+                self._leave(cost, point)
+            return True
+        least = min(self._costs.least(each, k) for each in _alternatives(unit))
+        # below a span that stands for nothing, only a namesake is worth a look
+        if least < WRAPPER or (step.inside == 0 and self._parents[k] == self._parent):
+            self._push(cost + least, after, point, _Price(unit, k, cost))
+        return False
+
+    def _leave(self, cost: float, point: Point) -> None:
+        """Go on without a span for the step, or with no more than it has taken."""
+        step, k, count = point
+        unit, after = step.unit, (step.then[0], k, 0)
+        if unit is None:
+            return
+        parent = self._parents[k] if k < self._stop else self._parent
+        lacking = max(0, step.low - count) if step.kind is Kind.MANY else 1
+        if lacking:
+            lost = Missing(unit, parent, k, lacking)
+            self._push(cost + self._costs.missing(unit, lacking), after, point, (lost,))
+        else:
+            self._push(cost, after, point)
+        for each in _alternatives(unit) if count == 0 and step.low <= 1 else ():
+            if each.children:
+                lifted = Missing(each, parent, k, lifted=True)
+                self._push(cost + WRAPPER, (entered(step, each), k, 0), point, (lifted,))
+
+    def _enter(self, cost: float, point: Point) -> None:
+        """Take the next span for a wrapper, and look at its children in its stead."""
+        step, k, count = point
+        if k + 1 < self._stops[k]:
+            self._push(cost + WRAPPER, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
+
+    def _group(self, cost: float, point: Point) -> None:
+        step, k, _ = point
+        spans, after = [], step.then[0]
+        while k < self._stop:
+            spans.append(k)
+            k = self._stops[k]
+        last = after is self._goal or after.kind is Kind.END
+        for count, least in windows(step.slots, spans, self._aligner, gap=step.gap, last=last):
+            end = point[1] if count == 0 else self._stops[spans[count - 1]]
+            self._push(cost + least, (after, end, 0), point, _Window(step, spans, count, cost))
+
+    def _assigned(self, edge: _Window, point: Point) -> Generator[Question, float, tuple[float, list[Edit]]]:
+        spans = edge.spans[: edge.taken]
+        parent = self._parents[spans[0]] if spans else self._parent
+        return (
+            yield from assigned(
+                edge.step.slots, spans, self._aligner, gap=edge.step.gap, parent=parent, before=point[1]
+            )
+        )
+
+
+Edge: TypeAlias = "tuple[Edit, ...] | _Price | _Window"
+
+
+def _alternatives(unit: Pattern) -> tuple[SpanPattern, ...]:
+    each = unit.alternatives if isinstance(unit, OneOf) else (unit,)
+    return tuple(one for one in each if isinstance(one, SpanPattern))
+
+
+def _is_named(unit: Pattern) -> bool:
+    return isinstance(unit, SpanPattern) and isinstance(unit.name, str)

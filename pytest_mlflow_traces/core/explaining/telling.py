@@ -1,0 +1,173 @@
+"""Each difference in words: a finding for programs, and a note in the picture for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.durations import readable_duration
+from pytest_mlflow_traces.core.explaining.edits import (
+    Apart,
+    Different,
+    Disordered,
+    Edit,
+    Missing,
+    Moved,
+    Unexpected,
+)
+from pytest_mlflow_traces.core.explaining.fields import field_differences, hints
+from pytest_mlflow_traces.core.explaining.ledger import positions_in
+from pytest_mlflow_traces.core.explaining.pictures import Note
+from pytest_mlflow_traces.core.explaining.values import shortened
+from pytest_mlflow_traces.core.findings import Finding
+from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.spans import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.matching import Matcher
+
+_NAMES = 8
+
+
+class Teller:
+    """Put the differences of one trace into words; `subject` names the whole of it."""
+
+    def __init__(self, forest: Forest, matcher: Matcher, subject: str) -> None:
+        self._forest = forest
+        self._matcher = matcher
+        self._subject = subject
+
+    def told(self, edit: Edit) -> tuple[Finding, list[Note]]:
+        """Return the finding and the notes of one difference."""
+        if isinstance(edit, Missing):
+            return self._missing(edit)
+        if isinstance(edit, Unexpected):
+            return self._unexpected(edit)
+        if isinstance(edit, Different):
+            return self._different(edit)
+        if isinstance(edit, Moved):
+            return self._moved(edit)
+        if isinstance(edit, Disordered):
+            return self._disordered(edit)
+        if isinstance(edit, Apart):
+            return self._apart(edit)
+        raise AssertionError("unreachable: what is aligned has been resolved")
+
+    def _path(self, i: int) -> str:
+        return self._forest.path(i) if i >= 0 else self._subject
+
+    def _name(self, i: int) -> str:
+        return repr(visible(self._forest.names[i])) if i >= 0 else "the trace"
+
+    def _missing(self, edit: Missing) -> tuple[Finding, list[Note]]:
+        said, hint = "missing", None
+        expected = short(edit.pattern)
+        if edit.count > 1:
+            said, expected = f"missing {edit.count:,} times", f"{edit.count:,} more of {expected}"
+        if edit.lifted:
+            said, hint = "missing; what belongs below it is here", "what belongs below it stands one level up"
+        elif isinstance(edit.pattern, SpanPattern) and edit.count == 1:
+            below = sum(isinstance(each, SpanPattern) for each in _inside(edit.pattern)) - 1
+            said += f", with {_spans(below)} below" if below else ""
+        spelling = [text for each in alternatives(edit.pattern) for text in hints(self._forest, each)]
+        hint = "; ".join([*([hint] if hint else ()), *spelling]) or None
+        finding = Finding("shape.missing", self._path(edit.parent), expected=expected, hint=hint)
+        return finding, [self._line("-", edit, said)]
+
+    def _line(self, mark: str, edit: Missing | Moved, said: str) -> Note:
+        label = edit.pattern.label if isinstance(edit.pattern, SpanPattern) else short(edit.pattern, 56)
+        order = edit.before, 0
+        return Note(order, mark, [said], label=shortened(label), parent=edit.parent, before=edit.before)
+
+    def _unexpected(self, edit: Unexpected) -> tuple[Finding, list[Note]]:
+        i = edit.span
+        below = self._forest.stops[i] - i - 1
+        said = "unexpected" + (f", with {_spans(below)} below" if below and not edit.wrapper else "")
+        hint = None
+        if edit.wrapper:
+            said, hint = "unexpected; what is below belongs in its place", "what is below belongs in its place"
+        label = f"{visible(self._forest.names[i])} {visible(self._forest.types[i])}"
+        finding = Finding("shape.unexpected", self._path(i), actual=shortened(label), hint=hint)
+        return finding, [Note((i, 1), "+", [said], span=i, folded=not edit.wrapper)]
+
+    def _different(self, edit: Different) -> tuple[Finding, list[Note]]:
+        i = edit.span
+        fields = field_differences(self._forest, self._matcher, edit.pattern, i)
+        if fields:
+            notes = [str(each) for each in fields]
+            expected = ", ".join(f"{each.field} {each.expected}" for each in fields)
+            actual = ", ".join(f"{each.field} {each.actual}" for each in fields)
+        else:
+            listed = ", ".join(
+                short(each) if isinstance(each, Pattern) else "..." for each in edit.pattern.children or ()
+            )
+            children = self._forest.children(i)
+            expected = f"children {shortened(f'[{listed}]')}"
+            actual = f"children {self._names(children)}"
+            notes = [f"children: expected {shortened(f'[{listed}]')}, got {self._names(children)}"]
+        hint = "; ".join(hints(self._forest, edit.pattern, edit.fields)) or None
+        finding = Finding("shape.different", self._path(i), expected=expected, actual=actual, hint=hint)
+        return finding, [Note((i, 1), "~", notes, span=i)]
+
+    def _moved(self, edit: Moved) -> tuple[Finding, list[Note]]:
+        i, home, here = edit.span, edit.parent, self._forest.parents[edit.span]
+        expected, actual = f"below {self._path(home)}", f"below {self._path(here)}"
+        finding = Finding("shape.moved", self._path(i), expected=expected, actual=actual)
+        away = self._line("<", edit, f"moved: is below {self._name(here)}")
+        return finding, [away, Note((i, 1), ">", [f"moved: belongs below {self._name(home)}"], span=i, folded=False)]
+
+    def _disordered(self, edit: Disordered) -> tuple[Finding, list[Note]]:
+        forest, parent = self._forest, edit.parent
+        spans = forest.children(parent) if parent >= 0 else forest.roots()
+        moving = {each.span for each in edit.displaced}
+        order: list[int] = []
+        for k in [*spans, len(forest)]:
+            order += [
+                each.span
+                for each in edit.displaced
+                if each.before == k or (k == len(forest) and each.before not in spans)
+            ]
+            order += [k] if k not in moving and k < len(forest) else []
+        finding = Finding("shape.order", self._path(parent), expected=self._names(order), actual=self._names(spans))
+        notes = []
+        for each in edit.displaced:
+            place = f"before {self._name(each.before)}" if each.before in spans else "at the end"
+            notes.append(Note((each.span, 1), "^", [f"out of order: belongs {place}"], span=each.span))
+        return finding, notes
+
+    def _apart(self, edit: Apart) -> tuple[Finding, list[Note]]:
+        forest, one, two = self._forest, *sorted((edit.first, edit.second), key=self._forest.starts.__getitem__)
+        late = readable_duration(forest.starts[two] - (forest.ends[one] or 0))
+        expected = f"{self._name(one)} and {self._name(two)} overlap in time"
+        actual = f"{self._name(two)} starts {late} after {self._name(one)} ended"
+        finding = Finding("shape.parallel", self._path(edit.parent), expected=expected, actual=actual)
+        said = f"not in parallel: starts {late} after {self._name(one)} ended"
+        return finding, [Note((two, 1), "~", [said], span=two)]
+
+    def _names(self, spans: Sequence[int]) -> str:
+        names = [shortened(self._forest.names[i], 30) for i in spans]
+        if len(names) > _NAMES:
+            names = [*names[: _NAMES // 2], f"... {len(names) - _NAMES} more ...", *names[-_NAMES // 2 :]]
+        return ", ".join(names) or "none"
+
+
+def _spans(count: int) -> str:
+    return f"{count:,} span{'' if count == 1 else 's'}"
+
+
+def alternatives(pattern: Pattern) -> list[SpanPattern]:
+    """Return the span patterns that a one-span pattern is made of."""
+    each = pattern.alternatives if isinstance(pattern, OneOf) else (pattern,)
+    return [one for one in each if isinstance(one, SpanPattern)]
+
+
+def _inside(pattern: Pattern) -> list[Pattern]:
+    found: list[Pattern] = []
+    todo = [pattern]
+    while todo and len(found) < 100_000:
+        each = todo.pop()
+        found.append(each)
+        todo.extend(positions_in(each))
+    return found
