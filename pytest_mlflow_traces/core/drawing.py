@@ -19,35 +19,38 @@ _NOTES_COLUMN = 58  # one long name does not push the notes of all others furthe
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a drawn tree, in pre-order."""
+    """One line of a drawn tree, in pre-order; `more` are notes for lines of their own below it."""
 
     depth: int
     label: str
     notes: str = ""
     mark: str = ""
+    more: tuple[str, ...] = ()
 
 
 def draw(rows: Sequence[Row]) -> list[str]:
     """Return the rows with their branches drawn, marks in front where any row has one."""
-    drawn: list[str] = []
+    drawn: list[tuple[str, str]] = []  # each row, and what goes on below it to the left of its further notes
     more: list[bool] = []  # whether a later sibling stands below, for each level down to the row at hand
     for row in reversed(rows):
         depth = min(row.depth, INDENTED_LEVELS)
+        has_children = len(more) > depth + 1 and more[depth + 1]
         del more[depth + 1 :]
         more.extend([False] * (depth + 1 - len(more)))
         guides = "".join("│  " if below else "   " for below in more[1:depth])
         branch = "" if row.depth == 0 else "├─ " if more[depth] else "└─ "
         level = f"(depth {row.depth}) " if row.depth > INDENTED_LEVELS else ""
-        drawn.append(f"{guides}{branch}{level}{row.label}")
+        trunk = "" if row.depth == 0 else "│  " if more[depth] else "   "
+        drawn.append((f"{guides}{branch}{level}{row.label}", f"{guides}{trunk}{'│' if has_children else ''}"))
         more[depth] = True
     drawn.reverse()
-    noted = [len(text) for text, row in zip(drawn, rows, strict=True) if row.notes]
-    column = min(max(noted, default=0), _NOTES_COLUMN) + 2
+    column = min(max((len(text) for text, _ in drawn), default=0), _NOTES_COLUMN) + 2
     margin = 2 if any(row.mark for row in rows) else 0
-    return [
-        f"{row.mark:<{margin}}{text:<{column}}{row.notes}" if row.notes else f"{row.mark:<{margin}}{text}".rstrip()
-        for text, row in zip(drawn, rows, strict=True)
-    ]
+    lines = []
+    for (text, below), row in zip(drawn, rows, strict=True):
+        lines.append(f"{row.mark:<{margin}}{text:<{column}}{row.notes}" if row.notes else f"{row.mark:<{margin}}{text}")
+        lines += [f"{'':<{margin}}{below:<{column}}{note}" for note in row.more]
+    return [line.rstrip() for line in lines]
 
 
 def span_label(forest: Forest, i: int) -> str:
