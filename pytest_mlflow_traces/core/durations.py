@@ -9,7 +9,9 @@ __tracebackhide__ = True  # a failure points at the test, not in here
 
 NS_PER_MS = 1_000_000
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
-_TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*", re.ASCII | re.IGNORECASE)
+_LONGEST_NS = 3_600_000_000_000 * 10**11  # above the longest timedelta
+_SPELLINGS = {"µs": "us", "μs": "us"}  # the micro sign, and the Greek letter
+_TEXT = re.compile(r"\s*(\d{1,30}(?:\.\d{1,30})?)\s*([a-zµμ]+)\s*", re.ASCII)
 
 
 def parse_duration(value: object, what: str) -> int:
@@ -27,12 +29,18 @@ def parse_duration(value: object, what: str) -> int:
     if not isinstance(value, str):
         raise TypeError(f"{what}: write a duration as '800ms', '2s' or a timedelta, got {value!r}")
     found = _TEXT.fullmatch(value)
-    unit = _UNITS_NS.get(found[2]) if found else None
+    unit = _UNITS_NS.get(_SPELLINGS.get(found[2], found[2])) if found else None
     if found is None or unit is None:
         raise ValueError(f"{what}: {value!r} is no duration; write a number and one of {', '.join(_UNITS_NS)}: '800ms'")
     whole, _, fraction = found[1].partition(".")
     # in integers: 0.1 s is no exact float, and a limit must not move by a rounding
-    return int(whole) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
+    part, rest = divmod(int(fraction or 0) * unit, int("1" + "0" * len(fraction)))
+    if rest:
+        raise ValueError(f"{what}: {value!r} is finer than a nanosecond")
+    nanoseconds = int(whole) * unit + part
+    if nanoseconds > _LONGEST_NS:
+        raise ValueError(f"{what}: {value!r} is longer than {_LONGEST_NS // _UNITS_NS['h']} hours")
+    return nanoseconds
 
 
 def exact_duration(nanoseconds: int) -> str:
@@ -45,13 +53,14 @@ def exact_duration(nanoseconds: int) -> str:
 
 
 def readable_duration(nanoseconds: int) -> str:
-    """Return a duration for a person: three significant digits, in the unit that fits it."""
-    size = abs(nanoseconds)
-    if size < 60_000_000_000:
-        unit = "s" if size >= 1_000_000_000 else "ms"
-        number = nanoseconds / _UNITS_NS[unit]
-        digits = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2
-        text = f"{number:.{digits}f}"
-        return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
-    minutes, rest = divmod(round(size / 1_000_000_000), 60)
-    return f"{'-' if nanoseconds < 0 else ''}{minutes} min {rest} s"
+    """Return a duration for a person: up to three digits, in the unit that fits it."""
+    size, sign = abs(nanoseconds), "-" if nanoseconds < 0 else ""
+    if size >= 59_950_000_000:
+        minutes, rest = divmod(round(size / 1_000_000_000), 60)
+        return f"{sign}{minutes} min {rest} s"
+    unit = "s" if size >= 999_500_000 else "ms"  # what would round to the next unit is told in it
+    number = size / _UNITS_NS[unit]
+    digits = 0 if number >= 99.95 else 1 if number >= 9.995 else 2
+    text = f"{number:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{sign if text != '0' else ''}{text} {unit}"
