@@ -17,17 +17,26 @@ def listed(words: Iterable[str]) -> str:
 
 def nearest(word: str, legal: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the legal word closest to `word`, or nothing where none is close."""
-    # difflib costs 8 ms to import, and most runs never misspell a thing
-    from difflib import get_close_matches
-
-    candidates = list(legal)
-    folded = {candidate.casefold(): candidate for candidate in candidates}
-    found = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    return f"; did you mean {folded[found[0]]!r}?" if found else ""
+    return _suggested(filter(None, [_closest(word, list(legal))]))
 
 
 def unknown_keywords(call: str, unknown: Iterable[str], legal: Iterable[str]) -> TypeError:
     """Build the error for keywords that `call` does not have."""
-    words = list(legal)
-    parts = [f"{word!r}{nearest(word, words).rstrip('?')}" for word in unknown]
-    return TypeError(f"{call}: unknown keyword {', '.join(parts)} (legal: {listed(words)})")
+    words, legal = list(unknown), list(legal)
+    meant = dict.fromkeys(filter(None, (_closest(word, legal) for word in words)))
+    several = "s" if len(words) > 1 else ""
+    return TypeError(f"{call}: unknown keyword{several} {listed(words)} (legal: {listed(legal)}){_suggested(meant)}")
+
+
+def _closest(word: str, legal: list[str]) -> str | None:
+    # difflib costs 8 ms to import, and most runs never misspell a thing
+    from difflib import get_close_matches
+
+    folded = {candidate.casefold(): candidate for candidate in legal}
+    found = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def _suggested(words: Iterable[str]) -> str:
+    meant = listed(words)
+    return f"; did you mean {meant}?" if meant else ""
