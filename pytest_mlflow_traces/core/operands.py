@@ -6,13 +6,20 @@ print differently after a comparison, so neither its `==` nor its later `repr` c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import contextlib
+import copy
+import math
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
-_ATOMS = (type(None), bool, int, float, complex, str, bytes)
+DEEPEST = 100  # containers in containers: Python itself does not read code that is nested 200 deep
+_CONTAINERS = (dict, list, tuple, set, frozenset)
+_ATOMS = (type(None), bool, int, float, str, bytes)
 
 
 class Unsaid(Enum):
@@ -28,14 +35,16 @@ UNSAID: Final = Unsaid.UNSAID
 
 
 class Operand:
-    """One value to compare with; two operands are equal when they were given as the same thing."""
+    """One value to compare with; two operands are equal when they were given as the same thing.
+
+    `text` is its code; `is_literal` says whether that code is a plain literal all through.
+    """
 
     __slots__ = ("_key", "is_literal", "text", "value")
 
     def __init__(self, value: object) -> None:
-        self.value = _copied(value)
-        self.text = repr(value)
-        self._key, self.is_literal = _identity(value)
+        taken = _taken(value, 0)
+        self.value, self.text, self._key, self.is_literal = taken
 
     def equals(self, actual: object) -> bool:
         """Return whether `actual == value`, with the expected side free to answer."""
@@ -50,34 +59,91 @@ class Operand:
     def __repr__(self) -> str:
         return self.text
 
-    def __reduce__(self) -> tuple[type[Operand], tuple[object]]:
-        return Operand, (self.value,)
 
-
-def _copied(value: object) -> object:
-    """Copy plain containers, so that what the caller does to them later does not change the pattern."""
-    if type(value) is dict:
-        return {key: _copied(item) for key, item in value.items()}
-    if type(value) is list:
-        return [_copied(item) for item in value]
-    if type(value) is tuple:
-        return tuple(_copied(item) for item in value)
-    if type(value) is set:
-        return set(value)
-    return value
-
-
-def _identity(value: object) -> tuple[Hashable, bool]:
-    """Return what tells `value` apart, and whether it is a plain literal all through."""
+def written(value: object, leaf: Callable[[object], str]) -> str:
+    """Return the code of `value`: containers as Python writes them, what they hold by `leaf`."""
     kind = type(value)
-    if kind in _ATOMS:
+    if kind is dict:
+        pairs: dict[object, object] = value  # type: ignore[assignment]  # kind says so
+        return f"{{{', '.join(f'{written(key, leaf)}: {written(item, leaf)}' for key, item in pairs.items())}}}"
+    if kind is list or kind is tuple or kind is set or kind is frozenset:
+        return _enclosed(kind, [written(item, leaf) for item in value])  # type: ignore[attr-defined]  # kind says so
+    return leaf(value)
+
+
+def whole_number(number: int) -> str:
+    """Return the code of a number; Python refuses to write very long ones in decimal."""
+    try:
+        return str(number)
+    except ValueError:
+        return hex(number)
+
+
+class _Taken(NamedTuple):
+    value: object
+    text: str
+    key: Hashable
+    is_literal: bool
+
+
+def _taken(value: Any, depth: int) -> _Taken:
+    """Copy plain containers, lest the caller changes the pattern with them; say what tells `value` apart.
+
+    The keys are made of texts alone, so that they stay true in another process.
+    """
+    # by `is`: the class of a matcher object may answer `==` and `in` like the object itself
+    kind = type(value)
+    if depth == DEEPEST and any(kind is each for each in _CONTAINERS):
+        raise ValueError(f"a value to compare with is nested more than {DEEPEST} deep, or contains itself")
+    if kind is dict:
+        pairs = [(_taken(key, depth + 1), _taken(item, depth + 1)) for key, item in value.items()]
+        return _Taken(
+            {key.value: item.value for key, item in pairs},
+            f"{{{', '.join(f'{key.text}: {item.text}' for key, item in pairs)}}}",
+            ("dict", frozenset((key.key, item.key) for key, item in pairs)),
+            all(key.is_literal and item.is_literal for key, item in pairs),
+        )
+    if kind is list or kind is tuple or kind is set or kind is frozenset:
+        items = [_taken(item, depth + 1) for item in value]
+        keys = [item.key for item in items]
+        return _Taken(
+            kind(item.value for item in items),
+            _enclosed(kind, [item.text for item in items]),
+            (kind.__name__, frozenset(keys) if kind is set or kind is frozenset else tuple(keys)),
+            all(item.is_literal for item in items),
+        )
+    if any(kind is atom for atom in _ATOMS):
         # 1, 1.0 and True are equal to Python and print differently, as do 0.0 and -0.0
-        return (kind, repr(value)), True
-    if isinstance(value, Mapping) and kind is dict:
-        pairs = [(_identity(key), _identity(item)) for key, item in value.items()]
-        return (kind, frozenset((key[0], item[0]) for key, item in pairs)), all(k[1] and i[1] for k, i in pairs)
-    if kind in (list, tuple, set, frozenset):
-        items = [_identity(item) for item in value]  # type: ignore[attr-defined]  # kind says that it is iterable
-        keys = [item[0] for item in items]
-        return (kind, tuple(keys) if kind in (list, tuple) else frozenset(keys)), all(item[1] for item in items)
-    return (kind, repr(value)), False
+        text = _atom(value)
+        return _Taken(value, text, (kind.__name__, text), is_literal=True)
+    return _matcher(value, kind)
+
+
+def _matcher(value: object, kind: type) -> _Taken:
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = f"<{kind.__name__} at {id(value):#x}, whose repr raises {type(error).__name__}>"
+    if issubclass(kind, dict | list | set | bytearray):
+        with contextlib.suppress(Exception):  # it holds what cannot be copied, so it stays shared
+            value = copy.deepcopy(value)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    # an array prints only its ends, and many objects print nothing but where they are: those equal themselves alone
+    key = (name, text, id(value)) if "..." in text or " at 0x" in text else (name, text)
+    return _Taken(value, text, key, is_literal=False)
+
+
+def _atom(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
+    return whole_number(value) if type(value) is int else repr(value)
+
+
+def _enclosed(kind: type, texts: list[str]) -> str:
+    if kind is list:
+        return f"[{', '.join(texts)}]"
+    if kind is tuple:
+        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+    # sorted, as sets of strings come in another order in each process
+    text = f"{{{', '.join(sorted(texts))}}}" if texts else ""
+    return f"frozenset({text})" if kind is frozenset else text or "set()"

@@ -1,0 +1,277 @@
+import copy
+import math
+import pickle
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, IntEnum
+from unittest import mock
+
+import dirty_equals
+import pytest
+from hypothesis import given, settings
+
+from pytest_mlflow_traces.core.operands import DEEPEST, UNSAID, Operand, whole_number
+from tests.generating import literals
+from tests.messages import exactly
+
+
+class Color(str, Enum):
+    RED = "red"
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Sub(str):
+    __slots__ = ()
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Array:
+    """Compare like an array of numpy, and print like a long one."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = numbers
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value of an array with more than one element is ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "array([0, ..., 9])"
+
+
+def nested(depth: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+@given(literals)
+@settings(max_examples=150)
+def test_a_literal_is_equal_to_what_its_text_evaluates_to(value):
+    operand = Operand(value)
+    again = Operand(eval(operand.text))
+
+    assert operand.is_literal
+    assert again == operand
+    assert hash(again) == hash(operand)
+
+
+@pytest.mark.parametrize("one", [0, 0.0, -0.0, False, None, "", b"", (), [], {}, set(), frozenset(), math.nan])
+@pytest.mark.parametrize("two", [0, 0.0, -0.0, False, None, "", b"", (), [], {}, set(), frozenset(), math.nan])
+def test_falsy_values_are_operands_each_its_own(one, two):
+    assert (Operand(one) == Operand(two)) is (repr(one) == repr(two))
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (1, True),
+        (1, 1.0),
+        ([1], [True]),
+        ({1: "a"}, {True: "a"}),
+        ({"a": 0.0}, {"a": -0.0}),
+        ((1, 2), [1, 2]),
+        ({1}, frozenset({1})),
+        ("a", b"a"),
+        ("red", Color.RED),
+        (1, Level.LOW),
+        ("a", Sub("a")),
+        ({"a": 1}, OrderedDict(a=1)),
+        ({"a": {"b": 1}}, {"a": {"b": True}}),
+    ],
+)
+def test_what_python_takes_for_equal_is_told_apart(one, two):
+    assert Operand(one) != Operand(two)
+
+
+def test_the_order_of_keys_and_elements_does_not_tell_apart():
+    assert Operand({"a": 1, "b": 2}) == Operand({"b": 2, "a": 1})
+    assert Operand({"x", "y", "z"}) == Operand({"z", "y", "x"})
+    assert Operand([1, 2]) != Operand([2, 1])
+
+
+def test_sets_print_in_one_order_in_every_process():
+    assert Operand({"c", "a", "b"}).text == "{'a', 'b', 'c'}"
+    assert Operand(frozenset({2, 1})).text == "frozenset({1, 2})"
+
+
+def test_an_operand_is_no_value():
+    assert Operand(1) != 1
+    assert Operand("a") != "a"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [dirty_equals.IsInt(), mock.ANY, Color.RED, Level.LOW, Sub("a"), OrderedDict(a=1), Decimal(1), Point(1), 1j],
+)
+def test_what_is_no_plain_literal_says_so_wherever_it_stands(value):
+    assert not Operand(value).is_literal
+    assert not Operand({"a": [(value,)]}).is_literal
+
+
+def test_a_matcher_whose_class_answers_for_any_type_is_no_literal():
+    # the class AnyThing itself is equal to NoneType, so it "is" among the types of literals
+    operand = Operand(dirty_equals.AnyThing())
+
+    assert not operand.is_literal
+    assert operand.text == "AnyThing()"
+    assert operand.equals(None)
+
+
+def test_a_matcher_is_the_same_after_a_comparison_has_changed_its_repr():
+    matcher = dirty_equals.IsInt()
+    operand, fresh = Operand({"n": matcher}), Operand({"n": dirty_equals.IsInt()})
+    assert operand.equals({"n": 5})
+    assert repr(matcher) == "5"
+
+    assert operand == fresh
+    assert hash(operand) == hash(fresh)
+    assert operand.text == "{'n': IsInt()}"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda operand: pickle.loads(pickle.dumps(operand))])
+def test_a_copy_is_equal_even_after_a_comparison(copied):
+    operand = Operand([dirty_equals.IsInt(), mock.ANY, {"a": (1, None)}])
+    assert operand.equals([5, 6, {"a": (1, None)}])
+    again = copied(operand)
+
+    assert again == operand
+    assert hash(again) == hash(operand)
+    assert again.equals([7, 8, {"a": (1, None)}])
+
+
+def test_matchers_with_different_conditions_differ():
+    assert Operand(dirty_equals.IsInt(gt=1)) != Operand(dirty_equals.IsInt(gt=2))
+    assert Operand(pytest.approx(1)) != Operand(pytest.approx(2))
+    assert Operand(pytest.approx(1)) == Operand(pytest.approx(1))
+
+
+def test_objects_that_print_shortened_equal_themselves_alone():
+    one = Array(*range(10))
+
+    assert Operand(one) == Operand(one)
+    assert Operand(one) != Operand(Array(0, *range(9)))
+    assert Operand(object()) != Operand(object())
+
+
+def test_a_repr_that_raises_is_no_obstacle():
+    class Silent:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    value = Silent()
+
+    assert Operand(value).text == f"<Silent at {id(value):#x}, whose repr raises RuntimeError>"
+    assert Operand(value) == Operand(value)
+    assert Operand(value) != Operand(Silent())
+
+
+def test_a_comparison_that_raises_raises():
+    # taken for "not equal", it would make `not in` pass
+    with pytest.raises(ValueError, match="ambiguous"):
+        Operand(Array(1)).equals(Array(2))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [1, {"b": 2}]},
+        OrderedDict(a=[1, {"b": 2}]),
+        defaultdict(list, a=[1, {"b": 2}]),
+        [[[1, {"b": 2}]]],
+        ([1, {"b": 2}],),
+    ],
+)
+def test_what_the_caller_does_to_a_container_later_changes_nothing(value):
+    operand, original = Operand(value), copy.deepcopy(value)
+    inner = value["a"] if isinstance(value, dict) else value[0]
+    while isinstance(inner[0], list):
+        inner = inner[0]
+    inner[1]["b"] = 3
+    inner.append(4)
+
+    assert operand.equals(original)
+    assert not operand.equals(value)
+
+
+def test_sets_and_bytearrays_are_copied_too():
+    numbers, data = {1}, bytearray(b"a")
+    operand = Operand([numbers, data])
+    numbers.add(2)
+    data.append(1)
+
+    assert operand.equals([{1}, bytearray(b"a")])
+
+
+def test_a_container_that_cannot_be_copied_is_kept():
+    class Locked(dict):  # type: ignore[type-arg]
+        def __deepcopy__(self, memo: object) -> None:
+            raise TypeError("no copies")
+
+    value = Locked(a=1)
+
+    assert Operand(value).value is value
+
+
+@pytest.mark.parametrize("make", [nested, lambda depth: {"a": nested(depth - 1)}, lambda depth: (nested(depth - 1),)])
+def test_values_nest_to_a_depth_that_python_reads(make):
+    operand = Operand(make(DEEPEST))
+
+    assert Operand(eval(operand.text)) == operand
+    message = f"a value to compare with is nested more than {DEEPEST} deep, or contains itself"
+    with pytest.raises(ValueError, match=exactly(message)):
+        Operand(make(DEEPEST + 1))
+    with pytest.raises(ValueError, match=exactly(message)):
+        Operand(make(50_000))
+
+
+def test_a_value_that_contains_itself_is_refused():
+    one: list[object] = []
+    one.append(one)
+    two: dict[str, object] = {}
+    two["self"] = [two]
+    for value in (one, two):
+        with pytest.raises(ValueError, match="or contains itself"):
+            Operand(value)
+
+
+@pytest.mark.parametrize("number", [10**5000, -(10**5000)], ids=["positive", "negative"])
+def test_a_number_too_long_for_decimal_is_written_in_hexadecimal(number):
+    assert eval(Operand([number]).text) == [number]
+    assert whole_number(number) == hex(number)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (math.nan, "float('nan')"),
+        (-math.inf, "float('-inf')"),
+        ((1,), "(1,)"),
+        ((), "()"),
+        (set(), "set()"),
+        (frozenset(), "frozenset()"),
+        ({"a": None, 1: [True]}, "{'a': None, 1: [True]}"),
+        ("a\n\u2028\ud800", "'a\\n\\u2028\\ud800'"),
+    ],
+)
+def test_the_text_is_code(value, text):
+    assert Operand(value).text == repr(Operand(value)) == text
+
+
+def test_nan_equals_nothing():
+    assert not Operand(math.nan).equals(float("nan"))
+    assert Operand(math.nan) == Operand(float("nan"))
+
+
+def test_what_is_not_said_prints_as_dots():
+    assert repr(UNSAID) == "..."
