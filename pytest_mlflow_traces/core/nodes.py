@@ -10,15 +10,19 @@ deep. `patterns` has the functions that make and check them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.durations import exact_duration
-from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid
+from pytest_mlflow_traces.core.flattening import flattened, unflattened
+from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid, whole_number
+from pytest_mlflow_traces.core.spans import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+
+_FLAGS = (re.ASCII, re.IGNORECASE, re.MULTILINE, re.DOTALL, re.VERBOSE)
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
@@ -62,10 +66,12 @@ class Pattern:
         if not isinstance(other, Pattern):
             return NotImplemented  # a trace on the other side answers for itself
         stack: list[tuple[Item, Item]] = [(self, other)]
+        compared = set()  # a part may stand in many places, in exponentially many where that nests
         while stack:
             one, two = stack.pop()
-            if one is two:
+            if one is two or (id(one), id(two)) in compared:
                 continue
+            compared.add((id(one), id(two)))
             if not isinstance(one, Pattern) or not isinstance(two, Pattern):
                 return False
             if one._hash != two._hash or type(one) is not type(two) or one._said() != two._said():
@@ -90,9 +96,15 @@ class Pattern:
                 stack.extend(reversed(piece._code()))
         return "".join(pieces)
 
-    def __reduce__(self) -> tuple[type[Pattern], tuple[object, ...]]:
-        # made anew, since hashes of strings differ from process to process
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]  # each subclass is a dataclass
+    def __copy__(self) -> Pattern:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Pattern:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Pattern], tuple[object, ...]]:
+        # flat, since pickle recurses; made anew, since hashes of strings differ from process to process
+        return unflattened, (flattened(self),)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -153,11 +165,15 @@ class SpanPattern(Pattern):
             raise TypeError(f"{short(self)} has its children already; write them in one pair of brackets: p[a, b]")
         items = children if isinstance(children, tuple) else (children,)
         for item in items:
-            checked_item(item, f"a child of {short(self)}")
+            if not isinstance(item, Pattern | EllipsisType):
+                raise no_item(item, f"a child of {short(self)}")
         if not items and self.has:
             raise ValueError(f"{short(self)} cannot have no children, [()], and a descendant, has={self.has[0]!r}")
-        said = {field.name: getattr(self, field.name) for field in fields(self)}
-        return SpanPattern(**(said | {"children": items}))
+        return SpanPattern(
+            *(self.name, self.type, self.status, self.inputs, self.outputs, self.attributes, self.error),
+            *(self.within_ns, self.has, self.lacks),
+            children=items,
+        )
 
     def __iter__(self) -> Iterator[Pattern]:
         # with __getitem__ alone, Python would try p[0], p[1], ... for ever
@@ -182,7 +198,8 @@ class Repeat(Pattern):
     def _code(self) -> Code:
         if (self.min, self.max) == (0, 1):
             return ["optional(", self.item, ")"]
-        limits = [*([f"min={self.min}"] if self.min else ()), *([f"max={self.max}"] if self.max is not None else ())]
+        limits = [f"min={whole_number(self.min)}"] if self.min else []
+        limits += [f"max={whole_number(self.max)}"] if self.max is not None else []
         return ["repeat(", self.item, "".join(f", {limit}" for limit in limits), ")"]
 
 
@@ -223,13 +240,11 @@ class AnyOrder(Pattern):
         return ["parallel(" if self.overlapping else "any_order(", *_separated(items), ")"]
 
 
-def checked_item(item: object, what: str) -> Item:
-    """Return `item` where it can stand in a list of children: a pattern or `...`; raise a TypeError otherwise."""
-    if isinstance(item, Pattern | EllipsisType):
-        return item
-    if isinstance(item, str):
-        raise TypeError(f"{what} is a pattern or `...`, not a string: write span({item!r})")
-    raise TypeError(f"{what} is a pattern such as span('name') or `...`, got {item!r}")
+def no_item(given: object, what: str) -> TypeError:
+    """Build the error for what cannot stand in a list of children, `what` saying where it was given."""
+    if isinstance(given, str):
+        return TypeError(f"{what} is a pattern or `...`, not a string: write span({given!r})")
+    return TypeError(f"{what} is a pattern such as span('name') or `...`, got {given!r}")
 
 
 def alternatives_of(pattern: Pattern) -> tuple[Pattern, ...]:
@@ -249,6 +264,11 @@ def short(pattern: Pattern, width: int = 60) -> str:
     return text if len(text) <= width else f"{text[: width - 4]} ..."
 
 
+def said_flags(regex: re.Pattern[str]) -> tuple[re.RegexFlag, ...]:
+    """Return the flags that decide what `regex` matches; not UNICODE, which is the rule, nor DEBUG."""
+    return tuple(flag for flag in _FLAGS if regex.flags & flag)
+
+
 def _separated(items: Iterable[Item]) -> Code:
     code: Code = []
     for item in items:
@@ -257,17 +277,16 @@ def _separated(items: Iterable[Item]) -> Code:
 
 
 def _shown(text: Text | None) -> str:
-    return "*" if text is None else text if isinstance(text, str) else f"/{text.pattern}/"
+    return "*" if text is None else visible(text) if isinstance(text, str) else f"/{visible(text.pattern)}/"
 
 
 def _same(text: Text | None) -> Hashable:
-    return (text.pattern, text.flags) if isinstance(text, re.Pattern) else text
+    return (text.pattern, said_flags(text)) if isinstance(text, re.Pattern) else text
 
 
 def _text_code(text: Text) -> str:
     if isinstance(text, str):
         return repr(text)
     # repr(re.Pattern) cuts at 200 characters
-    flags = re.RegexFlag(text.flags & ~re.UNICODE)
-    names = [f"re.{flag.name}" for flag in re.RegexFlag if flag in flags and flag.value] if flags else []
-    return f"re.compile({text.pattern!r}{', ' if names else ''}{' | '.join(names)})"
+    flags = "".join(f"{' | ' if i else ', '}re.{flag.name}" for i, flag in enumerate(said_flags(text)))
+    return f"re.compile({text.pattern!r}{flags})"

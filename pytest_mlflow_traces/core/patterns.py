@@ -5,10 +5,12 @@ They return the nodes of `nodes`; `matching` decides whether a trace matches, `e
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.durations import parse_duration
 from pytest_mlflow_traces.core.nodes import (
@@ -18,10 +20,10 @@ from pytest_mlflow_traces.core.nodes import (
     Repeat,
     SpanPattern,
     alternatives_of,
-    checked_item,
+    no_item,
     short,
 )
-from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid
+from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid, whole_number
 from pytest_mlflow_traces.core.spelling import listed, nearest, unknown_keywords
 
 if TYPE_CHECKING:
@@ -112,16 +114,12 @@ def repeat(pattern: Pattern, min: int = 0, max: int | None = None) -> Repeat:  #
         TypeError: for a limit that is no whole number.
         ValueError: for a negative limit, or `min` above `max`.
     """
-    for word, limit in (("min", min), ("max", max)):
-        if limit is None and word == "max":
-            continue
-        if not isinstance(limit, int) or isinstance(limit, bool):
-            raise TypeError(f"repeat(): {word} is a whole number, got {limit!r}")
-        if limit < 0:
-            raise ValueError(f"repeat(): {word} cannot be negative, got {limit}")
-    if max is not None and min > max:
-        raise ValueError(f"repeat(): min={min} is above max={max}: nothing matches that")
-    return Repeat(_checked_pattern(pattern, "repeat()"), min, max)
+    at_least = _checked_limit(min, "min")
+    at_most = None if max is None else _checked_limit(max, "max")
+    if at_most is not None and at_least > at_most:
+        low, high = whole_number(at_least), whole_number(at_most)
+        raise ValueError(f"repeat(): min={low} is above max={high}: nothing matches that")
+    return Repeat(_checked_pattern(pattern, "repeat()"), at_least, at_most)
 
 
 def one_of(*patterns: Pattern) -> OneOf:
@@ -178,18 +176,31 @@ def checked_one_span(pattern: object, what: str) -> Pattern:
     """Return `pattern` where it stands for exactly one span; raise a TypeError that names `what` otherwise."""
     if isinstance(pattern, Pattern) and is_one_span(pattern):
         return pattern
-    if isinstance(pattern, str):
-        raise TypeError(f"{what} takes a pattern, not a string: write span({pattern!r})")
     if isinstance(pattern, Pattern):
         raise TypeError(f"{what} takes a pattern of one span: span(...) or one_of of spans, got {short(pattern)}")
-    raise TypeError(f"{what} takes a pattern such as span('name'), got {pattern!r}")
+    raise _no_pattern(pattern, what)
+
+
+def _no_pattern(given: object, what: str) -> TypeError:
+    if isinstance(given, str):
+        return TypeError(f"{what} takes a pattern, not a string: write span({given!r})")
+    return TypeError(f"{what} takes a pattern such as span('name'), got {given!r}")
 
 
 def _checked_pattern(pattern: object, what: str) -> Pattern:
+    if isinstance(pattern, Pattern):
+        return pattern
     if isinstance(pattern, EllipsisType):
         raise TypeError(f"{what}: `...` stands only in a list of children, or directly in any_order or parallel")
-    item = checked_item(pattern, f"what stands in {what}")
-    return cast("Pattern", item)
+    raise _no_pattern(pattern, what)
+
+
+def _checked_limit(limit: object, word: str) -> int:
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        raise TypeError(f"repeat(): {word} is a whole number, got {limit!r}")
+    if limit < 0:
+        raise ValueError(f"repeat(): {word} cannot be negative, got {whole_number(limit)}")
+    return operator.index(limit)  # of an IntEnum member, the number
 
 
 def _checked_group(items: tuple[Item, ...], what: str) -> tuple[tuple[Pattern, ...], bool]:
@@ -197,14 +208,15 @@ def _checked_group(items: tuple[Item, ...], what: str) -> tuple[tuple[Pattern, .
     patterns: list[Pattern] = []
     gap = False
     for item in items:
-        checked = checked_item(item, f"what stands in {what}")
-        if isinstance(checked, EllipsisType):
+        if isinstance(item, EllipsisType):
             gap = True
-        elif isinstance(checked, AnyOrder) and not checked.overlapping and what == "any_order()":
-            patterns.extend(checked.items)
-            gap = gap or checked.gap
+        elif not isinstance(item, Pattern):
+            raise no_item(item, f"what stands in {what}")
+        elif isinstance(item, AnyOrder) and not item.overlapping and what == "any_order()":
+            patterns.extend(item.items)
+            gap = gap or item.gap
         else:
-            patterns.append(checked)
+            patterns.append(item)
     if not patterns:
         raise ValueError(f"{what} needs at least one pattern: with none, there is nothing to check")
     return tuple(patterns), gap
@@ -219,19 +231,25 @@ def _checked_one_spans(given: object, what: str) -> tuple[Pattern, ...]:
 
 
 def _checked_text(text: object, what: str) -> Text | None:
-    if text is None or isinstance(text, str):
-        return text
+    if text is None:
+        return None
+    if isinstance(text, str):
+        return _plain(text)
     if isinstance(text, re.Pattern) and isinstance(text.pattern, str):
         return text
-    raise TypeError(f"span(): {what} is a string or a compiled regex, got {text!r}")
+    cure = f"; write {text.value!r}, its value" if isinstance(text, Enum) and isinstance(text.value, str) else ""
+    raise TypeError(f"span(): {what} is a string or a compiled regex, got {text!r}{cure}")
 
 
 def _checked_status(status: object) -> str | None:
-    if status is None or (isinstance(status, str) and status in STATUSES):
-        return status
+    if status is None:
+        return None
     if not isinstance(status, str):
         raise TypeError(f"span(): status is one of {listed(STATUSES)}, got {status!r}")
-    raise ValueError(f"span(): unknown status {status!r} (legal: {listed(STATUSES)}){nearest(status, STATUSES)}")
+    status = _plain(status)
+    if status not in STATUSES:
+        raise ValueError(f"span(): unknown status {status!r} (legal: {listed(STATUSES)}){nearest(status, STATUSES)}")
+    return status
 
 
 def _checked_attributes(attributes: object) -> tuple[tuple[str, Operand], ...] | None:
@@ -244,13 +262,20 @@ def _checked_attributes(attributes: object) -> tuple[tuple[str, Operand], ...] |
     for key in attributes:
         if not isinstance(key, str):
             raise TypeError(f"span(): the name of an attribute is a string, got {key!r}")
-    return tuple((key, Operand(value)) for key, value in attributes.items())
+    return tuple((_plain(key), Operand(value)) for key, value in attributes.items())
 
 
 def _checked_error(error: object) -> str | bool | None:
-    if error is None or isinstance(error, bool | str):
+    if error is None or isinstance(error, bool):
         return error
+    if isinstance(error, str):
+        return _plain(error)
     if isinstance(error, type) and issubclass(error, BaseException):
         # MLflow and OpenTelemetry record an exception by name, so the name is all that there is to compare
         return error.__name__
     raise TypeError(f"span(): error is an exception class, its name, True or False, got {error!r}")
+
+
+def _plain(text: str) -> str:
+    """Return the string that a member of a `str` enum (or of another subclass) is; it may hash and print otherwise."""
+    return str.__str__(text)
