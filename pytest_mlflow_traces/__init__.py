@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_mlflow_traces.capture import capture_traces as capture_traces
     from pytest_mlflow_traces.captured import CapturedTraces as CapturedTraces
+    from pytest_mlflow_traces.core.contracts import Contract as Contract
+    from pytest_mlflow_traces.core.contracts import assert_trace as assert_trace
     from pytest_mlflow_traces.core.findings import Finding as Finding
     from pytest_mlflow_traces.core.findings import TraceAssertionError as TraceAssertionError
     from pytest_mlflow_traces.core.patterns import any_order as any_order
@@ -36,17 +38,21 @@ _HOMES = {
     "parallel": "core.patterns",
     "repeat": "core.patterns",
     "span": "core.patterns",
-    # findings
+    # expectations
+    "Contract": "core.contracts",
+    "assert_trace": "core.contracts",
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
 }
 __all__ = [
     "CapturedTraces",
+    "Contract",
     "Finding",
     "Span",
     "Trace",
     "TraceAssertionError",
     "any_order",
+    "assert_trace",
     "capture_traces",
     "one_of",
     "optional",

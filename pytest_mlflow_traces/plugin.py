@@ -7,6 +7,7 @@ environment, used or not, and importing MLflow alone takes ten times as long as 
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SHOW = ("failed", "all", "none")
 SECTION = "mlflow traces"
+TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace; before, there is nothing to explain
 _captured: pytest.StashKey[CapturedTraces] = pytest.StashKey()
 _demand: pytest.StashKey[Demand] = pytest.StashKey()
 _misuse: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
@@ -86,7 +88,13 @@ def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    result = yield
+    if TREE in sys.modules:
+        from pytest_mlflow_traces._assertions import whole_comparisons
+
+        with whole_comparisons(item.config):
+            result = yield
+    else:
+        result = yield
     # only after a test that passed: one that failed keeps its own error
     traces = item.stash.get(_captured, None)
     if traces is not None:
@@ -94,6 +102,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
         judged(item, traces, item.stash.get(_demand, None))
     return result
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+    if TREE not in sys.modules:
+        return None
+    from pytest_mlflow_traces._assertions import compared, is_verbose
+
+    return compared(op, left, right, verbose=is_verbose(config))
 
 
 @pytest.hookimpl(wrapper=True)

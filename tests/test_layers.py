@@ -15,6 +15,7 @@ MLFLOW = frozenset({"mlflow", "opentelemetry"})
 DOORS = {
     "": frozenset(),
     "__main__": frozenset(),
+    "_assertions": frozenset({"pytest", "_pytest"}),
     "_marker": frozenset({"pytest"}),
     "_memory_store": MLFLOW,
     "_mlflow": MLFLOW,

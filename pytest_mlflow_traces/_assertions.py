@@ -1,0 +1,68 @@
+"""What a failed `assert` on a trace prints: the explanation in place of two reprs."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.assertion import util  # pytest has no public way round its limit of eight lines
+
+from pytest_mlflow_traces.captured import CapturedTraces
+from pytest_mlflow_traces.core.explanations import absent_in, matched, mismatch_of, present_in
+from pytest_mlflow_traces.core.nodes import Pattern, short
+from pytest_mlflow_traces.core.tree import Span, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def compared(op: str, left: object, right: object, *, verbose: bool) -> list[str] | None:
+    """Return the lines for a comparison of a trace, a span or a capture with a pattern; `None` for any other."""
+    if op in {"==", "!="}:
+        shown, pattern = (left, right) if isinstance(right, Pattern) else (right, left)
+        if not isinstance(pattern, Pattern) or not isinstance(shown, Trace | Span):
+            return None
+        if op == "!=":
+            return [matched(shown, pattern)]
+        return mismatch_of(shown, pattern).lines(verbose)
+    if op not in {"in", "not in"} or not isinstance(left, Pattern) or not isinstance(right, Trace | CapturedTraces):
+        return None
+    traces = [right] if isinstance(right, Trace) else list(right)
+    explain = absent_in if op == "in" else present_in
+    told = [explain(trace, left) for trace in traces if (left in trace) == (op == "not in")]
+    if len(told) == 1:
+        return told[0].lines(verbose)
+    most = len(told) if verbose else 3
+    lines = [f"{short(left)} is in {'none' if op == 'in' else len(told)} of {len(traces)} traces"]
+    for each in told[:most]:
+        lines += ["", *each.lines(verbose)]
+    return lines + ([f"... {len(told) - most} more traces, -vv shows all"] if len(told) > most else [])
+
+
+@contextmanager
+def whole_comparisons(config: pytest.Config) -> Iterator[None]:
+    """Have failed assertions on traces print whole: pytest cuts what a plugin explains to eight lines without `-vv`."""
+    shortened: Any = getattr(util, "_reprcompare", None)
+    if shortened is None:
+        yield
+        return
+
+    def whole(op: str, left: object, right: object) -> str | None:
+        lines = compared(op, left, right, verbose=is_verbose(config))
+        if lines is None:
+            answer: str | None = shortened(op, left, right)
+            return answer
+        text = "\n~".join(line.replace("\n", "\\n") for line in lines)
+        return text.replace("%", "%%") if config.getvalue("assertmode") == "rewrite" else text
+
+    util._reprcompare = whole
+    try:
+        yield
+    finally:
+        util._reprcompare = shortened
+
+
+def is_verbose(config: pytest.Config) -> bool:
+    """Return whether the user asked for all of it: `-vv`."""
+    return config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2

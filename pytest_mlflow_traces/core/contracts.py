@@ -1,0 +1,162 @@
+"""Expectations put to the test: one trace or many, one expectation or several, as findings or as one error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core.explanations import mismatch_of
+from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
+from pytest_mlflow_traces.core.nodes import Pattern
+from pytest_mlflow_traces.core.patterns import checked_one_span
+from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.tree import Trace
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.findings import Expectation
+
+__tracebackhide__ = True
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Contract:
+    """Hold several expectations as one, for the traces whose tree contains `applies_to` (all, where that is `None`).
+
+    >>> from pytest_mlflow_traces import Contract, span
+    >>> answers = Contract("answers", span("agent")[..., span("guardrail"), ...], applies_to=span("agent"))
+    >>> answers.name
+    'answers'
+
+    Raises:
+        TypeError: for what is no expectation, or an `applies_to` that is no pattern of one span.
+        ValueError: for an empty name, or no expectations.
+    """
+
+    name: str
+    expectations: tuple[Any, ...]
+    applies_to: Pattern | None
+
+    def __init__(
+        self, name: str, *expectations: Pattern | Expectation | type, applies_to: Pattern | None = None
+    ) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"Contract(): the first argument is its name, got {name!r:.80}")
+        if not name:
+            raise ValueError("Contract(): the name is empty; reports call the contract by it")
+        if not expectations:
+            raise ValueError(f"Contract({name!r}) expects nothing: give it a pattern, a Budget or a TagSchema")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "expectations", tuple(checked_expectation(each) for each in expectations))
+        checked = None if applies_to is None else checked_one_span(applies_to, "applies_to")
+        object.__setattr__(self, "applies_to", checked)
+
+    def applies(self, trace: Trace) -> bool:
+        """Return whether this contract has a say about `trace`."""
+        return self.applies_to is None or self.applies_to in trace
+
+    def check(self, trace: Trace) -> list[Finding]:
+        """Return the findings of all its expectations; none where it does not apply."""
+        return [finding for text in self.verdicts(trace) for finding in text.findings]
+
+    def verdicts(self, trace: Trace) -> list[Verdict]:
+        """Return what each of its expectations that does not hold has to say."""
+        if not self.applies(trace):
+            return []
+        found = [verdict for each in self.expectations for verdict in _verdicts(trace, each)]
+        return [Verdict(verdict.findings, f"contract {self.name!r}: {verdict.text}") for verdict in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one expectation that does not hold says: findings, and the text for a person."""
+
+    findings: tuple[Finding, ...]
+    text: str
+
+
+def checked_expectation(value: Any) -> Any:
+    """Return `value` where it is an expectation; raise a TypeError that says what is one otherwise."""
+    if isinstance(value, Pattern) or callable(getattr(value, "check", None)):
+        return value
+    cure = f": write span({value!r})" if isinstance(value, str) else ""
+    raise TypeError(f"expected a pattern, Budget, TagSchema or Contract, got {value!r:.80}{cure}")
+
+
+def check(traces: Any, *expectations: Pattern | Expectation | type) -> list[Finding]:
+    """Return every finding of every expectation on one trace, or on each of several.
+
+    No trace at all is a finding, and so is a contract that applies to none of them.
+
+    Raises:
+        TypeError: for no expectations, or for what is none.
+    """
+    return [finding for verdict in _judge(traces, expectations) for finding in verdict.findings]
+
+
+def assert_trace(traces: Any, *expectations: Pattern | Expectation | type) -> None:
+    """Assert that every expectation holds of one trace, or of each of several; works without pytest.
+
+    Takes a `Trace`, MLflow's own trace, or any iterable of them, such as `mlflow_traces`.
+
+    >>> from pytest_mlflow_traces import assert_trace, capture_traces, span
+    >>> import mlflow
+    >>> with capture_traces() as traces, mlflow.start_span("agent"):
+    ...     pass
+    >>> assert_trace(traces, span("agent"))
+
+    Raises:
+        TraceAssertionError: with every finding of every expectation.
+        TypeError: for no expectations, or for what is none.
+    """
+    verdicts = _judge(traces, expectations)
+    if verdicts:
+        findings = [finding for verdict in verdicts for finding in verdict.findings]
+        raise TraceAssertionError("\n\n".join(verdict.text for verdict in verdicts), findings)
+
+
+def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
+    if not expectations:
+        raise TypeError("no expectation: give a pattern, a Budget, a TagSchema or a Contract to check")
+    checked = [checked_expectation(each) for each in expectations]
+    traces = _traces_of(given)
+    if not traces:
+        finding = Finding("capture.empty", "no trace", expected="at least one trace", actual="none")
+        return [Verdict((finding,), "expected at least one trace, got none: nothing passes on absence")]
+    found = []
+    for each in checked:
+        said = [verdict for trace in traces for verdict in _verdicts(trace, each)]
+        if isinstance(each, Contract) and not any(map(each.applies, traces)):
+            said.append(_unused(each, traces))
+        found += said
+    return found
+
+
+def _unused(contract: Contract, traces: list[Trace]) -> Verdict:
+    names = ", ".join(sorted({visible(trace.name) for trace in traces})[:5])
+    text = f"contract {contract.name!r} applies to none of {len(traces)} trace(s) ({names}): no span matches"
+    finding = Finding("contract.unused", contract.name, expected=repr(contract.applies_to), actual="no such span")
+    return Verdict((finding,), f"{text} {contract.applies_to!r}")
+
+
+def _verdicts(trace: Trace, expectation: Any) -> list[Verdict]:
+    if isinstance(expectation, Contract):
+        return expectation.verdicts(trace)
+    if isinstance(expectation, Pattern):
+        if trace == expectation:
+            return []
+        said = mismatch_of(trace, expectation)
+        return [Verdict(said.findings, said.text())]
+    findings = tuple(expectation.check(trace))
+    lines = "".join(f"\n  {finding}" for finding in findings)
+    return [Verdict(findings, f"trace {visible(trace.name)!r}:{lines}")] if findings else []
+
+
+def _traces_of(given: Any) -> list[Trace]:
+    if isinstance(given, Trace):
+        return [given]
+    if hasattr(given, "info") and hasattr(given, "data"):
+        return [Trace.from_mlflow(given)]
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes):
+        raise TypeError(f"expected a trace or several, got {given!r:.80}")
+    return [each if isinstance(each, Trace) else Trace.from_mlflow(each) for each in given]

@@ -1,0 +1,40 @@
+"""The explanation of a comparison of a trace or a span with a pattern, named as a reader knows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core import explain
+from pytest_mlflow_traces.core.nodes import short
+from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.tree import Span, Trace
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.explain import Explanation
+    from pytest_mlflow_traces.core.nodes import Pattern
+
+
+def mismatch_of(shown: Trace | Span, pattern: Pattern) -> Explanation:
+    """Explain a failed `shown == pattern`."""
+    if isinstance(shown, Span):
+        return explain.mismatch(shown._forest, pattern, [shown._position], _subject(shown))
+    return explain.mismatch(shown.forest, pattern, shown.forest.roots(), _subject(shown))
+
+
+def absent_in(trace: Trace, pattern: Pattern) -> Explanation:
+    """Explain a failed `pattern in trace`."""
+    return explain.absent(trace.forest, pattern, _subject(trace))
+
+
+def present_in(trace: Trace, pattern: Pattern) -> Explanation:
+    """Explain a failed `pattern not in trace`."""
+    return explain.present(trace.forest, pattern, _subject(trace))
+
+
+def matched(shown: Trace | Span, pattern: Pattern) -> str:
+    """Say what a failed `shown != pattern` found."""
+    return f"{_subject(shown)} is {short(pattern)}, expected it not to be"
+
+
+def _subject(shown: Trace | Span) -> str:
+    return f"trace '{visible(shown.name)}'" if isinstance(shown, Trace) else f"span {shown.path}"
