@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.patterns import parallel as parallel
     from pytest_mlflow_traces.core.patterns import repeat as repeat
     from pytest_mlflow_traces.core.patterns import span as span
+    from pytest_mlflow_traces.core.tags import BoolTag as BoolTag
+    from pytest_mlflow_traces.core.tags import FloatTag as FloatTag
+    from pytest_mlflow_traces.core.tags import IntTag as IntTag
+    from pytest_mlflow_traces.core.tags import ListTag as ListTag
+    from pytest_mlflow_traces.core.tags import Metadata as Metadata
+    from pytest_mlflow_traces.core.tags import TagSchema as TagSchema
     from pytest_mlflow_traces.core.tree import Span as Span
     from pytest_mlflow_traces.core.tree import Trace as Trace
 
@@ -41,14 +47,26 @@ _HOMES = {
     # expectations
     "Contract": "core.contracts",
     "assert_trace": "core.contracts",
+    "BoolTag": "core.tags",
+    "FloatTag": "core.tags",
+    "IntTag": "core.tags",
+    "ListTag": "core.tags",
+    "Metadata": "core.tags",
+    "TagSchema": "core.tags",
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
 }
 __all__ = [
+    "BoolTag",
     "CapturedTraces",
     "Contract",
     "Finding",
+    "FloatTag",
+    "IntTag",
+    "ListTag",
+    "Metadata",
     "Span",
+    "TagSchema",
     "Trace",
     "TraceAssertionError",
     "any_order",

@@ -47,8 +47,8 @@ def facts_of(info: Any) -> TraceFacts:
         id=str(getattr(info, "trace_id", "")),
         status=str(getattr(state, "value", state)),
         # a tag's name need not be a string before a store has seen it
-        tags={key: value for key, value in tags.items() if not _is_system(key)},
-        system_tags={key: value for key, value in tags.items() if _is_system(key)},
+        tags={key: value for key, value in tags.items() if not is_system(key)},
+        system_tags={key: value for key, value in tags.items() if is_system(key)},
         metadata=dict(getattr(info, "trace_metadata", None) or {}),
         start_ns=None if request_time_ms is None else request_time_ms * 1_000_000,
         duration_ms=getattr(info, "execution_duration", None),
@@ -77,7 +77,7 @@ def decoded_numbers(metadata: Mapping[str, Any], key: str) -> dict[str, Any] | N
     return dict(value) if isinstance(value, dict) else None
 
 
-def _is_system(key: object) -> bool:
+def is_system(key: object) -> bool:
     return isinstance(key, str) and key.startswith(SYSTEM_PREFIX)
 
 
@@ -169,8 +169,8 @@ def parse_dict(said: Any) -> tuple[TraceFacts, Forest]:
     facts = TraceFacts(
         id=str(info.get("trace_id", "")),
         status=str(info.get("state", "STATE_UNSPECIFIED")),
-        tags={key: value for key, value in tags.items() if not _is_system(key)},
-        system_tags={key: value for key, value in tags.items() if _is_system(key)},
+        tags={key: value for key, value in tags.items() if not is_system(key)},
+        system_tags={key: value for key, value in tags.items() if is_system(key)},
         metadata=metadata,
     )
     return facts, Forest([JsonSpan(each) for each in spans])

@@ -1,0 +1,84 @@
+"""What the text of a tag holds: `BoolTag`, `IntTag`, `FloatTag`, `ListTag[T]`, and tags that are metadata.
+
+Every MLflow tag is a string, so each type says which strings are legal and what they mean. To a type checker `BoolTag`
+is `bool`, `IntTag` `int`, `FloatTag` `float` and `ListTag[T]` `list[T]`: validators of a schema see the meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class TagText:
+    """Mark an annotation as one of a tag: `holds` says what the text holds."""
+
+    holds: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Say that a field of a schema is not a tag but a piece of trace metadata, MLflow's own sessions and users among it.
+
+    >>> from typing import Annotated
+    >>> from pytest_mlflow_traces import TagSchema
+    >>> class Tags(TagSchema):
+    ...     environment: str
+    ...     session: Annotated[str, Metadata("mlflow.trace.session")]
+    """
+
+    key: str
+
+
+def _read_bool(text: Any) -> Any:
+    if text in {"true", "false"}:
+        return text == "true"
+    raise PydanticCustomError("bool_tag", "Input should be 'true' or 'false'")
+
+
+def _read_int(text: Any) -> Any:
+    if isinstance(text, str) and _WHOLE.fullmatch(text):
+        return int(text)
+    raise PydanticCustomError("int_tag", "Input should be a whole number")
+
+
+def _read_float(text: Any) -> Any:
+    if isinstance(text, str) and _NUMBER.fullmatch(text):
+        return float(text)
+    raise PydanticCustomError("float_tag", "Input should be a number")
+
+
+def _read_list(text: Any) -> Any:
+    if not isinstance(text, str):
+        raise PydanticCustomError("list_tag", "Input should be comma-separated text")
+    items = text.split(",") if text else []
+    for number, item in enumerate(items, 1):
+        if not item:
+            raise PydanticCustomError("list_tag", f"Input should be comma-separated; item {number} is empty")
+        if item != item.strip():
+            raise PydanticCustomError(
+                "list_tag", f"Input should be comma-separated without spaces; item {number} is {item!r}"
+            )
+    return items
+
+
+BoolTag = Annotated[bool, BeforeValidator(_read_bool), TagText("bool")]
+"""A tag that is `"true"` or `"false"`, nothing else: `str(True)` is neither."""
+
+IntTag = Annotated[int, BeforeValidator(_read_int), TagText("int")]
+"""A tag that is a whole number as `str(int)` writes it."""
+
+FloatTag = Annotated[float, BeforeValidator(_read_float), TagText("float")]
+"""A tag that is a finite number as `str(float)` or `str(int)` writes it."""
+
+ListTag = Annotated[list[T], BeforeValidator(_read_list), TagText("list")]
+"""A tag of comma-separated items, each what `T` says; the empty text is the empty list."""
