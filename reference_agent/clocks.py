@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class Clock(Protocol):
@@ -89,9 +89,9 @@ _seated_at: contextvars.ContextVar[VirtualClock | None] = contextvars.ContextVar
 class VirtualClock:
     """A clock on which waiting costs nothing, and on which parallel waits overlap.
 
-    It is a discrete event simulation: workers that took a seat (`seats`) run one at a time, and time jumps to the next
-    alarm only when all of them sleep. Threads and asyncio tasks may share one clock. Because turns are taken, a run is
-    repeatable, and two workers that wait at all are always seen side by side in a trace.
+    It is a discrete event simulation: workers that took a seat (`thread_seats`, `task_seats`) run one at a time, and
+    time jumps to the next alarm only when all of them sleep. Threads and asyncio tasks may share one clock. Because
+    turns are taken, a run is repeatable, and two workers that wait at all are always seen side by side in a trace.
 
         >>> clock = VirtualClock(start=100.0)
         >>> clock.sleep(30)
@@ -127,15 +127,15 @@ class VirtualClock:
             self.interrupt(sleeper)
             raise
 
-    def thread_seats(self, count: int) -> list[ThreadSeat]:
+    def thread_seats(self, count: int) -> list[_ThreadSeat]:
         """Reserve places for threads that are about to start; time waits for all of them."""
         alarms = [threading.Event() for _ in range(count)]
-        return [ThreadSeat(self, *place) for place in self._reserve(alarms)]
+        return [_ThreadSeat(self, *place) for place in self._reserve(alarms)]
 
-    def task_seats(self, count: int) -> list[TaskSeat]:
+    def task_seats(self, count: int) -> list[_TaskSeat]:
         """Reserve places for tasks that are about to start on the running event loop."""
         alarms = [_TaskAlarm() for _ in range(count)]
-        return [TaskSeat(self, *place) for place in self._reserve(alarms)]
+        return [_TaskSeat(self, *place) for place in self._reserve(alarms)]
 
     def leave(self, sleeper: _Sleeper) -> None:
         """Give up a seat, whether or not it was ever taken."""
@@ -185,6 +185,42 @@ class VirtualClock:
             sleeper.alarm.set()
 
 
+class ThreadSeat(Protocol):
+    """The place of a thread at a clock: entering it waits for its turn."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *error: object) -> object: ...
+
+    def leave(self) -> None:
+        """Let time go on without this worker."""
+        ...
+
+
+class TaskSeat(Protocol):
+    """The same for an asyncio task."""
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(self, *error: object) -> object: ...
+
+    def leave(self) -> None:
+        """Let time go on without this worker."""
+        ...
+
+
+def thread_seats(clock: Clock, count: int) -> Sequence[ThreadSeat]:
+    """Reserve places for threads that are about to start, at a clock that cares who waits on it."""
+    reserve = getattr(clock, "thread_seats", None)
+    return [_NoSeat()] * count if reserve is None else reserve(count)
+
+
+def task_seats(clock: Clock, count: int) -> Sequence[TaskSeat]:
+    """Do the same for tasks of the running event loop."""
+    reserve = getattr(clock, "task_seats", None)
+    return [_NoSeat()] * count if reserve is None else reserve(count)
+
+
 class _Seat:
     """One worker's place at a `VirtualClock`; leaving it twice does no harm."""
 
@@ -194,15 +230,12 @@ class _Seat:
         self._left = False
 
     def leave(self) -> None:
-        """Let time go on without this worker."""
         if not self._left:
             self._left = True
             self._clock.leave(self._sleeper)
 
 
-class ThreadSeat(_Seat):
-    """The place of a thread: `with seat:` waits for its turn."""
-
+class _ThreadSeat(_Seat):
     def __init__(self, clock: VirtualClock, sleeper: _Sleeper, alarm: threading.Event) -> None:
         super().__init__(clock, sleeper)
         self._alarm = alarm
@@ -215,9 +248,7 @@ class ThreadSeat(_Seat):
         self.leave()
 
 
-class TaskSeat(_Seat):
-    """The place of an asyncio task: `async with seat:` waits for its turn."""
-
+class _TaskSeat(_Seat):
     def __init__(self, clock: VirtualClock, sleeper: _Sleeper, alarm: _TaskAlarm) -> None:
         super().__init__(clock, sleeper)
         self._alarm = alarm
@@ -230,11 +261,8 @@ class TaskSeat(_Seat):
         self.leave()
 
 
-class NoSeat:
-    """The place at a clock that does not care who waits on it."""
-
-    def leave(self) -> None:
-        """Do nothing."""
+class _NoSeat:
+    def leave(self) -> None: ...
 
     def __enter__(self) -> None: ...
 

@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from reference_agent.clocks import NoSeat, VirtualClock
+from reference_agent.clocks import task_seats, thread_seats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -84,27 +84,21 @@ class Threads:
 
     async def gather(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T | Exception]:
         """Run each job in a thread and a context of its own: a bare pool would leave the trace behind."""
-        seats: Sequence[ThreadSeat | NoSeat]
-        seats = self.clock.thread_seats(len(jobs)) if isinstance(self.clock, VirtualClock) else [NoSeat()] * len(jobs)
-        try:
-            with ThreadPoolExecutor(max_workers=max(1, len(jobs)), thread_name_prefix="agent") as pool:
-                futures: list[Future[T]] = []
+        seats = thread_seats(self.clock, len(jobs))
+        futures: list[Future[T]] = []
+        with ThreadPoolExecutor(max_workers=max(1, len(jobs)), thread_name_prefix="agent") as pool:
+            try:
                 for seat, job in zip(seats, jobs, strict=True):
                     futures.append(pool.submit(contextvars.copy_context().run, _work, seat, job))
-                self._wait(futures)
-        finally:
-            for seat in seats:
-                seat.leave()
+                wait(futures)
+            except BaseException:
+                # Threads cannot be stopped from outside. They are asked to stop, and the pool waits for them, so that
+                # no span is still open when the request's own span ends.
+                self._abandoned.set()
+                for seat in seats[len(futures) :]:
+                    seat.leave()
+                raise
         return _outcomes(futures)
-
-    def _wait(self, futures: list[Future[T]]) -> None:
-        try:
-            wait(futures)
-        except BaseException:
-            # Threads cannot be stopped from outside; they are asked to, and the pool waits for them, so that no span
-            # is still open when the request's own span ends.
-            self._abandoned.set()
-            raise
 
     def _check(self) -> None:
         if self._abandoned.is_set():
@@ -137,10 +131,9 @@ class Tasks:
 
     async def gather(self, jobs: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T | Exception]:
         """Run each job as a task, which copies the context."""
-        seats: Sequence[TaskSeat | NoSeat]
-        seats = self.clock.task_seats(len(jobs)) if isinstance(self.clock, VirtualClock) else [NoSeat()] * len(jobs)
+        seats = task_seats(self.clock, len(jobs))
 
-        async def work(seat: TaskSeat | NoSeat, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async def work(seat: TaskSeat, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
             async with seat:
                 return await job()
 
@@ -152,7 +145,7 @@ class Tasks:
         return [_as_failure(outcome) if isinstance(outcome, BaseException) else outcome for outcome in outcomes]
 
 
-def _work(seat: ThreadSeat | NoSeat, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def _work(seat: ThreadSeat, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
     with seat:
         return run_blocking(job())
 

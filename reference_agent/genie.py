@@ -108,7 +108,7 @@ class GenieClient:
             if status == "COMPLETED":
                 return message
             if status in _FINAL_STATUSES:
-                raise _FINAL_STATUSES[status](_reason(message, status))
+                raise _FINAL_STATUSES[status](f"space {question.space_id}: {_reason(message, status)}")
             if runtime.clock.time() >= question.until:
                 raise GenieTimeoutError(f"space {question.space_id} was still {status} when the time was up")
 

@@ -73,18 +73,19 @@ def as_genie_error(error: Exception, space_id: str) -> GenieError:
         return GenieRateLimitedError(message, retry_after_seconds=_retry_after(error))
     if isinstance(error, errors.TemporarilyUnavailable):
         return GenieUnavailableError(message, retry_after_seconds=_retry_after(error))
+    if isinstance(error, (ValueError, KeyError, TypeError, AttributeError)):
+        # Before connection errors: `requests` files a body that is not JSON under those of its own.
+        return GenieBadResponseError(f"space {space_id}: the body is not what the API promises ({error!r})")
     named: list[tuple[type[Exception] | tuple[type[Exception], ...], type[GenieError]]] = [
         ((errors.Unauthenticated, errors.PermissionDenied), GeniePermissionError),
         (errors.NotFound, GenieSpaceNotFoundError),
         (errors.InternalError, GenieServerError),
         (DatabricksError, GenieRejectedError),
-        # Before connection errors: `requests` files a body that is not JSON under those of its own.
-        ((ValueError, KeyError, TypeError, AttributeError), GenieBadResponseError),
         (requests.RequestException, GenieUnavailableError),
     ]
     for kind, ours in named:
         if isinstance(error, kind):
-            return ours(message if ours is not GenieBadResponseError else f"{message} ({type(error).__name__})")
+            return ours(message)
     return GenieError(f"{message} ({type(error).__name__})")
 
 

@@ -115,12 +115,9 @@ class Memory:
     ) -> None:
         """Remember a question and its answer."""
         now, joined = self._clock.time(), ",".join(domains)
-        rows = [
-            (user_id, session_id, role, content, joined, now)
-            for role, content in (("user", query), ("assistant", response))
-        ]
-        for row in rows:
-            self._execute("insert into messages values (?, ?, ?, ?, ?, ?)", row)
+        said = (("user", query), ("assistant", response))
+        rows = [value for role, content in said for value in (user_id, session_id, role, content, joined, now)]
+        self._execute("insert into messages values (?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?)", rows)
 
     def _execute(self, statement: str, values: Sequence[Any]) -> list[Any]:
         try:

@@ -7,14 +7,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
-import mlflow
 from mlflow.entities import LiveSpan, SpanType
 
 from reference_agent.clocks import SystemClock
 from reference_agent.concurrency import Tasks, Threads, run_blocking
 from reference_agent.intent import Intent, IntentClassifier
 from reference_agent.memory import Context, Memory, load_context, save_context
-from reference_agent.spans import traced
+from reference_agent.spans import trace_langchain, traced
 from reference_agent.synthesis import Synthesizer
 from reference_agent.tags import tag_trace
 
@@ -95,8 +94,7 @@ class TracedOrchestrator:
         memory: Memory | None = None,
         clock: Clock | None = None,
     ) -> None:
-        # Inline, or the spans that a chain opens in `ainvoke` would not find their parent.
-        mlflow.langchain.autolog(run_tracer_inline=True)
+        trace_langchain()
         self.clock = clock if clock is not None else SystemClock()
         self.memory = memory if memory is not None else Memory(clock=self.clock)
         self.workers = workers
@@ -166,7 +164,7 @@ class TracedOrchestrator:
         request.context = await load_context(self.memory, request.user_id, request.session_id, runtime)
         request.intent = await self._classifier.classify(request.query, request.context, runtime)
         domains = request.intent["domains"]
-        request.replies, request.failures = await self.workers.query_all(domains, request.query, runtime)
+        request.replies = await self.workers.query_all(domains, request.query, runtime, failures=request.failures)
         request.utilities = await self.utilities.run(request.query, domains, runtime)
 
     async def _save(self, request: _Request, runtime: Runtime, error: Exception | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -24,7 +25,8 @@ def describe_error(error: BaseException) -> dict[str, str]:
     >>> describe_error(ValueError("no such space"))
     {'error_type': 'ValueError', 'error_message': 'no such space'}
     """
-    return {"error_type": type(error).__name__, "error_message": str(error)[:ERROR_MESSAGE_LENGTH]}
+    name = type(error).__name__
+    return {"error_type": name, "error_message": (str(error) or name)[:ERROR_MESSAGE_LENGTH]}
 
 
 @contextmanager
@@ -66,6 +68,16 @@ def errors_marked(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return wrapper
+
+
+def trace_langchain() -> None:
+    """Let every LangChain chain and model of the process trace itself; calling it again changes nothing."""
+    with warnings.catch_warnings():
+        # Imported for the first time, MLflow warns of its own type hints, which ends a program that runs with -W error.
+        warnings.simplefilter("ignore", UserWarning)
+        import mlflow.langchain
+    # Inline, or the spans that a chain opens under `ainvoke` would not find their parent.
+    mlflow.langchain.autolog(run_tracer_inline=True)
 
 
 def note(span: LiveSpan, event: str, **attributes: str | float | bool) -> None:

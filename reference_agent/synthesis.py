@@ -40,6 +40,8 @@ class Synthesizer:
 
     def __init__(self, chat: BaseChatModel) -> None:
         self._chain: Runnable[Any, str] = _PROMPT | chat | StrOutputParser()
+        # No parser here: behind one the model goes on to its last token though the reader of the stream is gone.
+        self._streaming_chain = _PROMPT | chat
 
     async def write(self, query: str, findings: Sequence[str], context: Context, runtime: Runtime) -> str:
         """Return the whole answer."""
@@ -52,11 +54,14 @@ class Synthesizer:
         """Yield the answer as it is written."""
         with traced("synthesize", SpanType.LLM, {"query": query, "finding_count": len(findings)}) as span:
             length = 0
-            # An abandoned chain would close its spans whenever the garbage collector finds it.
-            with closing(self._chain.stream(_prompt_values(query, findings, context))) as chunks:  # type: ignore[type-var]
+            chunks = self._streaming_chain.stream(_prompt_values(query, findings, context))
+            # Closed here and now, or its spans end whenever the garbage collector comes by.
+            with closing(chunks):  # type: ignore[type-var]  # it is a generator, which LangChain does not promise
                 for chunk in chunks:
-                    length += len(chunk)
-                    yield chunk
+                    text = str(chunk.text)
+                    length += len(text)
+                    if text:
+                        yield text
             span.set_outputs({"content_length": length})
 
 

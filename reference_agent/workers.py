@@ -75,25 +75,23 @@ class Workers:
     timeout_seconds: float = 30.0
 
     async def query_all(
-        self, domains: Sequence[str], query: str, runtime: Runtime
-    ) -> tuple[list[Reply], dict[str, Exception]]:
-        """Ask several agents side by side; return their replies, and the errors of those that have none."""
+        self, domains: Sequence[str], query: str, runtime: Runtime, *, failures: dict[str, Exception]
+    ) -> list[Reply]:
+        """Ask several agents side by side; return their replies, and enter into `failures` why others have none."""
         with traced("query_agents", SpanType.AGENT, {"domains": list(domains), "query": query}) as span:
             jobs = [lambda domain=domain: self.query(domain, query, runtime) for domain in domains]
             outcomes = await runtime.gather(jobs)
             replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
-            failures = {
-                domain: outcome
-                for domain, outcome in zip(domains, outcomes, strict=True)
-                if isinstance(outcome, Exception)
-            }
+            failures.update(
+                {domain: error for domain, error in zip(domains, outcomes, strict=True) if isinstance(error, Exception)}
+            )
             for domain, error in failures.items():
                 note(span, "domain_failed", domain=domain, error_type=type(error).__name__, error_message=str(error))
             span.set_attribute("failed_domains", list(failures))
             span.set_outputs({"domain_count": len(replies)})
             if not replies:
                 raise _combined(failures)
-            return replies, failures
+            return replies
 
     async def query(self, domain: str, query: str, runtime: Runtime, *, until: float | None = None) -> Reply:
         """Ask one agent, which has `timeout_seconds`, or until the agent that consults it has to be done."""

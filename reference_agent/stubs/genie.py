@@ -161,6 +161,8 @@ class StubGenie:
             found = re.search(pattern, url)
             if found is not None:
                 return answer(found[1], request, clock)
+        if url == f"{HOST}/.well-known/databricks-config":
+            return json_reply({"oidc_endpoint": f"{HOST}/oidc", "workspace_id": "1"})
         return _http_error("404", f"no such route: {request.method} {url}")
 
     def _start(self, space_id: str, request: requests.PreparedRequest, clock: Clock) -> Reply:
