@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from pytest_mlflow_traces.core.explaining.contents import Content
 from pytest_mlflow_traces.core.explaining.costs import ORDER, SLIGHT, WRAPPER, Costs, named
 from pytest_mlflow_traces.core.explaining.orders import order_of
+from pytest_mlflow_traces.core.explaining.pieces import pieces
 from pytest_mlflow_traces.core.explaining.searching import Search
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.explaining.searching import Point
     from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Item
@@ -33,7 +35,7 @@ Question: TypeAlias = "tuple[SpanPattern, int, float]"
 Found: TypeAlias = "tuple[float, Callable[[], list[Edit]]]"
 Answer = TypeVar("Answer")
 
-_PRICES = 150_000
+_PRICES = 20_000
 _GUESS = 10.0
 
 
@@ -134,28 +136,35 @@ class Aligner:
         self, content: Content, parent: int, first: int, stop: int, limit: float
     ) -> Generator[Question, float, Found | None]:
         """Align a list of children: what that costs, and how it is done; nothing where it costs `limit` or more."""
-        goal, end = content.end, stop
         spans = []
         k = first
         while k < stop:
             spans.append(k)
             k = self.forest.stops[k]
-        if content.steps is not None:
-            # what matches at the end is left out of the search
-            n, left = len(content.steps) - 1, len(spans)
-            while n > 0 and left > 0 and _matches(self.matcher, content.steps[n - 1].unit, spans[left - 1]):
-                n, left = n - 1, left - 1
-                goal, end = content.steps[n], spans[left]
-        search = Search(self, parent, goal, end)
-        found = yield from search.run(content.first, first, limit)
-        cost = search.cost if found else limit
+        searches: list[Search] = []
+        cost = 0.0
+        for start, goal, some in self._parts(content, spans, stop):
+            search = Search(self, parent, some, start, goal, content.names, loose=content.steps is None)
+            found = yield from search.run(limit - cost)
+            if not found:
+                cost = limit
+                break
+            searches.append(search)
+            cost += search.cost
         if cost > ORDER:
             order = order_of(content.items, spans, parent, self)
             in_order = cost if order is None else ORDER + 3.0 * min(len(order.displaced) - 1, 10)
             if order is not None and in_order < cost:
                 return in_order, lambda: [order]
-        return (cost, search.edits) if found else None
+        return (cost, lambda: [edit for each in searches for edit in each.edits()]) if cost < limit else None
 
-
-def _matches(matcher: Matcher, unit: Pattern | None, i: int) -> bool:
-    return unit is not None and matcher.matches(unit, i)
+    def _parts(self, content: Content, spans: list[int], stop: int) -> Iterator[tuple[Point, Point, list[int]]]:
+        """Yield the parts of a list to be searched: from where, to where, and the spans between."""
+        steps = content.steps
+        if steps is None:
+            yield (content.first, spans[0] if spans else stop, 0), (content.end, stop, 0), spans
+            return
+        ends = [*spans, stop]
+        for piece in pieces(steps, spans, self):
+            start, goal = (steps[piece.item], ends[piece.span], 0), (steps[piece.item_stop], ends[piece.span_stop], 0)
+            yield start, goal, spans[piece.span : piece.span_stop]

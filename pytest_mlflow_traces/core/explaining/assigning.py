@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.costs import SLIGHT, WRAPPER
+from pytest_mlflow_traces.core.explaining.costs import SLIGHT, WRAPPER, named
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Apart, Missing, Unexpected
 from pytest_mlflow_traces.core.matching import overlap
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
@@ -33,11 +33,16 @@ class Takers:
     def __init__(self, slots: Sequence[Slot], aligner: Aligner) -> None:
         self._slots = slots
         self._aligner = aligner
+        self._ledger = aligner.costs.ledger
+        self._printed: dict[int, list[int]] = {}
         self._named: dict[str, list[int]] = {}
         self._any: list[int] = []
         for number, slot in enumerate(slots):
             names = {each.name if isinstance(each, SpanPattern) else None for each in _alternatives(slot.unit)}
-            if all(isinstance(name, str) for name in names):
+            kind = self._ledger.print_of(slot.unit)
+            if kind is not None:
+                self._printed.setdefault(kind, []).append(number)
+            elif all(isinstance(name, str) for name in names):
                 for name in names:
                     self._named.setdefault(str(name), []).append(number)
             else:
@@ -50,12 +55,9 @@ class Takers:
         if known is None:
             matches = self._aligner.matcher.matches
             candidates = [*self._named.get(self._aligner.forest.names[span], ()), *self._any]
-            known = self._known[span] = [n for n in candidates if matches(self._slots[n].unit, span)]
+            known = [n for n in candidates if matches(self._slots[n].unit, span)]
+            known = self._known[span] = sorted([*self._printed.get(self._ledger.prints[span], ()), *known])
         return known
-
-    def namesakes(self, span: int) -> list[int]:
-        """Return the numbers of the slots that its name does not rule out."""
-        return [*self._named.get(self._aligner.forest.names[span], ()), *self._any]
 
 
 class Seating:
@@ -144,7 +146,7 @@ def assigned(
     if rest.lacking and rest.spans:
         _lift(rest, slots, aligner, parent, before)
     if rest.spans and (rest.lacking or rest.spare):
-        yield from _pair(rest, slots, takers, aligner, gap)
+        yield from _pair(rest, slots, aligner, gap=gap)
     for span in () if gap else rest.spans:
         rest.edits.append(Unexpected(span))
         rest.cost += aligner.costs.unexpected(span)
@@ -161,7 +163,7 @@ def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner
     """Look for what is missing below spans that are unexpected."""
     for span in list(rest.spans):
         inside: dict[int, int] = {}  # span: slot
-        children = aligner.forest.children(span) if set(takers.namesakes(span)).isdisjoint(rest.lacking) else []
+        children = [] if _lacks_namesake(rest, slots, aligner, span) else aligner.forest.children(span)
         for child in children:
             free = [n for n in takers.of(child) if list(inside.values()).count(n) < rest.lacking.get(n, 0)]
             if free:
@@ -203,15 +205,16 @@ def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, bef
 
 
 def _pair(
-    rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner, gap: bool
+    rest: _Rest, slots: Sequence[Slot], aligner: Aligner, *, gap: bool
 ) -> Generator[Question, float, None]:
     """Let spans that match nothing stand for items that nothing matches, where that is cheaper."""
     open_slots = [*rest.lacking, *rest.spare]
+    names = aligner.forest.names
     few = len(rest.spans) * len(open_slots) <= _PRICED
     saved: dict[tuple[int, int], float] = {}
     meant: dict[tuple[int, int], SpanPattern] = {}
     for span in rest.spans:
-        candidates = open_slots if few else [n for n in takers.namesakes(span) if n in rest.lacking or n in rest.spare]
+        candidates = open_slots if few else [n for n in open_slots if _may_be_named(slots[n].unit, names[span])]
         for number in candidates[:12]:
             lost = aligner.costs.missing(slots[number].unit) if number in rest.lacking else 0.0
             both = lost + (0.0 if gap else aligner.costs.unexpected(span))
@@ -227,6 +230,17 @@ def _pair(
         rest.cost += both - saved[span, number]
         rest.edits.append(Aligned(meant[span, number], span))
         _fill(rest.lacking, number)
+
+
+def _lacks_namesake(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, span: int) -> bool:
+    name = aligner.forest.names[span]
+    return any(_may_be_named(slots[number].unit, name) for number in rest.lacking)
+
+
+def _may_be_named(unit: Pattern, name: str) -> bool:
+    return any(
+        isinstance(each, SpanPattern) and (each.name is None or named(each, name)) for each in _alternatives(unit)
+    )
 
 
 def _fill(lacking: dict[int, int], number: int) -> None:

@@ -20,6 +20,8 @@ from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, Sp
 from pytest_mlflow_traces.core.patterns import is_one_span
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_mlflow_traces.core.nodes import Item
 
 
@@ -63,15 +65,35 @@ class Step:
 class Content:
     """The graph of one list of children."""
 
-    __slots__ = ("end", "first", "items", "steps")
+    __slots__ = ("end", "first", "items", "names", "steps")
 
     def __init__(self, items: tuple[Item, ...]) -> None:
         self.items = items
+        self.names = _names(items)
         self.end = Step(Kind.END, len(items))
         entries = _graph(items, self.end, inside=0)
         self.first = entries[0]
         # the steps one by one, where the list is nothing but single spans
         self.steps = entries if all(step.kind in (Kind.SPAN, Kind.END) for step in entries) else None
+
+
+def below(pattern: SpanPattern) -> frozenset[str] | None:
+    """Return the names that the children of `pattern` may have, `None` where that may be any."""
+    return _names(tuple(each for each in pattern.children or () if isinstance(each, Pattern)))
+
+
+def _names(items: Sequence[Item]) -> frozenset[str] | None:
+    names: set[str] = set()
+    todo = list(items)
+    while todo:
+        item = todo.pop()
+        if isinstance(item, SpanPattern):
+            if not isinstance(item.name, str):
+                return None
+            names.add(item.name)
+        elif isinstance(item, Pattern):
+            todo.extend(item.parts)
+    return frozenset(names)
 
 
 def entered(step: Step, pattern: SpanPattern) -> Step:

@@ -13,21 +13,29 @@ answers are the test of equality, so what is equal is never looked into.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.explaining.assigning import assigned, windows
-from pytest_mlflow_traces.core.explaining.contents import Kind, Step, entered
+from pytest_mlflow_traces.core.explaining.contents import Kind, Step, below, entered
 from pytest_mlflow_traces.core.explaining.costs import WRAPPER
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.pieces import is_named
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from pytest_mlflow_traces.core.explaining.aligning import Aligner, Question
     from pytest_mlflow_traces.core.explaining.edits import Edit
 
+_INSIDE = 16  # spans below another that are looked at before it is taken for a wrapper
+_ROW = 12  # exact matches in a row that are no accident
+_BEHIND = 24  # items and spans
+_FAR = 96  # items and spans
+_PATIENCE = 8_000  # points of one search
+_PRICED = 8  # points that a price counts for
 _LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
 
 Point: TypeAlias = "tuple[Step, int, int]"  # step, place, and how many spans a repeated step has taken
@@ -50,31 +58,81 @@ class _Window(NamedTuple):
     base: float
 
 
+class _Forward:
+    """Keep a long search going forward, by what is certain at first and by what is ahead when it takes too long.
+
+    A row of exact matches is no accident, and what is far behind one is not looked at again. After `_PATIENCE` points,
+    nor is what is far behind the point that is ahead; the distance shrinks, so that the search comes to an end.
+    """
+
+    def __init__(self, spans: Sequence[int], items: int, *, loose: bool) -> None:
+        self.count = 0
+        self._loose = loose
+        self._spans = spans
+        self._short = len(spans) + items <= _FAR
+        self._floor = self._ahead = 0
+
+    def is_left_behind(self, point: Point) -> bool:
+        return not self._short and self._progress(point) < self._floor
+
+    def reached(self, point: Point, run: int) -> None:
+        self.count += 1
+        if self._short:
+            return
+        progress = self._progress(point)
+        self._ahead = max(self._ahead, progress)
+        if run >= _ROW:
+            self._floor = max(self._floor, progress - 2 * _ROW - _BEHIND)
+        if self.count > _PATIENCE:
+            self._floor = max(self._floor, self._ahead - max(4, _FAR * _PATIENCE // self.count))
+
+    def _progress(self, point: Point) -> int:
+        rank = point[0].rank
+        # a gap gets to the end of the spans at once, which is no progress
+        return 2 * rank if self._loose else rank + bisect_right(self._spans, point[1])
+
+
 class Search:
     """One search, for the children of one span."""
 
-    def __init__(self, aligner: Aligner, parent: int, goal: Step, stop: int) -> None:
+    def __init__(
+        self,
+        aligner: Aligner,
+        parent: int,
+        spans: Sequence[int],
+        start: Point,
+        goal: Point,
+        names: frozenset[str] | None,
+        *,
+        loose: bool,
+    ) -> None:
         self._aligner = aligner
+        self._names = names
+        self._there = {aligner.forest.names[k] for k in spans}
+        self._start = start
+        self._forward = _Forward(spans, goal[0].rank - start[0].rank, loose=loose)
         self._costs = aligner.costs
         self._stops = aligner.forest.stops
         self._parents = aligner.forest.parents
         self._matches = aligner.matcher.matches
         self._parent = parent
-        self._goal = goal
-        self._stop = stop
-        self._heap: list[tuple[float, int, int, Point, Point | None, Edge]] = []
+        self._goal, self._stop, _ = goal
+        self._heap: list[tuple[float, int, int, int, Point, Point | None, Edge]] = []
         self._came: dict[Point, tuple[Point | None, tuple[Edit, ...]]] = {}
         self._pushed = 0
         self.cost = 0.0
 
-    def run(self, start: Step, first: int, limit: float) -> Generator[Question, float, bool]:
-        """Search from `start` at `first`; return whether the goal was reached for less than `limit`."""
-        self._push(0.0, (start, first, 0), None)
+    def run(self, limit: float) -> Generator[Question, float, bool]:
+        """Search; return whether the goal was reached for less than `limit`."""
+        self._push(0.0, self._start, None)
         while self._heap:
-            cost, _, _, point, before, edge = heappop(self._heap)
+            cost, _, _, run, point, before, edge = heappop(self._heap)
             if cost >= limit:
                 return False
+            if self._forward.is_left_behind(point):
+                continue
             if isinstance(edge, _Price):
+                self._forward.count += _PRICED
                 price, which = yield from self._aligner.price(edge.unit, edge.span, limit - edge.base)
                 if which is not None:
                     self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
@@ -86,7 +144,8 @@ class Search:
                 if point[0] is self._goal and point[1] == self._stop:
                     self.cost = cost
                     return True
-                self._expand(cost, point)
+                self._forward.reached(point, run)
+                self._expand(cost, point, run)
         return False
 
     def edits(self) -> list[Edit]:
@@ -98,13 +157,13 @@ class Search:
             found.extend(reversed(edits))
         return found[::-1]
 
-    def _push(self, cost: float, point: Point, before: Point | None, edge: Edge = ()) -> None:
+    def _push(self, cost: float, point: Point, before: Point | None, edge: Edge = (), run: int = 0) -> None:
         if point not in self._came:
             # of paths that cost the same, first the one that is ahead
             self._pushed += 1
-            heappush(self._heap, (cost, -point[1] - point[0].rank, self._pushed, point, before, edge))
+            heappush(self._heap, (cost, -point[1] - point[0].rank, self._pushed, run, point, before, edge))
 
-    def _expand(self, cost: float, point: Point) -> None:
+    def _expand(self, cost: float, point: Point, run: int) -> None:
         step, k, count = point
         if step is not self._goal:
             if step.kind is Kind.FORK:
@@ -120,7 +179,7 @@ class Search:
                     self._push(cost + _LOOSE * (step.inside > 0), (step, self._stops[k], 0), point)
                     self._enter(cost, point)
                 return
-            if self._take(cost, point):
+            if self._take(cost, point, run):
                 return
             self._leave(cost, point)
             if step.high is not None and count >= step.high:
@@ -131,7 +190,7 @@ class Search:
             if step is not self._goal:
                 self._enter(cost, point)
 
-    def _take(self, cost: float, point: Point) -> bool:
+    def _take(self, cost: float, point: Point, run: int) -> bool:
         """Let the next span stand for the step; return whether there is no sense in anything else."""
         step, k, count = point
         unit = step.unit
@@ -141,8 +200,8 @@ class Search:
         if step.kind is Kind.MANY:
             after = (step, self._stops[k], count + 1 if step.high is not None else min(count + 1, step.low))
         if self._matches(unit, k):
-            self._push(cost, after, point)
-            if not _is_named(unit):
+            self._push(cost, after, point, run=run + 1)
+            if not is_named(unit):
                 return False
             if step.kind is Kind.MANY:
                 self._leave(cost, point)
@@ -167,19 +226,23 @@ class Search:
         else:
             self._push(cost, after, point)
         for each in _alternatives(unit) if count == 0 and step.low <= 1 else ():
-            if each.children:
+            names = below(each)
+            if each.children and (names is None or not names.isdisjoint(self._there)):
                 lifted = Missing(each, parent, k, lifted=True)
                 self._push(cost + WRAPPER, (entered(step, each), k, 0), point, (lifted,))
 
     def _enter(self, cost: float, point: Point) -> None:
         """Take the next span for a wrapper, and look at its children in its stead."""
         step, k, count = point
-        if k + 1 < self._stops[k]:
+        stop = self._stops[k]
+        inside = self._aligner.forest.names[k + 1 : min(stop, k + 1 + _INSIDE)]
+        if inside and (self._names is None or not self._names.isdisjoint(inside)):
             self._push(cost + WRAPPER, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
 
     def _group(self, cost: float, point: Point) -> None:
         step, k, _ = point
-        spans, after = [], step.then[0]
+        spans: list[int] = []
+        after = step.then[0]
         while k < self._stop:
             spans.append(k)
             k = self._stops[k]
@@ -204,7 +267,3 @@ Edge: TypeAlias = "tuple[Edit, ...] | _Price | _Window"
 def _alternatives(unit: Pattern) -> tuple[SpanPattern, ...]:
     each = unit.alternatives if isinstance(unit, OneOf) else (unit,)
     return tuple(one for one in each if isinstance(one, SpanPattern))
-
-
-def _is_named(unit: Pattern) -> bool:
-    return isinstance(unit, SpanPattern) and isinstance(unit.name, str)
