@@ -9,21 +9,17 @@ come in the order of their start times.
 from __future__ import annotations
 
 from itertools import compress
+from operator import gt
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_mlflow_traces.core.spans import SpanError, SpanEvent, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _STATUSES = {
     **{code: code for code in ("OK", "ERROR", "UNSET")},
     **{f"STATUS_CODE_{code}": code for code in ("OK", "ERROR", "UNSET")},
-}
-_SAYS = {
-    "unfinished": "has no end time",
-    "negative duration": "ends before it starts",
-    "early child": "starts before its parent",
 }
 _LISTED = 50  # of each kind of problem; a path costs a look at the siblings
 
@@ -68,26 +64,25 @@ class Forest:
         parent_ids = [record.parent_id or None for record in records]
         above = [-1 if parent is None else first.get(parent, -1) for parent in parent_ids]
         order: Sequence[int] = range(len(ids))
-        if any(map(int.__gt__, starts, starts[1:])):
+        if any(map(gt, starts, starts[1:])):
             order = sorted(order, key=starts.__getitem__)  # a stable sort: ties stay in order of creation
 
-        problems = []
-        if len(first) < len(ids):
-            problems += [
-                f"duplicate id: span {visible(records[k].name)} has the id {ids[k]!r} of another span"
-                for k in order if first[ids[k]] != k
-            ]  # fmt: skip
-        problems += [
-            f"orphan: span {visible(records[k].name)} names the parent {parent_ids[k]!r}, which is not in the trace"
-            for k in order if above[k] < 0 and parent_ids[k] is not None
-        ]  # fmt: skip
+        twice = [k for k in order if first[ids[k]] != k] if len(first) < len(ids) else []
+        orphans = [k for k in order if above[k] < 0 and parent_ids[k] is not None]
         pre_order = _pre_order(above, order)
+        cut: list[int] = []
         if len(pre_order) < len(ids):
-            for k in _cut_cycles(above, order, reached=pre_order):
-                problems.append(f"cycle: span {visible(records[k].name)} is its own ancestor")
+            cut = _cut_cycles(above, order, reached=pre_order)
             pre_order = _pre_order(above, order)
 
-        self.structural_problems = tuple(problems)
+        def name(k: int) -> str:
+            return visible(records[k].name)
+
+        self.structural_problems = (
+            *_told("duplicate id", twice, name, lambda k: f"has the id {ids[k]!r} of another span"),
+            *_told("orphan", orphans, name, lambda k: f"names the parent {parent_ids[k]!r}, which is not in the trace"),
+            *_told("cycle", cut, name, lambda _: "is its own ancestor"),
+        )
         self.records: Sequence[SpanRecord] = [records[k] for k in pre_order]
         self.names = [record.name for record in self.records]
         self.types = [record.span_type or "UNKNOWN" for record in self.records]
@@ -169,10 +164,11 @@ class Forest:
         for event in reversed(self.records[i].events or ()):
             if event.name == "exception":
                 said = event.attributes or {}
-                return SpanError(said.get("exception.type"), said.get("exception.message"))
+                return SpanError(_text_or_none(said, "exception.type"), _text_or_none(said, "exception.message"))
         if self.statuses[i] != "ERROR":
             return None
-        return SpanError(None, getattr(self.records[i].status, "description", None) or None)
+        description = getattr(self.records[i].status, "description", None)
+        return SpanError(None, str(description) if description else None)
 
     def path(self, i: int) -> str:
         """The names from the root to `i`; from the second on, siblings of one name are numbered `[2]`."""
@@ -201,18 +197,19 @@ class Forest:
             listed = ", ".join(visible(self.names[i]) for i in roots[:5]) + (", ..." if len(roots) > 5 else "")
             found.append(f"several roots: {len(roots)} spans have no parent in this trace: {listed}")
         checks = zip(range(len(self)), self.starts, self.ends, self.parents, strict=True)
-        kinds: dict[str, list[int]] = {"unfinished": [], "negative duration": [], "early child": []}
+        unfinished: list[int] = []
+        negative: list[int] = []
+        early: list[int] = []
         for i, start, end, parent in checks:
             if end is None:
-                kinds["unfinished"].append(i)
+                unfinished.append(i)
             elif end < start:
-                kinds["negative duration"].append(i)
+                negative.append(i)
             if parent >= 0 and start < self.starts[parent]:
-                kinds["early child"].append(i)
-        for kind, positions in kinds.items():
-            found += [f"{kind}: span {self.path(i)} {_SAYS[kind]}" for i in positions[:_LISTED]]
-            if len(positions) > _LISTED:
-                found.append(f"{kind}: {len(positions) - _LISTED} more spans like this")
+                early.append(i)
+        found += _told("unfinished", unfinished, self.path, lambda _: "has no end time")
+        found += _told("negative duration", negative, self.path, lambda _: "ends before it starts")
+        found += _told("early child", early, self.path, lambda _: "starts before its parent")
         return tuple(found)
 
     def without(self, removed: Iterable[int]) -> Forest:
@@ -235,10 +232,22 @@ class Forest:
         return new
 
 
+def _told(kind: str, spans: Sequence[int], name: Callable[[int], str], says: Callable[[int], str]) -> list[str]:
+    """Return a text for each of the first spans that have a problem, and how many more there are."""
+    told = [f"{kind}: span {name(i)} {says(i)}" for i in spans[:_LISTED]]
+    more = len(spans) - _LISTED
+    return told if more <= 0 else [*told, f"{kind}: {more} more span{'s' if more > 1 else ''} like this"]
+
+
 def _status_of(record: SpanRecord) -> str:
     # MLflow's code is a str enum, which finds the plain string in a dict
     status = record.status
     return _STATUSES.get(getattr(status, "status_code", status), "UNSET")
+
+
+def _text_or_none(said: Mapping[str, Any], key: str) -> str | None:
+    value = said.get(key)
+    return None if value is None else str(value)
 
 
 def _pre_order(above: list[int], order: Sequence[int]) -> list[int]:
