@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.forest import Forest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # The keys are MLflow's own: mlflow.tracing.constant.TraceTagKey and TraceMetadataKey.
 TRACE_NAME = "mlflow.traceName"
@@ -23,6 +25,9 @@ USER = "mlflow.trace.user"
 TOKEN_USAGE = "mlflow.trace.tokenUsage"  # noqa: S105  # counts of tokens, no secret
 COST = "mlflow.trace.cost"
 SYSTEM_PREFIX = "mlflow."
+
+_DIGITS = re.compile(r"-?[0-9]{1,20}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,7 @@ def forest_of(trace: Any) -> Forest:
 def decoded_numbers(metadata: Mapping[str, Any], key: str) -> dict[str, Any] | None:
     """Return a JSON object from MLflow's metadata (token usage, cost), or `None` where there is none to be read."""
     value = metadata.get(key)
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
+    value = _loads(value)
     return dict(value) if isinstance(value, dict) else None
 
 
@@ -114,12 +115,12 @@ class JsonSpan:
         self.parent_id = _span_id(_text(said, "parent_span_id")) if parent else None
         self.start_time_ns = _whole(said, "start_time_unix_nano") or 0
         self.end_time_ns = _whole(said, "end_time_unix_nano")
-        status = said.get("status") or {}
-        if not isinstance(status, dict):
-            raise ValueError(f"span {self.name!r}: status is an object, got {status!r:.80}")
+        status = _object(said, "status")
         self.status = JsonStatus(str(status.get("code", "UNSET")), status.get("message"))
-        if not isinstance(said.get("attributes") or {}, dict):
-            raise ValueError(f"span {self.name!r}: attributes is an object")
+        _object(said, "attributes")
+        for event in _events(said):
+            _object(event, "attributes")
+            _whole(event, "time_unix_nano")
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -143,16 +144,18 @@ class JsonSpan:
 
     @property
     def events(self) -> list[JsonEvent]:
-        found = []
-        for event in self._said.get("events") or ():
-            attributes = _loads(event.get("attributes")) or {}
-            found.append(JsonEvent(str(event.get("name")), int(event.get("time_unix_nano") or 0), attributes))
-        return found
+        return [
+            JsonEvent(str(event.get("name")), _whole(event, "time_unix_nano") or 0, _object(event, "attributes"))
+            for event in _events(self._said)
+        ]
 
 
 def parse_json(text: str | bytes) -> tuple[TraceFacts, Forest, Any]:
     """Read `mlflow.entities.Trace.to_json()`; raise a ValueError that names what is wrong with it."""
-    said = json.loads(text)
+    try:
+        said = json.loads(text)
+    except RecursionError:
+        raise ValueError("not a trace: the JSON is nested too deep to be read") from None
     return *parse_dict(said), said
 
 
@@ -166,12 +169,15 @@ def parse_dict(said: Any) -> tuple[TraceFacts, Forest]:
     tags, metadata = info.get("tags") or {}, info.get("trace_metadata") or {}
     if not isinstance(tags, dict) or not isinstance(metadata, dict):
         raise ValueError("not a trace: info.tags and info.trace_metadata are objects")
+    duration_ms = info.get("execution_duration_ms")
     facts = TraceFacts(
-        id=str(info.get("trace_id", "")),
-        status=str(info.get("state", "STATE_UNSPECIFIED")),
+        id=str(info.get("trace_id") or ""),
+        status=str(info.get("state") or "STATE_UNSPECIFIED"),
         tags={key: value for key, value in tags.items() if not is_system(key)},
         system_tags={key: value for key, value in tags.items() if is_system(key)},
         metadata=metadata,
+        start_ns=_time_ns(info.get("request_time")),
+        duration_ms=duration_ms if isinstance(duration_ms, int | float) and not isinstance(duration_ms, bool) else None,
     )
     return facts, Forest([JsonSpan(each) for each in spans])
 
@@ -183,14 +189,42 @@ def _text(said: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _object(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = said.get(key)
+    value = {} if value is None else value
+    if not isinstance(value, dict):
+        raise ValueError(f"not a span: {key} is an object, got {value!r:.80}")
+    return value
+
+
+def _events(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    events = said.get("events")
+    events = [] if events is None else events
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        raise ValueError(f"not a span: events is a list of objects, got {events!r:.80}")
+    return events
+
+
 def _whole(said: Mapping[str, Any], key: str) -> int | None:
     value = said.get(key)
-    if value is None:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)  # protobuf writes 64-bit numbers as strings
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)  # as JavaScript writes them
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64):
+        return value
+    raise ValueError(f"not a span: {key} is a whole number of nanoseconds, got {value!r:.80}")
+
+
+def _time_ns(text: Any) -> int | None:
+    """Return a time as MLflow writes it, 2026-01-31T10:20:30.123Z, in nanoseconds since the epoch."""
+    if not isinstance(text, str):
         return None
     try:
-        return int(value)  # protobuf writes 64-bit numbers as strings
-    except (TypeError, ValueError):
-        raise ValueError(f"not a span: {key} is a whole number of nanoseconds, got {value!r:.80}") from None
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return (time - _EPOCH) // timedelta(milliseconds=1) * 1_000_000
+    except (ValueError, TypeError):  # a TypeError for a time without its zone
+        return None
 
 
 def _span_id(text: str) -> str:
@@ -209,5 +243,5 @@ def _loads(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
