@@ -1,4 +1,4 @@
-"""Every MLflow and OpenTelemetry internal that this project touches, named once.
+"""Every MLflow and OpenTelemetry internal that this project touches, named once, and all of their state as one thing.
 
 `tests/test_mlflow_internals.py` asks for each of them by name, so that an MLflow that moves one fails there, clearly.
 Present on MLflow 3.10 to 3.17, except where a comment says since when.
@@ -6,10 +6,10 @@ Present on MLflow 3.10 to 3.17, except where a comment says since when.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import warnings
-from contextlib import suppress
 from typing import Any
 
 import mlflow.tracing.distributed as tracing_distributed
@@ -24,32 +24,39 @@ from mlflow.tracing.otel.translation import translate_span_when_storing
 from mlflow.tracing.processor.base_mlflow import BaseMlflowSpanProcessor
 from mlflow.tracing.processor.mlflow_v3 import MlflowV3SpanProcessor
 from mlflow.tracing.trace_manager import InMemoryTraceManager
-from mlflow.tracing.utils import aggregate_usage_from_spans
+from mlflow.tracing.utils import aggregate_cost_from_spans, aggregate_usage_from_spans
+from mlflow.version import IS_TRACING_SDK_ONLY
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 try:
+    from mlflow.tracing.context import _USER_TRACE_CONTEXT
+except ImportError:  # since 3.12
+    _USER_TRACE_CONTEXT = None
+if not IS_TRACING_SDK_ONLY:
     from mlflow.tracking._model_registry import utils as registry_utils
     from mlflow.tracking._model_registry.registry import ModelRegistryStoreRegistry
-except ImportError:  # the slim mlflow-tracing has no model registry
+
+    # MLflow imports this while it starts the first trace of a process, and drops that trace without a word if the
+    # import fails, as it does where warnings are errors: the module warns.
+    with contextlib.suppress(ImportError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc.context  # noqa: F401
+else:  # the slim mlflow-tracing has no runs, models and prompts
     registry_utils = None
     ModelRegistryStoreRegistry = None
-try:
-    from mlflow.tracing.utils import aggregate_cost_from_spans
-except ImportError:  # since 3.11
-    aggregate_cost_from_spans = None
-
-# MLflow imports this in the first start of a span and swallows what goes wrong there: in a suite that turns warnings
-# into errors, the warnings of that import would cost the span, without a word.
-with warnings.catch_warnings(), suppress(ImportError):  # the slim mlflow-tracing does without
-    warnings.simplefilter("ignore")
-    import mlflow.pyfunc.context
 
 __all__ = [
+    "ALWAYS_ON",
+    "IS_TRACING_SDK_ONLY",
+    "_USER_TRACE_CONTEXT",
     "BaseMlflowSpanProcessor",
     "InMemoryTraceManager",
     "MlflowV3SpanProcessor",
     "ModelRegistryStoreRegistry",
+    "RandomIdGenerator",
     "SpansLocation",
     "State",
     "TraceMetadataKey",
@@ -69,80 +76,132 @@ __all__ = [
     "translate_span_when_storing",
 ]
 
-_PREFIXES = ("MLFLOW_", "_MLFLOW_", "OTEL_")
-_MODULE_GLOBALS = (
-    (tracking_utils, "_tracking_uri"),
-    (registry_utils, "_registry_uri"),
-    (tracking_fluent, "_active_experiment_id"),
-    (tracing_fluent, "_LAST_ACTIVE_TRACE_ID_GLOBAL"),
-    (tracing_config, "_MLFLOW_TRACING_CONFIG"),
-    (telemetry_client, "_MLFLOW_TELEMETRY_CLIENT"),
-    (otel_trace, "_TRACER_PROVIDER"),
-    (tracing_provider.provider, "_isolated_tracer_provider"),
-    (tracing_provider._MLFLOW_TRACE_USER_DESTINATION, "_global_value"),
-    # whether a provider has been made: MLflow's two, and OpenTelemetry's
-    (tracing_provider.provider._isolated_tracer_provider_once, "_done"),
-    (tracing_provider.provider._global_provider_init_once, "_done"),
-    (otel_trace._TRACER_PROVIDER_SET_ONCE, "_done"),
+_OTEL = os.fsencode("OTEL_") if os.name == "posix" else "OTEL_"  # as the table below os.environ has its keys
+_PREFIXES = ("MLFLOW_", "_MLFLOW_", "OTEL_", "LITELLM_LOCAL_MODEL_COST_MAP")
+_MODULE_GLOBALS = tuple(
+    (holder, name)
+    for holder, name in (
+        (tracking_utils, "_tracking_uri"),
+        (registry_utils, "_registry_uri"),
+        (tracking_fluent, "_active_experiment_id"),
+        (tracing_fluent, "_LAST_ACTIVE_TRACE_ID_GLOBAL"),
+        (tracing_config, "_MLFLOW_TRACING_CONFIG"),
+        (telemetry_client, "_MLFLOW_TELEMETRY_CLIENT"),
+        (otel_trace, "_TRACER_PROVIDER"),
+        (tracing_provider.provider, "_isolated_tracer_provider"),
+        (tracing_provider._MLFLOW_TRACE_USER_DESTINATION, "_global_value"),
+        # whether a provider has been made: MLflow's two, and OpenTelemetry's
+        (tracing_provider.provider._isolated_tracer_provider_once, "_done"),
+        (tracing_provider.provider._global_provider_init_once, "_done"),
+        (otel_trace._TRACER_PROVIDER_SET_ONCE, "_done"),
+    )
+    if holder is not None
 )
 _CONTEXT_VARIABLES = (
     tracing_fluent._LAST_ACTIVE_TRACE_ID_THREAD_LOCAL,
     tracing_provider._MLFLOW_TRACE_USER_DESTINATION._context_local_value,
 )
-_THREAD_LOCALS = tuple(
-    getattr(tracking_fluent, name)
-    for name in ("_last_active_run_id", "_last_logged_model_id", "_ACTIVE_MODEL_CONTEXT")
-    if hasattr(tracking_fluent, name)  # the slim mlflow-tracing has none of runs
+_THREAD_LOCALS = (
+    tracking_fluent._last_active_run_id,
+    tracking_fluent._last_logged_model_id,
+    tracking_fluent._ACTIVE_MODEL_CONTEXT,
 )
 
 
 class State:
     """Remember all of MLflow's state that code under test may change, and put it back. Two are equal if nothing did."""
 
+    __slots__ = ("_table", "context", "filters", "globals", "models", "processors", "runs", "thread")
+
     def __init__(self) -> None:
-        self.environment = {key: value for key, value in os.environ.items() if key.startswith(_PREFIXES)}
-        self.globals = [getattr(holder, name, None) for holder, name in _MODULE_GLOBALS]
+        self._table = _environment_table()
+        self.globals = [getattr(holder, name) for holder, name in _MODULE_GLOBALS]
         self.filters = list(tracing_config._MLFLOW_TRACING_CONFIG.span_processors)
         self.context = [variable.get() for variable in _CONTEXT_VARIABLES]
         self.thread = [variable.get() for variable in _THREAD_LOCALS]
+        self.models = tracking_fluent._ACTIVE_MODEL_CONTEXT.get_all_thread_values()
         self.runs = [(stack, list(stack)) for stack in active_runs()]
         self.processors = span_processors(otel_trace._TRACER_PROVIDER)
 
-    def restore(self) -> None:
-        """Put everything back as it was."""
-        for key in [key for key in os.environ if key.startswith(_PREFIXES) and key not in self.environment]:
-            del os.environ[key]
-        os.environ.update(self.environment)
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables of MLflow and OpenTelemetry."""
+        decoded = ((os.fsdecode(key), os.fsdecode(value)) for key, value in self._table.items())
+        return {key: value for key, value in decoded if key.startswith(_PREFIXES)}
+
+    def provider_environment(self) -> frozenset[Any]:
+        """The variables that OpenTelemetry reads when it makes a tracer provider."""
+        return frozenset(item for item in self._table.items() if item[0].startswith(_OTEL))
+
+    def restore(self, *, only_this_thread: bool = False) -> None:
+        """Put everything back as it was, but leave the runs and models of other threads to other captures."""
+        self._restore_environment()
         for (holder, name), value in zip(_MODULE_GLOBALS, self.globals, strict=True):
-            if holder is not None:
-                setattr(holder, name, value)
+            setattr(holder, name, value)
         tracing_config._MLFLOW_TRACING_CONFIG.span_processors = self.filters
         for variable, value in zip(_CONTEXT_VARIABLES, self.context, strict=True):
             variable.set(value)
         for variable, value in zip(_THREAD_LOCALS, self.thread, strict=True):
             variable.set(value)
+        if not only_this_thread:
+            # MLflow looks for an active model in all threads, those that have ended among them
+            models = _values_by_thread(tracking_fluent._ACTIVE_MODEL_CONTEXT)
+            models.clear()
+            models.update(self.models)
         before = {id(stack): runs for stack, runs in self.runs}
-        for stack in active_runs():
+        for stack in active_runs(only_this_thread=only_this_thread):
             stack[:] = before.get(id(stack), ())
         if self.processors is not None:
             set_span_processors(otel_trace._TRACER_PROVIDER, self.processors)
 
+    def _restore_environment(self) -> None:
+        now = _environment_table()
+        if now == self._table:
+            return
+        for key in {key for key, _ in now.items() ^ self._table.items()}:
+            name = os.fsdecode(key)
+            if not name.startswith(_PREFIXES):
+                continue
+            if key in self._table:
+                os.environ[name] = os.fsdecode(self._table[key])
+            else:
+                del os.environ[name]
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self._compared() == other._compared()
+        return isinstance(other, State) and self.compared() == other.compared()
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # it changes
 
-    def _compared(self) -> dict[str, Any]:
-        return vars(self) | {"runs": [runs for _, runs in self.runs if runs]}
+    def compared(self) -> dict[str, Any]:
+        """What two states are compared by, each part by its name."""
+        names = [f"{getattr(holder, '__name__', type(holder).__name__)}.{name}" for holder, name in _MODULE_GLOBALS]
+        return {
+            "environment": self.environment,
+            "filters": self.filters,
+            "context": self.context,
+            "thread": self.thread,
+            "active models": [model.model_id for model in self.models.values() if model.model_id is not None],
+            "active runs": [runs for _, runs in self.runs if runs],
+            "processors": self.processors,
+            **dict(zip(names, self.globals, strict=True)),
+        }
 
 
-def active_runs() -> list[list[Any]]:
+def _environment_table() -> dict[Any, Any]:
+    """Copy the environment without decoding it, which would cost more than all the rest of opening a capture."""
+    table = getattr(os.environ, "_data", None)
+    return dict(os.environ if table is None else table)
+
+
+def active_runs(*, only_this_thread: bool = False) -> list[list[Any]]:
     """The stack of active runs of each thread."""
-    stacks = getattr(tracking_fluent, "_active_run_stack", None)
-    if stacks is None:
-        return []
-    stacks.get()  # makes this thread's, where there was none
-    return list(stacks.get_all_thread_values().values())
+    mine = tracking_fluent._active_run_stack.get()  # makes this thread's, where there was none
+    return [mine] if only_this_thread else list(tracking_fluent._active_run_stack.get_all_thread_values().values())
+
+
+def _values_by_thread(variable: Any) -> dict[int, Any]:
+    values: dict[int, Any] = variable._ThreadLocalVariable__global_thread_values
+    return values
 
 
 def span_processors(provider: Any) -> tuple[Any, ...] | None:

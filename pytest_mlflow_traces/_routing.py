@@ -7,28 +7,24 @@ Databricks, OTLP, Unity Catalog, serving, batching and artifact special cases at
 
 from __future__ import annotations
 
-import json
+import asyncio
 import threading
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from mlflow.entities import Span, Trace, TraceData
-from mlflow.entities.trace_location import TraceLocation
-from mlflow.entities.trace_state import TraceState
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from pytest_mlflow_traces import _mlflow
-from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor, TraceMetadataKey, TraceTagKey
+from pytest_mlflow_traces._finishing import copied, merged, popped
+from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces._memory_store import MemoryStore
     from pytest_mlflow_traces.captured import TraceLog
-
-_USAGE = "mlflow.chat.tokenUsage"
 
 
 @dataclass(eq=False)
@@ -42,6 +38,25 @@ class Capture:
     is_open: bool = True
     left_over: list[Any] = field(default_factory=list)
     bypass: str | None = None
+    refusals: list[str] = field(default_factory=list)  # spans that MLflow could not start, and why
+    strays: list[str] = field(default_factory=list)  # what tasks of closed captures traced in the meantime
+    place: tuple[int, int, int] = field(default_factory=lambda: _place())
+
+    def nearest_open(self) -> Capture | None:
+        """This capture, or the innermost one around it that is still open."""
+        capture: Capture | None = self
+        while capture is not None and not capture.is_open:
+            capture = capture.outer
+        return capture
+
+
+def _place() -> tuple[int, int, int]:
+    """Tell where code runs: the thread, the event loop and the task, as ids, which keep nothing alive."""
+    thread = threading.get_ident()
+    try:
+        return thread, id(asyncio.get_running_loop()), id(asyncio.current_task())
+    except RuntimeError:
+        return thread, 0, 0
 
 
 @dataclass(eq=False)
@@ -67,12 +82,17 @@ class Router:
         self._lock = threading.Lock()
 
     def capture(self) -> Capture | None:
-        """The capture for what starts here: the context's, or else the innermost (threads without a context)."""
+        """The capture for what starts here: the context's, or else the innermost (threads without a context).
+
+        A thread or task that outlived its capture, and all those around it, has none: what it traces must not reach
+        the next test.
+        """
         here = self.current.get()
-        if here is not None and here.is_open:
-            return here
-        if here is not None and threading.current_thread() is not threading.main_thread():
-            return None  # a thread that outlived its capture; its spans must not reach the next test
+        if here is not None:
+            nearest = here.nearest_open()
+            # where a capture was closed in another context than it was opened in, its name is left behind in that one
+            if nearest is not None or here.place != _place():
+                return nearest
         return self.stack[-1] if self.stack else None
 
     def started(self, span: Any) -> bool:
@@ -84,11 +104,29 @@ class Router:
             if route is None:
                 if span.parent is not None and not is_remote:
                     return False
-                route = self._routes[trace_id] = _Route(self.capture(), next(self._sequence), is_remote)
+                route = self._routes[trace_id] = _Route(self._capture_of(span), next(self._sequence), is_remote)
+            elif span.parent is None:
+                _refuse(route, f"{span.name!r}, since another trace has the same id")
+                return False
             if route.is_done:
                 return False
             route.open_spans += 1
             return True
+
+    def _capture_of(self, root: Any) -> Capture | None:
+        capture = self.capture()
+        if capture is None and self.stack:
+            self.stack[-1].strays.append(root.name)
+        return capture
+
+    def failed(self, span: Any, error: Exception) -> None:
+        """Note that MLflow could not start a span; it drops it without a word."""
+        with self._lock:
+            route = self._routes[span.context.trace_id]
+            route.open_spans -= 1
+            if span.parent is None:
+                del self._routes[span.context.trace_id]
+            _refuse(route, f"{span.name!r}: {type(error).__name__}: {error}")
 
     def ended(self, span: Any) -> None:
         """Note that a span ended, and hand over its trace if it was the last one."""
@@ -102,33 +140,40 @@ class Router:
             if route.open_spans > 0 or not route.root_ended:
                 return
             route.is_done = not route.is_remote
-        raw = _copied(trace_id) if route.is_remote else _popped(trace_id)
-        if raw is not None and route.capture is not None and route.capture.is_open:
-            route.capture.log.put(route.sequence, raw)
+            if route.capture is None:
+                del self._routes[trace_id]
+        raw = copied(trace_id) if route.is_remote else popped(trace_id)
+        if raw is None or route.capture is None or not route.capture.is_open:
+            return
+        with self._lock:  # another process's trace may end here in two threads at once
+            known = route.capture.log.raw(raw.info.trace_id) if route.is_remote else None
+            route.capture.log.put(route.sequence, raw if known is None else merged(known, raw))
 
     def knows(self, span: Any) -> bool:
         """Return whether a span ended in a trace that is being captured, so that its end is worth noting."""
         return span.context.trace_id in self._routes
 
     def may_be_parent(self, span: Any) -> bool:
-        """Return whether a span that starts now may become a child of `span`, the current one."""
+        """Return whether a span that starts now may become a child of `span`, the current one.
+
+        Not one of another capture, of before this one, or of another tracer (pytest-opentelemetry's, around the test):
+        it would take the traces of this capture with it.
+        """
         context = span.get_span_context()
         if context is None or not context.is_valid or context.is_remote:
             return True
         route = self._routes.get(context.trace_id)
-        if route is not None:
-            return route.capture is self.capture()
-        if InMemoryTraceManager.get_instance().get_mlflow_trace_id_from_otel_id(context.trace_id) is not None:
-            return False  # open since before this capture
-        # A child of a span whose capture has closed is dropped, as MLflow drops a child of an ended trace; any
-        # other span is not MLflow's (pytest-opentelemetry's, around the test), and would make its roots vanish.
-        return "mlflow.traceRequestId" in (getattr(span, "attributes", None) or ())
+        if self.current.get() is None:
+            return route is not None  # a thread that was handed the span, but not the context of the capture
+        here = self.capture()
+        # what outlived its capture is left with its dead parents: MLflow drops a child of an ended trace
+        return here is None or (route is not None and route.capture is here)
 
     def open_traces(self, capture: Capture) -> list[Any]:
         """The traces of a capture that have spans open, as they are now."""
         with self._lock:
             open_ids = [key for key, route in self._routes.items() if route.capture is capture and route.open_spans > 0]
-        return [raw for raw in map(_copied, open_ids) if raw is not None]
+        return [raw for raw in map(copied, open_ids) if raw is not None]
 
     def forget(self, capture: Capture) -> None:
         """Drop all traces of a capture that closes; what ends later has nowhere to go."""
@@ -140,6 +185,11 @@ class Router:
                 del self._routes[trace_id]
         for trace_id in gone:
             InMemoryTraceManager.get_instance().pop_trace(trace_id)
+
+
+def _refuse(route: _Route, what: str) -> None:
+    if route.capture is not None:
+        route.capture.refusals.append(what)
 
 
 router = Router()
@@ -163,71 +213,29 @@ class CaptureProcessor(MlflowV3SpanProcessor):
     def __init__(self) -> None:
         super().__init__(span_exporter=_Exporter(), export_metrics=False)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether MLflow still keeps its spans where this processor looks for them; suites reset that."""
+        return self._trace_manager is InMemoryTraceManager.get_instance()
+
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         """See `SpanProcessor.on_start`."""
-        if router.started(span):
+        if not router.started(span):
+            return
+        try:
             super().on_start(span, parent_context)
+        except Exception as error:
+            router.failed(span, error)
+            raise
 
     def on_end(self, span: Any) -> None:
         """See `SpanProcessor.on_end`."""
-        if router.knows(span):
-            super().on_end(span)
-            router.ended(span)
-
-
-def _popped(otel_trace_id: int) -> Any:
-    """Take a finished trace from MLflow, with the usage and the cost that MLflow's store would add."""
-    taken = InMemoryTraceManager.get_instance().pop_trace(otel_trace_id)
-    if taken is None:
-        return None
-    trace = _with_usage(taken.trace)
-    # what MLflow's exporter notes; on 3.10 nobody else sets the last active trace
-    _mlflow.tracing_fluent._set_last_active_trace_id(trace.info.trace_id)
-    evaluated = trace.info.tags.get(TraceTagKey.EVAL_REQUEST_ID)
-    if evaluated:
-        _mlflow.tracing_fluent._EVAL_REQUEST_ID_TO_TRACE_ID[evaluated] = trace.info.trace_id
-    return trace
-
-
-def _copied(otel_trace_id: int) -> Any:
-    """Return a trace as it is now, and leave it with MLflow."""
-    manager = InMemoryTraceManager.get_instance()
-    trace_id = manager.get_mlflow_trace_id_from_otel_id(otel_trace_id)
-    if trace_id is None:
-        return None
-    with manager.get_trace(trace_id) as live:
-        if live is None:
-            return None
-        spans = [span.to_immutable_span() for span in live.span_dict.values()]
-        info = live.info
-    if info.trace_location is None:  # MLflow's stand-in for a trace that another process began
-        info.trace_location = TraceLocation.from_experiment_id("0")
-        info.request_time = min((span.start_time_ns for span in spans), default=0) // 1_000_000
-        failed = any(span.status.status_code == "ERROR" for span in spans)
-        info.state = TraceState.ERROR if failed else TraceState.OK
-    return _with_usage(Trace(info, TraceData(spans)))
-
-
-def _with_usage(trace: Any) -> Any:
-    """Do what `SqlAlchemyStore.log_spans` does: translate other conventions, and sum usage and cost."""
-    if not any(map(_is_translated, trace.data.spans)):
-        return trace
-    spans = [
-        Span.from_dict(_mlflow.translate_span_when_storing(span)) if _is_translated(span) else span
-        for span in trace.data.spans
-    ]
-    metadata = trace.info.trace_metadata
-    usage = _mlflow.aggregate_usage_from_spans(spans)
-    if usage:
-        metadata[TraceMetadataKey.TOKEN_USAGE] = json.dumps(usage)
-    cost = _mlflow.aggregate_cost_from_spans(spans) if _mlflow.aggregate_cost_from_spans is not None else None
-    if cost:
-        metadata[TraceMetadataKey.COST] = json.dumps(cost)
-    return Trace(trace.info, TraceData(spans))
-
-
-def _is_translated(span: Any) -> bool:
-    """Return whether storing would change the span: it has token usage, or attributes named as OpenTelemetry does."""
-    # the raw attributes: `span.attributes` decodes all of them
-    keys = span._span.attributes or ()
-    return any(key == _USAGE or ("." in key and not key.startswith("mlflow.")) for key in keys)
+        if not router.knows(span):
+            return
+        super().on_end(span)
+        if span.parent is None:
+            trace_id = self._trace_manager.get_mlflow_trace_id_from_otel_id(span.context.trace_id)
+            if trace_id is not None:
+                # as MLflow's exporter does on 3.10, and its processor on later ones
+                _mlflow.tracing_fluent._set_last_active_trace_id(trace_id)
+        router.ended(span)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from random import Random
+from types import SimpleNamespace
+from typing import Any
 
+from mlflow.utils.uri import is_databricks_uri
 from opentelemetry import context as otel_context
 
 from pytest_mlflow_traces import _mlflow
-from pytest_mlflow_traces._memory_store import MemoryStore, with_file_stores_allowed
-from pytest_mlflow_traces._mlflow import State, otel_trace, tracing_provider
+from pytest_mlflow_traces._experiments import DEFAULT_EXPERIMENT
+from pytest_mlflow_traces._memory_store import MemoryStore
+from pytest_mlflow_traces._mlflow import State, otel_trace, tracing_provider, tracking_fluent
 from pytest_mlflow_traces._routing import Capture, CaptureProcessor, router
 from pytest_mlflow_traces.captured import TraceLog
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MEMORY_URI = "memory://"
 _GONE = object()
@@ -22,44 +23,51 @@ _INSIDE = {
     "MLFLOW_TRACKING_URI": MEMORY_URI,  # what a child process inherits: it then writes no mlflow.db either
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_MODEL_CATALOG_URI": "",  # since 3.12; MLflow would fetch a price list to compute a cost
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # where LiteLLM is installed, MLflow asks it, and it fetches its own
 }
 _OUTSIDE = ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACING_DESTINATION")
 _replaced: list[tuple[Any, str, Any]] = []
+_kept_provider: dict[Any, Any] = {}  # MLflow's own tracer provider made last, by the environment it was made in
 
 
 def opened() -> Capture:
     """Open a capture; the first one replaces the parts of MLflow that send traces or read them."""
     before = State()
     outer = router.capture()
-    log = TraceLog()
-    store = MemoryStore(log, outer.store.experiments if outer is not None else ())
-    known = _mlflow.tracking_fluent._active_experiment_id
+    store = MemoryStore(log := TraceLog(), outer.store.experiments if outer is not None else ())
+    known = tracking_fluent._active_experiment_id
     if known:
         store.know_experiment(known)
     capture = Capture(log, store, before, outer=router.current.get())
-    if not router.stack:
+    is_first = not router.stack
+    if is_first:
         _replace_parts()
     router.stack.append(capture)
     router.current.set(capture)
-    _prepare_state()
+    try:
+        _prepare_state(before, only_this_thread=not is_first)
+    except BaseException:
+        close(capture)
+        raise
     return capture
 
 
 def close(capture: Capture) -> None:
     """Close a capture, and put back what was so before it; one closed out of turn leaves that to the next."""
-    capture.bypass = _bypass_now()
     for thread in _mlflow.link_threads():
         thread.join(timeout=5)  # else it opens the real store after the capture, and writes mlflow.db
+    if not len(capture.log):
+        capture.bypass = bypass(capture)
     capture.is_open = False
     position = router.stack.index(capture)
     router.stack.remove(capture)
     router.forget(capture)
     if router.current.get() is capture:
-        router.current.set(capture.outer)
+        router.current.set(capture.outer and capture.outer.nearest_open())
     if position < len(router.stack):
         router.stack[position].before = capture.before
     else:
-        capture.before.restore()
+        capture.before.restore(only_this_thread=bool(router.stack))
     if not router.stack:
         _put_back_parts()
     capture.store.close()
@@ -72,25 +80,55 @@ def open_traces(capture: Capture) -> list[Any]:
 
 def bypass(capture: Capture) -> str | None:
     """Why MLflow's spans do not reach the capture, or `None`."""
-    return _bypass_now() if capture.is_open else capture.bypass
-
-
-def _bypass_now() -> str | None:
+    if not capture.is_open:
+        return capture.bypass
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return "OTEL_SDK_DISABLED is set: OpenTelemetry makes no spans at all; unset it for this test"
-    if not tracing_provider.is_tracing_enabled():
+    if not _reaches_us() and not tracing_provider.is_tracing_enabled():
         return "tracing is disabled: the code under test called mlflow.tracing.disable()"
+    context = _mlflow._USER_TRACE_CONTEXT.get() if _mlflow._USER_TRACE_CONTEXT is not None else None
+    if context is not None and context.enabled is False:
+        return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
+    if capture.refusals:
+        return f"MLflow could not start the span {capture.refusals[0]}"
+    sampler = getattr(tracing_provider.provider.get(), "sampler", None)
+    said = "" if sampler is None else sampler.get_description()
+    if sampler is not None and said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:
+        return f"the sampler of the application's OpenTelemetry provider drops traces: {said}"
+    if capture.strays:
+        return (
+            f"what was traced meanwhile is not of this test: {capture.strays[0]!r} was started by a thread or task of"
+            " an earlier capture, which has closed"
+        )
     return None
 
 
-def _prepare_state() -> None:
+def _prepare_state(before: State, *, only_this_thread: bool) -> None:
     os.environ.update(_INSIDE)
     for name in _OUTSIDE:
         os.environ.pop(name, None)
     _mlflow.telemetry_client._MLFLOW_TELEMETRY_CLIENT = None
-    for stack in _mlflow.active_runs():
+    for stack in _mlflow.active_runs(only_this_thread=only_this_thread):
         stack.clear()  # a run of before is in another store
-    # the next span makes a provider, with the processors that are chosen then
+    if not _reaches_us():
+        _use_own_provider(before)
+
+
+def _reaches_us() -> bool:
+    """Whether the spans that MLflow starts now come to us, as they do inside of another capture."""
+    if not tracing_provider.provider.once._done:
+        return False
+    processors = _mlflow.span_processors(tracing_provider.provider.get()) or ()
+    return any(isinstance(each, CaptureProcessor) and each.is_current for each in processors)
+
+
+def _use_own_provider(before: State) -> None:
+    """Have MLflow choose its processors anew, in both provider modes: code under test may change the mode.
+
+    It does so at once, not with the first span: threads that trace while another capture opens or closes must never
+    find that there is no provider. The provider that it makes is kept for the next capture, since OpenTelemetry never
+    lets go of one (`atexit`, `register_at_fork`).
+    """
     provider = tracing_provider.provider
     provider._isolated_tracer_provider = None
     provider._isolated_tracer_provider_once._done = False
@@ -102,11 +140,36 @@ def _prepare_state() -> None:
     else:
         others = tuple(each for each in shared if not isinstance(each, _mlflow.BaseMlflowSpanProcessor))
         _mlflow.set_span_processors(otel_trace._TRACER_PROVIDER, others)
+    is_isolated = provider.once is provider._isolated_tracer_provider_once
+    if not is_isolated and shared is not None:
+        provider.get_or_init_tracer(__name__)  # joins the application's own
+        return
+    key = (is_isolated, before.provider_environment())
+    kept = _kept_provider.get(key)
+    if kept is not None and _is_untouched(kept):
+        provider.set(kept)
+        provider.once._done = True
+        return
+    provider.get_or_init_tracer(__name__)
+    _kept_provider.clear()
+    _kept_provider[key] = provider.get()
+
+
+def _is_untouched(provider: Any) -> bool:
+    processors = _mlflow.span_processors(provider)
+    return (
+        processors is not None
+        and len(processors) == 1
+        and isinstance(processors[0], CaptureProcessor)
+        and processors[0].is_current
+    )
 
 
 def _replace_parts() -> None:
     reset = _mlflow.tracking_utils.reset
     context = tracing_provider.get_current_context
+    # code under test seeds Python's own, and then two traces have the same id
+    ids = Random()  # noqa: S311  # OpenTelemetry's default is no better
 
     def chosen_processors(disabled: bool = False) -> list[Any]:
         return [] if disabled else [CaptureProcessor()]
@@ -120,17 +183,23 @@ def _replace_parts() -> None:
         return _without_strangers(context())
 
     _replace(tracing_provider, "_get_span_processors", chosen_processors)
-    _replace(tracing_provider, "_get_trace_sampler", lambda: None)
+    _replace(tracing_provider, "_get_trace_sampler", lambda: _mlflow.ALWAYS_ON)
     _replace(tracing_provider, "get_current_context", parent_context)
     _replace(_mlflow.tracing_distributed, "get_current_context", parent_context)
+    _replace(_mlflow.RandomIdGenerator, "generate_trace_id", lambda _: ids.getrandbits(128) or 1)
+    _replace(_mlflow.RandomIdGenerator, "generate_span_id", lambda _: ids.getrandbits(64) or 1)
     _replace(_mlflow.tracking_utils, "reset", pinned_reset)
     # an attribute of the instance: it covers every URI, bypasses the cache below it, and goes without a trace
     _replace(_mlflow.tracking_utils._tracking_store_registry, "get_store", _current_store)
+    # MLflow would look for a Databricks notebook around each root; the slim mlflow-tracing forgets to import its own
+    _replace(tracking_fluent, "default_experiment_registry", SimpleNamespace(get_experiment_id=_default_experiment))
     if _mlflow.ModelRegistryStoreRegistry is not None:
         _replace(_mlflow.ModelRegistryStoreRegistry, "get_store", _current_registry)
+    else:
+        _replace(tracking_fluent, "MlflowClient", _current_store)
 
 
-def _replace(holder: Any, name: str, value: Callable[..., Any]) -> None:
+def _replace(holder: Any, name: str, value: Any) -> None:
     _replaced.append((holder, name, vars(holder).get(name, _GONE)))
     setattr(holder, name, value)
 
@@ -152,6 +221,10 @@ def _without_strangers(context: Any) -> Any:
     return otel_trace.set_span_in_context(otel_trace.INVALID_SPAN, context or otel_context.get_current())
 
 
+def _default_experiment() -> str | None:
+    return None if is_databricks_uri(_mlflow.tracking_utils.get_tracking_uri()) else DEFAULT_EXPERIMENT
+
+
 def _current_store(store_uri: Any = None, artifact_uri: Any = None) -> MemoryStore:
     capture = router.capture() or router.stack[-1]
     return capture.store
@@ -159,9 +232,4 @@ def _current_store(store_uri: Any = None, artifact_uri: Any = None) -> MemorySto
 
 def _current_registry(self: Any, store_uri: Any = None, tracking_uri: Any = None) -> Any:
     """Answer for the registry of models and prompts: a file store beside the capture's."""
-    store = _current_store()
-    if store.registry is None:
-        from mlflow.store.model_registry.file_store import FileStore
-
-        store.registry = with_file_stores_allowed(FileStore, f"{store.directory}/registry")
-    return store.registry
+    return _current_store().registry()

@@ -188,7 +188,7 @@ class CapturedTraces(Sequence[Trace]):
         return iter(self._log.traces())
 
     def __contains__(self, pattern: object) -> bool:
-        """Return whether any span of any trace matches; of no trace that is an error, or `not in` would pass falsely."""
+        """Return whether any span of any trace matches; of no trace that is an error, else `not in` passes falsely."""
         if isinstance(pattern, Trace):
             return any(trace is pattern for trace in self._log.traces())
         checked = checked_one_span(pattern, "`in`")

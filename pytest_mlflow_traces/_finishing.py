@@ -1,0 +1,87 @@
+"""Take a trace from MLflow with what MLflow's own store would add: translated spans, token usage and cost."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from mlflow.entities import Span, Trace, TraceData
+from mlflow.entities.trace_location import TraceLocation
+from mlflow.entities.trace_state import TraceState
+
+from pytest_mlflow_traces import _mlflow
+from pytest_mlflow_traces._mlflow import InMemoryTraceManager, TraceMetadataKey, TraceTagKey
+
+_USAGE = "mlflow.chat.tokenUsage"
+
+
+def popped(otel_trace_id: int) -> Any:
+    """Take a finished trace; `None` where MLflow has dropped it."""
+    taken = InMemoryTraceManager.get_instance().pop_trace(otel_trace_id)
+    if taken is None:
+        return None
+    trace = _as_stored(taken.trace)
+    evaluated = trace.info.tags.get(TraceTagKey.EVAL_REQUEST_ID)
+    if evaluated:
+        _mlflow.tracing_fluent._EVAL_REQUEST_ID_TO_TRACE_ID[evaluated] = trace.info.trace_id
+    return trace
+
+
+def copied(otel_trace_id: int) -> Any:
+    """Return a trace as it is now, and leave it with MLflow; `None` where MLflow has dropped it."""
+    manager = InMemoryTraceManager.get_instance()
+    trace_id = manager.get_mlflow_trace_id_from_otel_id(otel_trace_id)
+    if trace_id is None:
+        return None
+    with manager.get_trace(trace_id) as live:
+        if live is None:
+            return None
+        spans = [span.to_immutable_span() for span in live.span_dict.values()]
+        info = copy.copy(live.info)
+    info.tags, info.trace_metadata = dict(info.tags), dict(info.trace_metadata)
+    if info.trace_location is None:  # MLflow's stand-in for a trace that another process began
+        info.trace_location = TraceLocation.from_experiment_id("0")
+        info.request_time = min((span.start_time_ns for span in spans), default=0) // 1_000_000
+        failed = any(span.status.status_code == "ERROR" for span in spans)
+        info.state = TraceState.ERROR if failed else TraceState.OK
+    return _as_stored(Trace(info, TraceData(spans)))
+
+
+def merged(known: Any, new: Any) -> Any:
+    """Add what another process's trace did here at one time to what it did here at another."""
+    spans = {span.span_id: span for span in known.data.spans}
+    for span in new.data.spans:
+        if span.end_time_ns is not None or span.span_id not in spans:
+            spans[span.span_id] = span
+    info = copy.copy(known.info)
+    info.tags = {**known.info.tags, **new.info.tags}
+    info.trace_metadata = {**known.info.trace_metadata, **new.info.trace_metadata}
+    if new.info.state == TraceState.ERROR:
+        info.state = TraceState.ERROR
+    return _as_stored(Trace(info, TraceData(list(spans.values()))))
+
+
+def _as_stored(trace: Any) -> Any:
+    """Do what `SqlAlchemyStore.log_spans` does: translate other conventions, and sum usage and cost."""
+    if not any(map(_is_translated, trace.data.spans)):
+        return trace
+    spans = [
+        Span.from_dict(_mlflow.translate_span_when_storing(span)) if _is_translated(span) else span
+        for span in trace.data.spans
+    ]
+    metadata = trace.info.trace_metadata
+    usage = _mlflow.aggregate_usage_from_spans(spans)
+    if usage:
+        metadata[TraceMetadataKey.TOKEN_USAGE] = json.dumps(usage)
+    cost = _mlflow.aggregate_cost_from_spans(spans)
+    if cost:
+        metadata[TraceMetadataKey.COST] = json.dumps(cost)
+    return Trace(trace.info, TraceData(spans))
+
+
+def _is_translated(span: Any) -> bool:
+    """Return whether storing would change the span: it has token usage, or attributes named as OpenTelemetry does."""
+    # the raw attributes: `span.attributes` decodes all of them
+    keys = span._span.attributes or ()
+    return any(key == _USAGE or ("." in key and not key.startswith("mlflow.")) for key in keys)

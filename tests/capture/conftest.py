@@ -1,0 +1,79 @@
+"""Every test here runs without network, in an empty directory, and must leave MLflow as it found it."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_mlflow_traces import capture_traces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_mlflow_traces import CapturedTraces
+
+
+@pytest.fixture(autouse=True)
+def connections() -> Iterator[list[Any]]:
+    """The addresses that something tried to reach; none may, and none should have tried."""
+    tried: list[Any] = []
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def refusing(real: Any) -> Any:
+        def refused(self: socket.socket, address: Any) -> Any:
+            if self.family == socket.AF_UNIX:
+                return real(self, address)
+            tried.append(address)
+            raise ConnectionRefusedError(f"no network in tests: {address}")
+
+        return refused
+
+    def unresolved(host: Any, *args: Any, **kwargs: Any) -> Any:
+        tried.append(host)
+        raise socket.gaierror(f"no network in tests: {host}")
+
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own, which it would undo after this
+        patch.setattr(socket.socket, "connect", refusing(connect))
+        patch.setattr(socket.socket, "connect_ex", refusing(connect_ex))
+        patch.setattr(socket, "getaddrinfo", unresolved)
+        yield tried
+
+    assert tried == []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
+    """Compare everything that a capture might leave behind with what was there before."""
+    from pytest_mlflow_traces._mlflow import InMemoryTraceManager, State
+
+    directory = tmp_path / "cwd"
+    directory.mkdir()
+    temporary = _temporary_directories()
+    threads = set(threading.enumerate())
+    before = State()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        yield
+
+    assert State().compared() == before.compared()
+    manager = InMemoryTraceManager.get_instance()
+    assert dict(manager._traces) == {}
+    assert manager._otel_id_to_mlflow_trace_id == {}
+    assert [path.name for path in directory.iterdir()] == []
+    assert _temporary_directories() <= temporary
+    assert [thread.name for thread in set(threading.enumerate()) - threads] == []
+
+
+def _temporary_directories() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("pytest-mlflow-traces-*"))
+
+
+@pytest.fixture
+def traces(nothing_left: None) -> Iterator[CapturedTraces]:
+    with capture_traces() as captured:
+        yield captured
