@@ -1,4 +1,4 @@
-"""What the text of a tag holds: `BoolTag`, `IntTag`, `FloatTag`, `ListTag[T]`, and tags that are metadata.
+"""What the text of a tag holds: `BoolTag`, `IntTag`, `FloatTag`, `ListTag[T]`; and fields that are metadata.
 
 Every MLflow tag is a string, so each type says which strings are legal and what they mean. To a type checker `BoolTag`
 is `bool`, `IntTag` `int`, `FloatTag` `float` and `ListTag[T]` `list[T]`: validators of a schema see the meaning.
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -27,7 +26,7 @@ class TagText:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Say that a field of a schema is not a tag but a piece of trace metadata, MLflow's own sessions and users among it.
+    """Say that a field of a schema is no tag but a piece of trace metadata, such as the session.
 
     >>> from typing import Annotated
     >>> from pytest_mlflow_traces import TagSchema
@@ -42,32 +41,30 @@ class Metadata:
 def _read_bool(text: Any) -> Any:
     if text in {"true", "false"}:
         return text == "true"
-    raise PydanticCustomError("bool_tag", "Input should be 'true' or 'false'")
+    raise ValueError("Input should be 'true' or 'false'")
 
 
 def _read_int(text: Any) -> Any:
     if isinstance(text, str) and _WHOLE.fullmatch(text):
         return int(text)
-    raise PydanticCustomError("int_tag", "Input should be a whole number")
+    raise ValueError("Input should be a whole number")
 
 
 def _read_float(text: Any) -> Any:
     if isinstance(text, str) and _NUMBER.fullmatch(text):
         return float(text)
-    raise PydanticCustomError("float_tag", "Input should be a number")
+    raise ValueError("Input should be a number")
 
 
 def _read_list(text: Any) -> Any:
     if not isinstance(text, str):
-        raise PydanticCustomError("list_tag", "Input should be comma-separated text")
+        raise ValueError("Input should be comma-separated text")
     items = text.split(",") if text else []
     for number, item in enumerate(items, 1):
         if not item:
-            raise PydanticCustomError("list_tag", f"Input should be comma-separated; item {number} is empty")
+            raise ValueError(f"Input should be comma-separated; item {number} is empty")
         if item != item.strip():
-            raise PydanticCustomError(
-                "list_tag", f"Input should be comma-separated without spaces; item {number} is {item!r}"
-            )
+            raise ValueError(f"Input should be comma-separated without spaces; item {number} is {item!r}")
     return items
 
 

@@ -204,9 +204,7 @@ def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, bef
             _fill(rest.lacking, number)
 
 
-def _pair(
-    rest: _Rest, slots: Sequence[Slot], aligner: Aligner, *, gap: bool
-) -> Generator[Question, float, None]:
+def _pair(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, *, gap: bool) -> Generator[Question, float, None]:
     """Let spans that match nothing stand for items that nothing matches, where that is cheaper."""
     open_slots = [*rest.lacking, *rest.spare]
     names = aligner.forest.names

@@ -1,0 +1,80 @@
+"""The public API as a type checker sees it: mypy and pyright check this file, nothing runs it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import model_validator
+
+from pytest_mlflow_traces import (
+    BoolTag,
+    CapturedTraces,
+    Contract,
+    Finding,
+    IntTag,
+    ListTag,
+    Metadata,
+    Span,
+    TagSchema,
+    Trace,
+    TraceAssertionError,
+    any_order,
+    assert_trace,
+    capture_traces,
+    one_of,
+    optional,
+    parallel,
+    repeat,
+    span,
+)
+
+
+class Tags(TagSchema):
+    domains: ListTag[Literal["cost", "security"]]
+    domain_count: IntTag
+    has_error: BoolTag
+    error_type: str | None = None
+    session: Annotated[str, Metadata("mlflow.trace.session")]
+
+    @model_validator(mode="after")
+    def count(self) -> Tags:
+        first: str = self.domains[0]
+        if self.domain_count != len(self.domains) or self.has_error or not first:
+            raise ValueError("domain_count is the number of domains")
+        return self
+
+
+def test_patterns(mlflow_traces: CapturedTraces) -> None:
+    trace: Trace = mlflow_traces.one(name="agent", status="OK")
+    pattern = span("agent", type=re.compile("A.*"), within=timedelta(seconds=1), error=ValueError)[
+        span("plan", inputs=None, outputs={"a": 1}, attributes={"k": 0}),
+        ...,
+        optional(span("x")),
+        repeat(span("y") | span("z"), min=1, max=None),
+        any_order(span("a"), ..., optional(span("b"))),
+        parallel(span("a", has=span("c")), span("b", lacks=(span("d"), one_of(span("e"))))),
+    ]
+    assert trace == pattern
+    assert pattern in trace
+    assert span("leaf")[()] not in mlflow_traces
+    found: tuple[Span, ...] = trace.find(span("x"))
+    one: Span = trace.find_one(span("x"))
+    number: int = trace.count(span("x"))
+    smaller: Trace = trace.without(span("RunnableSequence"))
+    text: str = smaller.tree()
+    print(found, one.duration_ms, one.path, number, text, repr(trace.to_pattern()))
+
+
+def test_expectations() -> None:
+    with capture_traces() as traces:
+        pass
+    contract = Contract("answers", span("agent"), Tags, applies_to=span("agent"))
+    try:
+        assert_trace(traces, contract, Tags, span("agent"))
+    except TraceAssertionError as error:
+        findings: tuple[Finding, ...] = error.findings
+        print(findings[0].rule, findings[0].hint)
+    table = TagSchema.from_mapping({"user_id": str}, optional=("user_id",))
+    print(table.check_tags({"user_id": "ada"}))
