@@ -72,6 +72,8 @@ def demand_of(item: pytest.Item) -> Demand | None:
             count = marker.kwargs.get("count")
         expect = marker.kwargs.get("expect")
         if "expect" in marker.kwargs:
+            if isinstance(expect, list | tuple) and not expect:
+                raise _misuse(item, f"expect={expect!r} checks nothing: give a pattern, or leave it out")
             expectations += expect if isinstance(expect, list | tuple) else [expect]
     at_least, at_most = _limits(item, count)
     if expectations and at_most == 0:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
+from pytest_mlflow_traces.core.portability import portability
+from pytest_mlflow_traces.core.spans import visible
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces._marker import Demand
+    from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.captured import CapturedTraces
 
 
@@ -30,23 +33,34 @@ class _FailureError(TraceAssertionError, pytest.fail.Exception):  # type: ignore
         self.findings = error.findings
 
 
-def judged(item: pytest.Item, traces: CapturedTraces, demand: Demand | None) -> None:
-    """Fail the test where its marker asked for something else, or, in strict mode, where a trace is not whole."""
+def judged(
+    item: pytest.Item, traces: CapturedTraces, demand: Demand | None, contracts: SuiteContracts | None
+) -> list[str]:
+    """Fail the test where its marker or a contract does not hold, or, in strict mode, where a trace is not whole.
+
+    Returns:
+        The contracts of the suite that applied.
+    """
     try:
         if demand is not None:
             demand.check(traces)
+        applied = contracts.check(traces) if contracts is not None else []
         _check_whole(item, traces)
     except TraceAssertionError as error:
         raise _FailureError(error) from None
+    return applied
 
 
 def _check_whole(item: pytest.Item, traces: CapturedTraces) -> None:
-    wrong = [f"unfinished: span {span.path} never ended" for span in traces.unfinished]
-    wrong += [f"trace {trace.name!r}: {problem}" for trace in traces for problem in trace.problems]
-    if not wrong:
+    wrong = [Finding("trace.unfinished", span.path, actual="never ended") for span in traces.unfinished]
+    wrong += [
+        Finding("trace.problem", f"trace {visible(t.name)!r}", actual=text) for t in traces for text in t.problems
+    ]
+    if not item.config.getini("mlflow_traces_strict"):
+        for finding in wrong:
+            item.warn(MlflowTracesWarning(str(finding)))
         return
-    if item.config.getini("mlflow_traces_strict"):
-        findings = [Finding("trace.problem", item.nodeid, actual=text) for text in wrong]
-        raise TraceAssertionError("\n".join(["the traces of this test are not whole:", *wrong]), findings)
-    for text in wrong:
-        item.warn(MlflowTracesWarning(text))
+    wrong += [finding for trace in traces for finding in portability(trace)]
+    if wrong:
+        text = "\n".join(["the traces of this test are not whole (mlflow_traces_strict):", *map(str, wrong)])
+        raise TraceAssertionError(text, wrong)

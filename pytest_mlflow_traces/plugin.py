@@ -18,6 +18,7 @@ from pytest_mlflow_traces.core.spelling import listed, nearest
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.captured import CapturedTraces
 
 SHOW = ("failed", "all", "none")
@@ -26,6 +27,8 @@ TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace
 _captured: pytest.StashKey[CapturedTraces] = pytest.StashKey()
 _demand: pytest.StashKey[Demand] = pytest.StashKey()
 _misuse: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
+_contracts: pytest.StashKey[SuiteContracts] = pytest.StashKey()
+_applied: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,9 +42,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "mlflow_traces_strict",
-        "fail a test that leaves spans unfinished or makes a malformed trace, instead of warning",
+        "fail a test that leaves spans unfinished, makes a malformed trace or sets a tag that servers do not keep,"
+        " instead of warning; fail a run in which a contract applied to no trace",
         type="bool",
         default=False,
+    )
+    parser.addini(
+        "mlflow_traces_contract",
+        "contracts that hold for every captured trace of the suite, each as module:NAME",
+        type="linelist",
+        default=[],
     )
 
 
@@ -51,22 +61,42 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{MARKER}(expect=..., count=...): capture the MLflow traces of the test, and check each of them (expect)"
         " and their number (count: a number or (min, max); without it, at least one)",
     )
+    names = config.getini("mlflow_traces_contract")
+    if names and not hasattr(config, "workerinput"):
+        from pytest_mlflow_traces._suite_contracts import VacuityGuard
+
+        config.pluginmanager.register(VacuityGuard(config, names), "mlflow-traces-vacuity-guard")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        try:
-            demand = demand_of(item)
-        except pytest.UsageError as error:
-            if not hasattr(config, "workerinput"):
-                raise
-            item.stash[_misuse] = error  # a worker of pytest-xdist that raises here ends the run in an internal error
-            continue
+        _prepare(item, config)
+
+
+def _prepare(item: pytest.Item, config: pytest.Config) -> None:
+    """Read what the markers of a test ask, and have a marked test open a capture."""
+    try:
+        demand = demand_of(item)
         if demand is not None:
             item.stash[_demand] = demand
             names = getattr(item, "fixturenames", None)
             if names is not None and "mlflow_traces" not in names:
                 names.insert(0, "mlflow_traces")
+        if "mlflow_traces" in getattr(item, "fixturenames", ()):
+            _load_contracts(config)
+    except pytest.UsageError as error:
+        if not hasattr(config, "workerinput"):
+            raise
+        item.stash[_misuse] = error  # a worker of pytest-xdist that raises here ends the run in an internal error
+
+
+def _load_contracts(config: pytest.Config) -> None:
+    """Import the contracts of the suite, once, and only where some test traces: they may import a whole agent."""
+    names = config.getini("mlflow_traces_contract")
+    if names and _contracts not in config.stash:
+        from pytest_mlflow_traces._suite_contracts import SuiteContracts
+
+        config.stash[_contracts] = SuiteContracts(names)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -100,7 +130,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if traces is not None:
         from pytest_mlflow_traces._verdicts import judged
 
-        judged(item, traces, item.stash.get(_demand, None))
+        contracts = item.config.stash.get(_contracts, None)
+        item.stash[_applied] = judged(item, traces, item.stash.get(_demand, None), contracts)
     return result
 
 
@@ -119,12 +150,16 @@ def pytest_runtest_makereport(
     traces = item.stash.get(_captured, None)
     if traces is None:
         return (yield)
+    from pytest_mlflow_traces._suite_contracts import APPLIED
     from pytest_mlflow_traces.reports.sections import properties, section
 
     if call.when == "call":
         # before the report is made: what is added to it later never reaches a JUnit file
         item.user_properties.extend(properties(list(traces), with_trees=call.excinfo is not None))
     report = yield
+    applied = item.stash.get(_applied, None)
+    if applied and call.when == "call":
+        setattr(report, APPLIED, applied)
     show = item.config.getoption("--mlflow-traces-show")
     if show != "none" and (report.failed or (show == "all" and call.when == "call")):
         report.sections.append((SECTION, section(list(traces), traces.unfinished)))

@@ -63,7 +63,7 @@ class Contract:
         """Return what each of its expectations that does not hold has to say."""
         if not self.applies(trace):
             return []
-        found = [verdict for each in self.expectations for verdict in _verdicts(trace, each)]
+        found = [verdict for each in self.expectations for verdict in verdicts(trace, each)]
         return [Verdict(verdict.findings, f"contract {self.name!r}: {verdict.text}") for verdict in found]
 
 
@@ -125,7 +125,7 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
         return [Verdict((finding,), "expected at least one trace, got none: nothing passes on absence")]
     found = []
     for each in checked:
-        said = [verdict for trace in traces for verdict in _verdicts(trace, each)]
+        said = [verdict for trace in traces for verdict in verdicts(trace, each)]
         if isinstance(each, Contract) and not any(map(each.applies, traces)):
             said.append(_unused(each, traces))
         found += said
@@ -139,7 +139,8 @@ def _unused(contract: Contract, traces: list[Trace]) -> Verdict:
     return Verdict((finding,), f"{text} {contract.applies_to!r}")
 
 
-def _verdicts(trace: Trace, expectation: Any) -> list[Verdict]:
+def verdicts(trace: Trace, expectation: Any) -> list[Verdict]:
+    """Return what one expectation has to say against a trace; nothing, where it holds."""
     if isinstance(expectation, Contract):
         return expectation.verdicts(trace)
     if isinstance(expectation, Pattern):

@@ -82,7 +82,7 @@ def test_spans_that_never_ended_are_shown_and_warned_of(project):
 
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(
-        ["*MlflowTracesWarning: unfinished: span opened never ended", "never ended:", "  opened*"]
+        ["*MlflowTracesWarning: trace.unfinished at opened: got never ended", "never ended:", "  opened*"]
     )
 
 
@@ -100,7 +100,9 @@ def test_strict_mode_fails_them(project):
     result = run(project)
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["the traces of this test are not whole:", "unfinished: span opened never ended"])
+    result.stdout.fnmatch_lines(
+        ["the traces of this test are not whole *", "trace.unfinished at opened: got never ended"]
+    )
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

@@ -1,0 +1,96 @@
+"""Contracts that hold for every captured trace of a suite: the ini option `mlflow_traces_contract`.
+
+A contract that applied to no trace of the whole run has guarded nothing, so the run says so at its end. Workers of
+pytest-xdist tell the controller by the reports of their tests.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_mlflow_traces.core.contracts import Contract, checked_expectation, verdicts
+from pytest_mlflow_traces.core.findings import TraceAssertionError
+from pytest_mlflow_traces.core.spelling import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_mlflow_traces.core.tree import Trace
+
+APPLIED = "mlflow_traces_contracts"  # an attribute of reports: pytest-xdist carries it to the controller
+
+
+class SuiteContracts:
+    """Hold the contracts of a suite, and judge traces by them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._contracts = {name: _loaded(name) for name in names}
+
+    def check(self, traces: Iterable[Trace]) -> list[str]:
+        """Return the names of the contracts that applied to some trace.
+
+        Raises:
+            TraceAssertionError: where one does not hold, with every finding of all.
+        """
+        found, applied = [], set()
+        for trace in traces:
+            for name, expectation in self._contracts.items():
+                if isinstance(expectation, Contract) and not expectation.applies(trace):
+                    continue
+                applied.add(name)
+                found += verdicts(trace, expectation)
+        if found:
+            findings = [finding for verdict in found for finding in verdict.findings]
+            raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)
+        return sorted(applied)
+
+
+def _loaded(name: str) -> Any:
+    """Import `module:NAME`; raise a UsageError that says what is wrong with it."""
+    option = f"mlflow_traces_contract = {name}"
+    module_name, separator, attribute = name.partition(":")
+    if not separator or not module_name or not attribute:
+        raise pytest.UsageError(f"{option}: write it as module:NAME")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise pytest.UsageError(f"{option}: {error}") from None
+    if not hasattr(module, attribute):
+        raise pytest.UsageError(f"{option}: {module_name} has no {attribute!r}{nearest(attribute, vars(module))}")
+    try:
+        return checked_expectation(getattr(module, attribute))
+    except TypeError as error:
+        raise pytest.UsageError(f"{option}: {error}") from None
+
+
+class VacuityGuard:
+    """Say at the end which contracts applied to no trace of the run: what guards nothing must not look green."""
+
+    def __init__(self, config: pytest.Config, names: Iterable[str]) -> None:
+        self._config = config
+        self._unused = dict.fromkeys(names)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        for name in getattr(report, APPLIED, ()):
+            self._unused.pop(name, None)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._unused and self._config.getini("mlflow_traces_strict") and is_whole_run(self._config):
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self._unused or self._config.option.collectonly:
+            return
+        terminalreporter.write_sep("=", "MLflow trace contracts")
+        for name in self._unused:
+            terminalreporter.write_line(f"{name} applied to no trace of this run")
+
+
+def is_whole_run(config: pytest.Config) -> bool:
+    """Return whether the run is of the whole suite: nothing selected, nothing left out, not only what failed last."""
+    selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "maxfail", "ignore", "ignore_glob")
+    return not any(config.getoption(name, None) for name in selecting) and not any("::" in arg for arg in config.args)

@@ -1,0 +1,145 @@
+"""Expectations that the plugin checks by itself: by the marker, and by contracts of the whole suite."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.conftest import INI
+
+CONTRACTS = """
+    from pytest_mlflow_traces import Contract, TagSchema, span
+
+    class Tags(TagSchema):
+        team: str
+
+    ANSWERS = Contract("answers", span("agent")[..., span("search"), ...], Tags, applies_to=span("agent"))
+    OTHERS = Contract("others", span(status="OK"), applies_to=span("somebody_else"))
+    NUMBER = 5
+"""
+
+
+def run(project, *args):
+    return project.runpytest_inprocess(*args)
+
+
+@pytest.fixture
+def suite(project):
+    """A suite whose traces keep a contract when the agent is given its team, and break it otherwise."""
+    project.makepyfile(contracts=CONTRACTS)
+    project.makepyfile(
+        """
+        from app import agent
+
+        def test_keeps(mlflow_traces):
+            agent(tags={"team": "red"})
+
+        def test_plain():
+            pass
+        """
+    )
+
+    def with_contracts(*names, strict=False):
+        listed = "".join(f"\n    {name}" for name in names)
+        project.makeini(f"{INI}mlflow_traces_strict = {strict}\nmlflow_traces_contract ={listed}\n")
+        return project
+
+    return with_contracts
+
+
+def test_the_marker_checks_each_trace_of_the_test(project):
+    project.makepyfile(
+        """
+        import pytest
+        from app import agent
+        from pytest_mlflow_traces import span
+
+        @pytest.mark.mlflow_traces(expect=span("agent")[span("plan"), span("search")])
+        def test_holds():
+            agent(), agent()
+
+        @pytest.mark.mlflow_traces(expect=[span("agent"), span("agent")[span("plan")]])
+        def test_breaks():
+            agent()
+        """
+    )
+
+    result = run(project)
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["trace 'agent' does not match: 1 unexpected", "", "*+ └─ search  TOOL*unexpected"])
+
+
+@pytest.mark.parametrize("value", ["'agent'", "5", "None", "[]"])
+def test_what_is_no_expectation_is_refused_at_collection(project, value):
+    project.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.mlflow_traces(expect={value})
+        def test_marked(): pass
+        """
+    )
+
+    result = run(project)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "expect" in result.stderr.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_a_contract_of_the_suite_holds_for_every_captured_trace(suite):
+    run(suite("contracts:ANSWERS")).assert_outcomes(passed=2)
+
+
+def test_a_broken_one_fails_the_test_by_name(suite):
+    project = suite("contracts:ANSWERS")
+    project.makepyfile(test_more="from app import agent\n\ndef test_breaks(mlflow_traces):\n    agent()\n")
+
+    result = run(project)
+
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["contract 'answers': trace 'agent':", "  tags.missing at tag 'team': *"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize(("strict", "ret"), [(False, pytest.ExitCode.OK), (True, pytest.ExitCode.TESTS_FAILED)])
+def test_one_that_applied_to_nothing_is_told_and_fails_a_strict_run(suite, workers, strict, ret):
+    result = suite("contracts:ANSWERS", "contracts:OTHERS", strict=strict).runpytest_subprocess(*workers)
+
+    assert result.ret == ret
+    result.stdout.fnmatch_lines(["*= MLflow trace contracts =*", "contracts:OTHERS applied to no trace of this run"])
+    result.stdout.no_fnmatch_line("contracts:ANSWERS applied to no trace*")
+
+
+def test_a_part_of_the_suite_does_not_fail_for_it(suite):
+    result = run(suite("contracts:ANSWERS", strict=True), "-k", "plain")
+
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["contracts:ANSWERS applied to no trace of this run"])
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("contracts", "write it as module:NAME"),
+        ("contracts:ANSWER", "contracts has no 'ANSWER'; did you mean 'ANSWERS'?"),
+        ("no_such_module:NAME", "No module named 'no_such_module'"),
+        ("contracts:NUMBER", "expected a pattern, Budget, TagSchema or Contract, got 5"),
+    ],
+)
+def test_a_name_that_is_no_contract_is_a_usage_error(suite, name, says):
+    result = run(suite(name))
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"mlflow_traces_contract = {name}: {says}" in result.stderr.str()
+
+
+@pytest.mark.parametrize("tags", ["{'done': True}", "{'a;b': 'x'}", "{'mlflow.mine': 'x'}", "{'long': 'x' * 5000}"])
+def test_strict_mode_fails_tags_that_servers_do_not_keep(suite, tags):
+    project = suite(strict=True)
+    project.makepyfile(test_more=f"from app import agent\n\ndef test_tags(mlflow_traces):\n    agent(tags={tags})\n")
+
+    result = run(project)
+
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["the traces of this test are not whole (mlflow_traces_strict):", "tags.*"])
