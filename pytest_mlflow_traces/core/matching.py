@@ -1,143 +1,271 @@
-"""Does a trace match a pattern?"""
+"""Does a trace match a pattern? Validation of a tree against a regular tree grammar with interleave.
+
+The problem is that of RELAX NG (James Clark, "An algorithm for RELAX NG validation", 2002), and so is the shape of the
+answer: a pattern matches a span where its fields do (`predicates`), `has` and `lacks` hold below it, and the list of
+its children is a word of its content model (`models`, run by `content`).
+
+*Optimistic rounds.* The content model of a span runs with every question about a child that is still open answered
+"yes", and the open questions are noted. Every form of the language is monotone in those answers, so a "no" is final
+with nothing below looked at; after a "yes" the open questions are settled and the model runs again, until it asks
+nothing new. What is still to settle is a stack of numbers: neither the depth of the trace nor that of the pattern is
+anywhere on Python's stack.
+
+*Relations.* `has`, `lacks` and `find` are answered for the whole trace at once: the positions that match, and the spans
+above them, marked by one walk up that stops at the first span marked already.
+
+Each pair of a span pattern and a span is settled once. Time and space are O(spans x pattern) for models without
+`any_order`, with a factor of the siblings for counted loops of groups; see `assignment` and `shuffles` for `any_order`,
+and `PatternTooComplexError` for where it ends.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import product
-from types import EllipsisType
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
-from pytest_mlflow_traces.core.predicates import checks, narrowed
+from pytest_mlflow_traces.core.content import accepts
+from pytest_mlflow_traces.core.models import content_of
+from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.overlaps import overlap
+from pytest_mlflow_traces.core.predicates import Predicates
+from pytest_mlflow_traces.core.siblings import PatternTooComplexError, Siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.models import Content
     from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.predicates import Check
+
+__all__ = ["Matcher", "PatternTooComplexError", "find", "matches", "overlap"]
 
 
-def overlap(start: int, end: int | None, other_start: int, other_end: int | None) -> bool:
-    """Return whether two spans ran at some one moment; touching ends do not overlap, an unfinished span runs on."""
-    return (other_end is None or start < other_end) and (end is None or other_start < end)
+class _Unasked(Enum):
+    UNASKED = 0
+
+
+_UNASKED = _Unasked.UNASKED
 
 
 def matches(forest: Forest, pattern: Pattern, spans: Sequence[int]) -> bool:
-    """Return whether the list of siblings at `spans` is what `pattern` says."""
+    """Return whether the list of siblings at `spans` is what `pattern` says.
+
+    Raises:
+        PatternTooComplexError: where groups inside groups make the question too hard.
+    """
     return Matcher(forest).accepts((pattern,), spans)
 
 
 def find(forest: Forest, pattern: Pattern) -> list[int]:
-    """Return the positions of the spans that a one-span pattern matches, in pre-order."""
+    """Return the positions of the spans that a one-span pattern matches, in pre-order.
+
+    Raises:
+        PatternTooComplexError: where groups inside groups make the question too hard.
+    """
     return Matcher(forest).find(pattern)
 
 
+class _Known:
+    """What a matcher knows of one span pattern."""
+
+    __slots__ = ("base", "candidates", "checks", "content", "everywhere", "found", "pattern")
+
+    def __init__(self, pattern: SpanPattern, checks: Sequence[tuple[str, Check]], number: int, size: int) -> None:
+        self.pattern = pattern  # kept alive: it is known by its id
+        self.checks = checks
+        self.base = number * size  # the question about the span at i is base + i
+        self.everywhere = -1 - number  # the question about all spans
+        self.content: Content | None = None
+        self.candidates: list[int] | None = None
+        self.found: list[int] | None = None
+
+
 class Matcher:
-    """Answer which spans of one forest match which patterns, each question once."""
+    """Answer which spans of one forest match which patterns, each question once.
+
+    Patterns are known by their identity, since two matcher objects inside may differ and yet look alike.
+    """
 
     def __init__(self, forest: Forest) -> None:
         self._forest = forest
-        self._answers: dict[tuple[int, int], bool] = {}
-        self._found: dict[int, list[int]] = {}
-        self._alive: dict[int, Pattern] = {}
+        self._size = len(forest)
+        self._predicates = Predicates(forest)
+        self._patterns: list[_Known] = []
+        self._by_id: dict[int, _Known] = {}
+        self._answers: dict[int, bool | None] = {}  # None: the fields match, the rest is open
+        self._marks: dict[int, bytearray] = {}  # by the id of a pattern in `has` or `lacks`
+        self._open: dict[int, None] = {}  # the open questions that this round met
 
-    def accepts(self, items: tuple[Item, ...], spans: Sequence[int]) -> bool:
-        """Return whether the list of siblings at `spans` is what `items` say."""
-        return len(spans) in self._after(items, tuple(spans))
+    def accepts(self, items: Sequence[Item], spans: Sequence[int]) -> bool:
+        """Return whether the list of siblings at `spans` is what `items` say, as a list of children."""
+        content = content_of(items)
+        siblings = Siblings(self._forest, spans, self._ask)
+        while (answer := self._round(accepts, content, siblings)) is None:
+            self._settle(list(self._open))
+        return answer
 
     def matches(self, pattern: Pattern, i: int) -> bool:
         """Return whether the one-span `pattern` matches the span at `i`, its subtree included."""
-        if isinstance(pattern, OneOf):
-            return any(self.matches(each, i) for each in pattern.alternatives)
-        if not isinstance(pattern, SpanPattern):
-            raise TypeError(f"a pattern of one span, not {pattern!r}")
-        key = id(pattern), i
-        if key not in self._answers:
-            self._alive[id(pattern)] = pattern
-            self._answers[key] = not self.local_failures(pattern, i) and (
-                pattern.children is None or self.accepts(pattern.children, self._forest.children(i))
-            )
-        return self._answers[key]
-
-    def local_failures(self, pattern: SpanPattern, i: int) -> list[str]:
-        """Return the fields of `pattern` that the span at `i` fails, its children apart."""
-        failed = [field for field, check in checks(self._forest, pattern) if not check(i)]
-        if not all(self._below(each, i) for each in pattern.has):
-            failed.append("has")
-        if any(self._below(each, i) for each in pattern.lacks):
-            failed.append("lacks")
-        return failed
+        alternatives = _alternatives(pattern)
+        while (answer := self._round(self._ask_any, alternatives, i)) is None:
+            self._settle(list(self._open))
+        return answer
 
     def find(self, pattern: Pattern) -> list[int]:
-        """Return the positions of the spans that a one-span pattern matches, in pre-order."""
-        if id(pattern) not in self._found:
-            self._alive[id(pattern)] = pattern
-            alternatives = pattern.alternatives if isinstance(pattern, OneOf) else (pattern,)
-            found: set[int] = set()
-            for each in alternatives:
-                if isinstance(each, SpanPattern):
-                    found |= {i for i in narrowed(self._forest, each) if self.matches(each, i)}
-            self._found[id(pattern)] = sorted(found)
-        return self._found[id(pattern)]
+        """Return the positions of the spans that the one-span `pattern` matches, in pre-order."""
+        alternatives = [self._know(each) for each in _alternatives(pattern)]
+        self._settle([known.everywhere for known in alternatives])
+        found = [known.found or [] for known in alternatives]
+        return found[0] if len(found) == 1 else sorted(set().union(*found))
 
-    def _below(self, pattern: Pattern, i: int) -> bool:
-        found = self.find(pattern)
-        after = bisect_right(found, i)
-        return after < len(found) and found[after] < self._forest.stops[i]
+    def local_failures(self, pattern: SpanPattern, i: int) -> list[str]:
+        """Return the fields of `pattern` that the span at `i` fails, its children apart: `name`, `inputs`, `has`."""
+        failed = [field for field, check in self._know(pattern).checks if not check(i)]
+        for field, patterns, wanted in (("has", pattern.has, True), ("lacks", pattern.lacks, False)):
+            below = range(i + 1, self._forest.stops[i])
+            for each in patterns:
+                found = self.find(each)
+                after = bisect_right(found, i)
+                if (after < len(found) and found[after] in below) is not wanted:
+                    failed.append(field)
+                    break
+        return failed
 
-    def _after(self, items: tuple[Item, ...], word: tuple[int, ...]) -> set[int]:
-        reached = {0}
-        for item in items:
-            if isinstance(item, EllipsisType):
-                reached = set(range(min(reached), len(word) + 1)) if reached else reached
-            elif isinstance(item, SpanPattern):
-                reached = {k + 1 for k in reached if k < len(word) and self.matches(item, word[k])}
+    def _ask_any(self, patterns: tuple[SpanPattern, ...], i: int) -> bool:
+        return True in [self._ask(each, i) for each in patterns]
+
+    def _know(self, pattern: SpanPattern) -> _Known:
+        known = self._by_id.get(id(pattern))
+        if known is None:
+            said = self._predicates.checks(pattern)
+            known = self._by_id[id(pattern)] = _Known(pattern, said, len(self._patterns), self._size)
+            self._patterns.append(known)
+        return known
+
+    def _ask(self, pattern: SpanPattern, i: int) -> bool:
+        """Return whether `pattern` matches the span at `i`; where that is open, note the question and hope for it."""
+        known = self._by_id.get(id(pattern)) or self._know(pattern)
+        question = known.base + i
+        answer = self._answers.get(question, _UNASKED)
+        if answer is _UNASKED:
+            for _, check in known.checks:
+                if not check(i):
+                    answer = False
+                    break
             else:
-                reached = {end for k in reached for end in range(k, len(word) + 1) if self._says(item, word[k:end])}
-        return reached
-
-    def _says(self, item: Pattern, word: tuple[int, ...]) -> bool:
-        if isinstance(item, SpanPattern):
-            return len(word) == 1 and self.matches(item, word[0])
-        if isinstance(item, OneOf):
-            return any(self._says(each, word) for each in item.alternatives)
-        if isinstance(item, Repeat):
-            low = 0 if self._says(item.item, ()) else item.min
-            return self._copies(item, word, low)
-        return isinstance(item, AnyOrder) and self._shuffled(item, word)
-
-    def _copies(self, repeat: Repeat, word: tuple[int, ...], low: int) -> bool:
-        high = len(word) if repeat.max is None else repeat.max
-        reached, count = {0}, 0
-        while reached:
-            if count >= low and len(word) in reached:
-                return True
-            if count >= min(high, len(word)):
-                return False
-            reached = {
-                end for k in reached for end in range(k + 1, len(word) + 1) if self._says(repeat.item, word[k:end])
-            }
-            count += 1
-        return False
-
-    def _shuffled(self, group: AnyOrder, word: tuple[int, ...]) -> bool:
-        takers = range(len(group.items) + group.gap)
-        candidates = [[t for t in takers if t == len(group.items) or self._may_take(group.items[t], i)] for i in word]
-        for taken in product(*candidates):
-            parts = [tuple(i for i, t in zip(word, taken, strict=True) if t == each) for each in takers]
-            if not all(self._says(item, part) for item, part in zip(group.items, parts, strict=False)):
-                continue
-            starts, ends = self._forest.starts, self._forest.ends
-            inside = [i for i, t in zip(word, taken, strict=True) if t < len(group.items)]
-            if not group.overlapping or all(
-                overlap(starts[i], ends[i], starts[k], ends[k]) for i in inside for k in inside if i < k
-            ):
-                return True
-        return False
-
-    def _may_take(self, item: Pattern, i: int) -> bool:
-        if isinstance(item, SpanPattern):
-            return self.matches(item, i)
-        if isinstance(item, AnyOrder) and item.gap:
+                answer = self._at_once(pattern, i)
+            self._answers[question] = answer
+        if answer is None:
+            self._open[question] = None
             return True
-        return any(self._may_take(part, i) for part in item.parts if isinstance(part, Pattern))
+        return answer
+
+    def _at_once(self, pattern: SpanPattern, i: int) -> bool | None:
+        """Return what can be said at once of a span whose fields match, `None` where there is more to look at."""
+        if pattern.has or pattern.lacks:
+            return None
+        if pattern.children is None:
+            return True
+        return None if pattern.children else self._forest.stops[i] == i + 1
+
+    def _round(self, question: Callable[..., bool], *about: Any) -> bool | None:
+        """Return the answer to `question`, `None` where it hangs on other questions, which are then in `_open`."""
+        self._open.clear()
+        try:
+            answer = question(*about)
+        except PatternTooComplexError:
+            if not self._open:
+                raise
+            return None  # true answers leave less to try than hopes
+        if self._open and answer:
+            return None
+        self._open.clear()
+        return answer
+
+    def _settle(self, goals: list[int]) -> None:
+        """Answer the questions in `goals`, before each those it hangs on."""
+        while goals:
+            goal = goals[-1]
+            if goal < 0:
+                known = self._patterns[-1 - goal]
+                if known.found is None:
+                    self._round(self._look_everywhere, known)
+            elif self._answers[goal] is None:
+                known = self._patterns[goal // self._size]
+                self._answers[goal] = self._round(self._look_below, known, goal % self._size)
+            else:
+                self._open.clear()
+            if self._open:
+                goals.extend(self._open)
+            else:
+                goals.pop()
+
+    def _look_below(self, known: _Known, i: int) -> bool:
+        """Return whether what the pattern says of the spans below `i` holds."""
+        pattern, children = known.pattern, known.pattern.children
+        for patterns, wanted in ((pattern.has, True), (pattern.lacks, False)):
+            for marks in map(self._above, patterns):
+                if marks is not None and bool(marks[i]) is not wanted:
+                    return False
+        if self._open or children is None:
+            return True
+        spans = self._forest.children(i)
+        if all(isinstance(child, SpanPattern) for child in children):
+            singles = cast("tuple[SpanPattern, ...]", children)
+            return len(spans) == len(singles) and all(map(self._ask, singles, spans))
+        if known.content is None:
+            known.content = content_of(children)
+        return accepts(known.content, Siblings(self._forest, spans, self._ask))
+
+    def _look_everywhere(self, known: _Known) -> bool:
+        """Find all spans that the pattern matches, or note what that hangs on."""
+        pattern = known.pattern
+        if known.candidates is None:
+            known.candidates = self._predicates.narrowed(pattern)
+        found = known.candidates
+        for patterns, wanted in ((pattern.has, True), (pattern.lacks, False)):
+            for each in patterns if found else ():
+                marks = self._above(each)
+                if marks is not None:
+                    found = [i for i in found if bool(marks[i]) is wanted]
+        if pattern.children is not None and not self._open:
+            found = [i for i in found if self._ask_below(known, i)]
+        if not self._open:
+            known.found, known.candidates = found, None
+        return True
+
+    def _ask_below(self, known: _Known, i: int) -> bool:
+        """Ask about a span whose fields match."""
+        question = known.base + i
+        if question not in self._answers:
+            self._answers[question] = self._at_once(known.pattern, i)
+        return self._ask(known.pattern, i)
+
+    def _above(self, pattern: Pattern) -> bytearray | None:
+        """Mark the spans above those that `pattern` matches; `None`, and noted, where these are not known yet."""
+        marks = self._marks.get(id(pattern))
+        if marks is not None:
+            return marks
+        alternatives = [self._know(each) for each in _alternatives(pattern)]
+        self._open.update((known.everywhere, None) for known in alternatives if known.found is None)
+        if any(known.found is None for known in alternatives):
+            return None
+        marks = self._marks[id(pattern)] = bytearray(self._size)
+        parents = self._forest.parents
+        for known in alternatives:
+            for i in known.found or ():
+                above = parents[i]
+                while above >= 0 and not marks[above]:
+                    marks[above] = 1
+                    above = parents[above]
+        return marks
+
+
+def _alternatives(pattern: Pattern) -> tuple[SpanPattern, ...]:
+    """Return the patterns of one span, one of which `pattern` stands for."""
+    found = pattern.alternatives if isinstance(pattern, OneOf) else (pattern,)
+    if not all(isinstance(each, SpanPattern) for each in found):
+        raise TypeError(f"a pattern of one span: span(...) or one_of of spans, not {short(pattern)}")
+    return cast("tuple[SpanPattern, ...]", found)

@@ -6,7 +6,6 @@ raises through, with a note of the span and the field: taken for "does not match
 
 from __future__ import annotations
 
-import re
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,19 +20,43 @@ if TYPE_CHECKING:
 Check: TypeAlias = "Callable[[int], bool]"
 
 
-def checks(forest: Forest, pattern: SpanPattern) -> list[tuple[str, Check]]:
-    """Return the fields that `pattern` speaks of, each with the check of a position in `forest`.
+class Predicates:
+    """Make the checks of patterns against one forest."""
 
-    The fields are `name`, `type`, `status`, `within`, `error`, `attributes.KEY`, `inputs` and `outputs`. `has`, `lacks`
-    and the children are no matter of the span alone.
-    """
+    def __init__(self, forest: Forest) -> None:
+        self._forest = forest
+        self._of_texts: dict[tuple[Text | None, ...], tuple[tuple[str, Check], ...]] = {}
+
+    def checks(self, pattern: SpanPattern) -> tuple[tuple[str, Check], ...]:
+        """Return the fields that `pattern` speaks of, each with the check of a position in the forest.
+
+        The fields are `name`, `type`, `status`, `within`, `error`, `attributes.KEY`, `inputs` and `outputs`. `has`,
+        `lacks` and the children are no matter of the span alone.
+        """
+        texts = pattern.name, pattern.type, pattern.status
+        said = self._of_texts.get(texts)
+        if said is None:  # a strict pattern of a large trace says the same few texts thousands of times
+            forest = self._forest
+            columns = zip(("name", "type", "status"), (forest.names, forest.types, forest.statuses), texts, strict=True)
+            said = tuple((field, _text(column, text)) for field, column, text in columns if text is not None)
+            self._of_texts[texts] = said
+        rarer = _rarer_checks(self._forest, pattern)
+        return (*said, *rarer) if rarer else said
+
+    def narrowed(self, pattern: SpanPattern) -> list[int]:
+        """Return the positions of all spans that pass every check of `pattern`, in pre-order."""
+        said = self.checks(pattern)
+        positions: Iterable[int] = range(len(self._forest))
+        if isinstance(pattern.name, str):
+            positions, said = self._forest.named(pattern.name), said[1:]
+        for _, check in said:
+            positions = list(positions)
+            positions = compress(positions, map(check, positions))
+        return list(positions)
+
+
+def _rarer_checks(forest: Forest, pattern: SpanPattern) -> list[tuple[str, Check]]:
     said: list[tuple[str, Check]] = []
-    if pattern.name is not None:
-        said.append(("name", _in_column(forest.names, _text_test(pattern.name))))
-    if pattern.type is not None:
-        said.append(("type", _in_column(forest.types, _text_test(pattern.type))))
-    if pattern.status is not None:
-        said.append(("status", _in_column(forest.statuses, pattern.status.__eq__)))
     if pattern.within_ns is not None:
         said.append(("within", _within(forest, pattern.within_ns)))
     if pattern.error is not None:
@@ -47,27 +70,11 @@ def checks(forest: Forest, pattern: SpanPattern) -> list[tuple[str, Check]]:
     return said
 
 
-def narrowed(forest: Forest, pattern: SpanPattern) -> list[int]:
-    """Return the positions of all spans that pass every check of `pattern`, in pre-order."""
-    said = checks(forest, pattern)
-    positions: Iterable[int] = range(len(forest))
-    if isinstance(pattern.name, str):
-        positions, said = forest.named(pattern.name), said[1:]
-    for _, check in said:
-        positions = list(positions)
-        positions = compress(positions, map(check, positions))
-    return list(positions)
-
-
-def _in_column(column: list[str], test: Callable[[str], bool]) -> Check:
-    return lambda i: test(column[i])
-
-
-def _text_test(text: Text) -> Callable[[str], bool]:
-    if isinstance(text, re.Pattern):
-        fullmatch = text.fullmatch
-        return lambda actual: fullmatch(actual) is not None
-    return text.__eq__
+def _text(column: list[str], said: Text) -> Check:
+    if isinstance(said, str):
+        return lambda i: column[i] == said
+    fullmatch = said.fullmatch
+    return lambda i: fullmatch(column[i]) is not None
 
 
 def _within(forest: Forest, longest_ns: int) -> Check:

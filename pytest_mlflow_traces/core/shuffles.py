@@ -1,0 +1,270 @@
+"""`any_order` of what is no run, such as a repeated group: by partial derivatives.
+
+The derivative of a model by a span is the set of models that say what may come after that span (Brzozowski, Antimirov;
+for interleave: James Clark, "An algorithm for RELAX NG validation", 2002). Models here are terms, made once each and
+known by their number, so that equal ones meet again; a group is the sorted tuple of what its items still ask for. The
+terms that are alive after each span are the states of an automaton that is built while it reads.
+
+The number of terms can be exponential in the number of items that one span could go to. Past `_MOST_STEPS` it is a
+`PatternTooComplexError`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from pytest_mlflow_traces.core.assignment import Run
+from pytest_mlflow_traces.core.bitsets import members
+from pytest_mlflow_traces.core.models import Choice, Group, Loop
+from pytest_mlflow_traces.core.overlaps import overlap
+from pytest_mlflow_traces.core.siblings import PatternTooComplexError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_mlflow_traces.core.models import Model
+    from pytest_mlflow_traces.core.siblings import Siblings, Units
+
+_MOST_STEPS = 300_000
+
+# What may follow a span, and whether a pattern (not a gap) matched that span.
+Following: TypeAlias = "set[tuple[int, bool]]"
+
+
+class _Run(NamedTuple):
+    units: int
+    low: int
+    high: int | None
+
+
+class _Loop(NamedTuple):
+    item: int
+    low: int
+    high: int | None
+
+
+class _Choice(NamedTuple):
+    options: tuple[int, ...]
+
+
+class _Sequence(NamedTuple):
+    first: int
+    then: int
+
+
+class _Shuffle(NamedTuple):
+    items: tuple[int, ...]
+    gap: bool
+
+
+class _Ring(NamedTuple):
+    item: int
+    latest_start: int | None
+    earliest_end: int | None
+
+
+Term: TypeAlias = "_Run | _Loop | _Choice | _Sequence | _Shuffle | _Ring"
+
+
+def ends(group: Group, siblings: Siblings, starts: int) -> int:
+    """Return the set of the ends of the windows that `group` says and that start in the set `starts`."""
+    terms = _Terms()
+    reader = _Reader(terms, siblings, group)
+    opening = terms.of_model(group)
+    begin = set(members(starts))
+    alive: set[int] = set()
+    found = 0
+    for k in range(min(begin), len(siblings) + 1):
+        if k in begin:
+            alive.add(opening)
+        if any(terms.shortest[term] == 0 for term in alive):
+            found |= 1 << k
+        if k < len(siblings):
+            left = len(siblings) - k - 1
+            alive = {after for after in reader.following(alive, k) if terms.shortest[after] <= left}
+    return found
+
+
+class _Terms:
+    """Know each term by one number, with the least number of spans that it takes."""
+
+    def __init__(self) -> None:
+        self.terms: list[Term] = []
+        self.shortest: list[int] = []
+        self.units: list[Units] = []
+        self._numbers: dict[tuple[type, Term], int] = {}
+        self._of_units: dict[tuple[int, ...], int] = {}
+        self.empty = self._number(_Shuffle((), gap=False), 0)
+
+    def _number(self, term: Term, shortest: int) -> int:
+        key = type(term), term  # named tuples of two types may be equal
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.terms)
+            self.terms.append(term)
+            self.shortest.append(shortest)
+        return number
+
+    def run(self, units: int, low: int, high: int | None) -> int:
+        return self.empty if high == 0 else self._number(_Run(units, low, high), low)
+
+    def loop(self, item: int, low: int, high: int | None) -> int:
+        return self.empty if high == 0 else self._number(_Loop(item, low, high), low * self.shortest[item])
+
+    def choice(self, options: Iterable[int]) -> int:
+        distinct = tuple(sorted(set(options)))
+        return self._number(_Choice(distinct), min(self.shortest[option] for option in distinct))
+
+    def sequence(self, first: int, then: int) -> int:
+        if self.empty in (first, then):
+            return then if first == self.empty else first
+        return self._number(_Sequence(first, then), self.shortest[first] + self.shortest[then])
+
+    def shuffle(self, items: Iterable[int], *, gap: bool) -> int:
+        flat: list[int] = []
+        for item in items:
+            term = self.terms[item]
+            if isinstance(term, _Shuffle):
+                flat += term.items
+                gap = gap or term.gap
+            else:
+                flat.append(item)
+        if len(flat) == 1 and not gap:
+            return flat[0]
+        return self._number(_Shuffle(tuple(sorted(flat)), gap), sum(self.shortest[item] for item in flat))
+
+    def ring(self, item: int, latest_start: int | None, earliest_end: int | None) -> int:
+        if isinstance(term := self.terms[item], _Shuffle) and not term.items:
+            return item  # nothing is left that has to overlap
+        return self._number(_Ring(item, latest_start, earliest_end), self.shortest[item])
+
+    def of_model(self, model: Model) -> int:
+        made: dict[int, int] = {}
+        stack = [model]
+        while stack:
+            top = stack[-1]
+            missing = [part for part in _parts(top) if id(part) not in made]
+            if missing:
+                stack.extend(missing)
+                continue
+            made[id(top)] = self._assembled(top, [made[id(part)] for part in _parts(top)])
+            stack.pop()
+        return made[id(model)]
+
+    def _assembled(self, model: Model, parts: list[int]) -> int:
+        if isinstance(model, Run):
+            units = self._of_units.setdefault(tuple(map(id, model.units.patterns)), len(self.units))
+            if units == len(self.units):
+                self.units.append(model.units)
+            return self.run(units, model.low, model.high)
+        if isinstance(model, Loop):
+            return self.loop(parts[0], model.low, model.high)
+        if isinstance(model, Choice):
+            return self.choice(parts)
+        if isinstance(model, Group):
+            shuffle = self.shuffle(parts, gap=model.gap)
+            return self.ring(shuffle, None, None) if model.overlapping else shuffle
+        return self.shuffle((), gap=True)
+
+
+def _parts(model: Model) -> tuple[Model, ...]:
+    if isinstance(model, Loop):
+        return (model.item,)
+    if isinstance(model, Choice):
+        return model.options
+    return model.items if isinstance(model, Group) else ()
+
+
+class _Reader:
+    """Take derivatives by the spans of one list of siblings."""
+
+    def __init__(self, terms: _Terms, siblings: Siblings, group: Group) -> None:
+        self._terms = terms
+        self._siblings = siblings
+        self._starts, self._ends = siblings.starts(), siblings.ends()
+        self._group = group
+        self._steps = 0
+
+    def following(self, alive: set[int], k: int) -> set[int]:
+        """Return the terms that say what may follow the span at `k`, one of `alive` having come before it."""
+        done: dict[int, Following] = {}
+        stack = list(alive)
+        while stack:
+            top = stack[-1]
+            missing = [part for part in self._needed(top) if part not in done]
+            if missing:
+                stack.extend(missing)
+                continue
+            if top not in done:
+                done[top] = self._derivative(top, k, done)
+                self._count(len(done[top]))
+            stack.pop()
+        return {after for term in alive for after, _ in done[term]}
+
+    def _count(self, steps: int) -> None:
+        self._steps += 1 + steps
+        if self._steps > _MOST_STEPS:
+            raise PatternTooComplexError(
+                f"any_order(...) of {len(self._group.items)} items, groups among them, over {len(self._siblings)} "
+                f"siblings: the spans could be shared out in more than {_MOST_STEPS} ways. Say more about the spans "
+                "inside the groups (their names), so that each fits fewer of them; or take the repeated group out of "
+                "any_order; or write its spans as single items, any_order(repeat(span('a')), repeat(span('b')))"
+            )
+
+    def _needed(self, number: int) -> tuple[int, ...]:
+        term = self._terms.terms[number]
+        if isinstance(term, _Loop | _Ring):
+            return (term.item,)
+        if isinstance(term, _Choice):
+            return term.options
+        if isinstance(term, _Sequence):
+            return (term.first, term.then) if self._terms.shortest[term.first] == 0 else (term.first,)
+        return term.items if isinstance(term, _Shuffle) else ()
+
+    def _derivative(self, number: int, k: int, done: dict[int, Following]) -> Following:
+        terms = self._terms
+        term = terms.terms[number]
+        if isinstance(term, _Run):
+            if not self._siblings.matches(terms.units[term.units], k):
+                return set()
+            return {(terms.run(term.units, max(term.low - 1, 0), _less(term.high)), True)}
+        if isinstance(term, _Loop):
+            rest = terms.loop(term.item, max(term.low - 1, 0), _less(term.high))
+            return {(terms.sequence(after, rest), taken) for after, taken in done[term.item]}
+        if isinstance(term, _Choice):
+            return set().union(*(done[option] for option in term.options))
+        if isinstance(term, _Sequence):
+            found = {(terms.sequence(after, term.then), taken) for after, taken in done[term.first]}
+            return found | done[term.then] if terms.shortest[term.first] == 0 else found
+        if isinstance(term, _Shuffle):
+            return self._shuffled(number, term, done)
+        return self._overlapping(term, k, done[term.item])
+
+    def _shuffled(self, number: int, term: _Shuffle, done: dict[int, Following]) -> Following:
+        found: Following = {(number, False)} if term.gap else set()
+        for at, item in enumerate(term.items):
+            if at and item == term.items[at - 1]:
+                continue  # they are sorted: the same again
+            others = (*term.items[:at], *term.items[at + 1 :])
+            for after, taken in done[item]:
+                found.add((self._terms.shuffle((*others, after), gap=term.gap), taken))
+                self._count(len(others) // 16)
+        return found
+
+    def _overlapping(self, ring: _Ring, k: int, inside: Following) -> Following:
+        start, end = self._starts[k], self._ends[k]
+        latest, earliest = ring.latest_start, ring.earliest_end
+        meets = latest is None or overlap(start, end, latest, earliest)
+        later = start if latest is None else max(latest, start)
+        earlier = end if earliest is None else earliest if end is None else min(earliest, end)
+        found: Following = set()
+        for after, taken in inside:
+            if not taken:
+                found.add((self._terms.ring(after, latest, earliest), False))
+            elif meets:
+                found.add((self._terms.ring(after, later, earlier), True))
+        return found
+
+
+def _less(high: int | None) -> int | None:
+    return None if high is None else high - 1
