@@ -8,7 +8,7 @@ from pytest_mlflow_traces.core import convert, matching
 from pytest_mlflow_traces.core.drawing import tree_lines
 from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
+from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.patterns import any_order, checked_one_span
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.spans import SpanError, SpanEvent
 
 __tracebackhide__ = True  # a failure points at the test, not in here
+
+_LISTED = 20  # lines of a failure's list of spans
 
 
 class Span:
@@ -99,10 +101,12 @@ class Span:
         if end is None:
             return None
         covered, reached = 0, start
-        for child in self.children:  # by start time
+        # lifted children stand in the place of their parent, not in the order of their start times
+        for child in sorted(self.children, key=lambda child: child.start_ns):
             child_end = end if child.end_ns is None else min(child.end_ns, end)
-            if child_end > reached:
-                covered += child_end - max(child.start_ns, reached)
+            child_start = max(child.start_ns, reached)
+            if child_end > child_start:
+                covered += child_end - child_start
                 reached = child_end
         return (end - start - covered) / NS_PER_MS
 
@@ -114,7 +118,7 @@ class Span:
 
     @property
     def children(self) -> tuple[Span, ...]:
-        """The spans directly below, by start time."""
+        """The spans directly below, by start time; lifted ones stand where their parent was."""
         return tuple(self._trace.span_at(i) for i in self._forest.children(self._position))
 
     @property
@@ -323,11 +327,13 @@ class Trace:
         found = self.find(checked_one_span(pattern, "find_one()"))
         if len(found) == 1:
             return found[0]
-        listed = "".join(f"\n  {each.path}" for each in found[:10]) + ("\n  ..." if len(found) > 10 else "")
+        shown = [f"  {each.path}" for each in found[:_LISTED]] or tree_lines(self.forest)[:_LISTED]
+        more = len(found or self.forest) - len(shown)
+        shown += [f"  ... {more} more"] if more > 0 else []
         rule = "shape.ambiguous" if found else "shape.missing"
-        finding = Finding(rule, self.name, expected=f"exactly one {pattern!r}", actual=f"{len(found)} such spans")
-        shown = listed or "\n" + self.tree()
-        raise TraceAssertionError(f"{finding.expected}, got {len(found)} in trace {self.name!r}:{shown}", [finding])
+        finding = Finding(rule, self.name, expected=f"exactly one {short(pattern)}", actual=f"{len(found)} such spans")
+        message = f"expected {finding.expected}, got {len(found)} in trace {self.name!r}:"
+        raise TraceAssertionError("\n".join([message, *shown]), [finding])
 
     def count(self, pattern: Pattern) -> int:
         """Return how many spans match."""
