@@ -44,12 +44,12 @@ def draw(rows: Sequence[Row]) -> list[str]:
         drawn.append((f"{guides}{branch}{level}{row.label}", f"{guides}{trunk}{'│' if has_children else ''}"))
         more[depth] = True
     drawn.reverse()
-    column = min(max((len(text) for text, _ in drawn), default=0), _NOTES_COLUMN) + 2
+    column = min(max((len(text) for text, _ in drawn), default=0), _NOTES_COLUMN)
     margin = 2 if any(row.mark for row in rows) else 0
     lines = []
     for (text, below), row in zip(drawn, rows, strict=True):
-        lines.append(f"{row.mark:<{margin}}{text:<{column}}{row.notes}" if row.notes else f"{row.mark:<{margin}}{text}")
-        lines += [f"{'':<{margin}}{below:<{column}}{note}" for note in row.more]
+        lines.append(f"{row.mark:<{margin}}{text:<{column}}  {row.notes}" if row.notes else f"{row.mark:<{margin}}{text}")
+        lines += [f"{'':<{margin}}{below:<{column}}  {note}" for note in row.more]
     return [line.rstrip() for line in lines]
 
 

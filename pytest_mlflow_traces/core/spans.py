@@ -30,7 +30,10 @@ def visible(text: str) -> str:
     """Return `text` on one line, with what a terminal would not show (or would obey) as escapes."""
     if text.isprintable() and text == text.strip() and text:
         return text
-    if not text:
-        return "''"
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    return shown if shown == shown.strip() else f"'{shown}'"
+    shown = escaped(text)
+    return shown if shown and shown == shown.strip() else f"'{shown}'"
+
+
+def escaped(text: str) -> str:
+    """Return `text` with an escape for each character that does not print; spaces stay."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
