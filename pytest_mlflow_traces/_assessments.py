@@ -30,6 +30,7 @@ class AssessmentAnswers:
         made.assessment_id = made.assessment_id or f"a-{uuid.uuid4().hex}"
         made.create_time_ms = made.create_time_ms or now
         made.last_update_time_ms = made.last_update_time_ms or now
+        made.valid = True if made.valid is None else made.valid
         info = self.known_info(made.trace_id)
         if made.overrides is not None:
             self._assessment(made.trace_id, made.overrides).valid = False

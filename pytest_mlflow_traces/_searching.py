@@ -58,7 +58,7 @@ def ordered(infos: Sequence[Any], order_by: Sequence[str] | None) -> list[Any]:
     clauses = [SearchTraceUtils.parse_order_by_for_search_traces(each) for each in order_by or ()]
     asked = [(kind, key) for kind, key, _ in clauses]
     if len(set(asked)) < len(asked):
-        raise MlflowException.invalid_parameter_value(f"`order_by` contains duplicate fields: {list(order_by or ())}")
+        raise MlflowException(f"`order_by` contains duplicate fields: {list(order_by or ())}")
     by_time = ("attribute", "timestamp_ms")
     if by_time not in asked:
         clauses.append((*by_time, False))
