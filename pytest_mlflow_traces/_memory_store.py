@@ -23,7 +23,7 @@ from mlflow.utils.validation import _validate_trace_tag
 from pytest_mlflow_traces import _searching
 from pytest_mlflow_traces._assessments import AssessmentAnswers
 from pytest_mlflow_traces._experiments import ExperimentAnswers
-from pytest_mlflow_traces._mlflow import SpansLocation, TraceMetadataKey, TraceTagKey
+from pytest_mlflow_traces._mlflow import SpansLocation, TraceMetadataKey, TraceTagKey, forget_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -192,6 +192,7 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
             if self._files is not None:
                 self._files.shut_down_async_logging()
             if self._directory is not None:
+                forget_artifacts(self._directory.name)
                 self._directory.cleanup()
 
 

@@ -64,6 +64,7 @@ __all__ = [
     "TracerProvider",
     "aggregate_cost_from_spans",
     "aggregate_usage_from_spans",
+    "forget_artifacts",
     "otel_trace",
     "registry_utils",
     "telemetry_client",
@@ -215,6 +216,15 @@ def set_span_processors(provider: Any, processors: tuple[Any, ...]) -> None:
     """Give an SDK tracer provider exactly these processors, without shutting the others down."""
     if isinstance(provider, TracerProvider):
         provider._active_span_processor._span_processors = processors
+
+
+def forget_artifacts(directory: str) -> None:
+    """Have MLflow let go of the artifact repositories in a directory, when what it still writes there is written."""
+    cache = tracking_utils._artifact_repos_cache
+    for key, repository in list(cache.items()):
+        if directory in repository.artifact_uri:
+            del cache[key]
+            repository.thread_pool.shutdown(wait=True)
 
 
 def link_threads() -> list[threading.Thread]:
