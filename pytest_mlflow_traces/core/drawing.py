@@ -48,7 +48,9 @@ def draw(rows: Sequence[Row]) -> list[str]:
     margin = 2 if any(row.mark for row in rows) else 0
     lines = []
     for (text, below), row in zip(drawn, rows, strict=True):
-        lines.append(f"{row.mark:<{margin}}{text:<{column}}  {row.notes}" if row.notes else f"{row.mark:<{margin}}{text}")
+        lines.append(
+            f"{row.mark:<{margin}}{text:<{column}}  {row.notes}" if row.notes else f"{row.mark:<{margin}}{text}"
+        )
         lines += [f"{'':<{margin}}{below:<{column}}  {note}" for note in row.more]
     return [line.rstrip() for line in lines]
 

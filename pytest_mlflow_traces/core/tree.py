@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core import convert, matching
+from pytest_mlflow_traces.core import convert, explain, matching
 from pytest_mlflow_traces.core.drawing import tree_lines
 from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.patterns import any_order, checked_one_span
+from pytest_mlflow_traces.core.spans import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -327,13 +328,14 @@ class Trace:
         found = self.find(checked_one_span(pattern, "find_one()"))
         if len(found) == 1:
             return found[0]
-        shown = [f"  {each.path}" for each in found[:_LISTED]] or tree_lines(self.forest)[:_LISTED]
-        more = len(found or self.forest) - len(shown)
-        shown += [f"  ... {more} more"] if more > 0 else []
-        rule = "shape.ambiguous" if found else "shape.missing"
-        finding = Finding(rule, self.name, expected=f"exactly one {short(pattern)}", actual=f"{len(found)} such spans")
-        message = f"expected {finding.expected}, got {len(found)} in trace {self.name!r}:"
-        raise TraceAssertionError("\n".join([message, *shown]), [finding])
+        if not found:
+            absent = explain.absent(self.forest, pattern, f"trace {visible(self.name)!r}")
+            raise TraceAssertionError(absent.text(), absent.findings)
+        listed = "".join(f"\n  {each.path}" for each in found[:_LISTED])
+        listed += f"\n  ... {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        finding = Finding("shape.ambiguous", self.name, f"one {short(pattern)}", f"{len(found)} such spans")
+        text = f"trace {visible(self.name)!r} has {len(found)} spans like {short(pattern)}, expected one:{listed}"
+        raise TraceAssertionError(text, [finding])
 
     def count(self, pattern: Pattern) -> int:
         """Return how many spans match."""

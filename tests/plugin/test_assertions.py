@@ -1,0 +1,132 @@
+"""What a failed assert on a trace prints, word for word."""
+
+from __future__ import annotations
+
+import pytest
+
+HEAD = """
+    import pytest
+    from app import agent
+    from pytest_mlflow_traces import assert_trace, capture_traces, span
+"""
+WRONG = 'span("agent", type="AGENT")[span("plan"), span("search", type="CHAIN"), span("answer")]'
+
+
+def failure(project, body, *args):
+    """Run a test that traces one agent run and then does `body`; return the lines that pytest marks with an E."""
+    project.makepyfile(f"{HEAD}\n    def test_fails(mlflow_traces):\n        agent()\n        {body}\n")
+    result = project.runpytest_inprocess("--mlflow-traces-show=none", *args)
+    result.assert_outcomes(failed=1)
+    lines = result.stdout.lines
+    start = next(i for i, line in enumerate(lines) if line.startswith("E "))
+    told = []
+    for line in lines[start:]:
+        if not line.startswith("E"):
+            break
+        told.append(line[1:].removeprefix("       ").removeprefix("AssertionError: ").rstrip())
+    assert "/site-packages/pytest_mlflow_traces" not in result.stdout.str()
+    assert "pytest_mlflow_traces/core" not in result.stdout.str()
+    return told
+
+
+def without_times(lines):
+    import re
+
+    return [re.sub(r"\s+[\d.]+ ms", " # ms", line) for line in lines]
+
+
+@pytest.mark.parametrize("args", [(), ("-vv",)])
+def test_a_trace_that_is_not_the_pattern(project, args):
+    told = without_times(failure(project, f"assert mlflow_traces.one() == {WRONG}", *args))
+
+    assert told == [
+        "assert trace 'agent' does not match: 1 missing, 1 different",
+        "",
+        "    agent  AGENT # ms",
+        "    ├─ plan  UNKNOWN",
+        "  ~ ├─ search  TOOL   type: expected 'CHAIN', got 'TOOL'",
+        "  - └─ answer         missing",
+    ]
+
+
+def test_the_pattern_may_stand_on_the_left(project):
+    assert "does not match: 1 missing, 1 different" in failure(project, f"assert {WRONG} == mlflow_traces.one()")[0]
+
+
+def test_a_trace_that_is_the_pattern_it_must_not_be(project):
+    told = failure(project, 'assert mlflow_traces.one() != span("agent")')
+
+    assert told == ["assert trace 'agent' is span('agent'), expected it not to be"]
+
+
+def test_a_span_that_is_nowhere(project):
+    told = without_times(failure(project, 'assert span("serch") in mlflow_traces'))
+
+    assert told == [
+        "assert trace 'agent' has no span('serch')",
+        "",
+        "  near miss: agent > search",
+        "    ~ search  TOOL # ms",
+        "                    name: expected 'serch', got 'search'",
+        "  hint: no span of this trace is called 'serch'; did you mean 'search'?",
+    ]
+
+
+def test_a_span_that_must_not_be_there(project):
+    told = without_times(failure(project, 'assert span("search", type="TOOL") not in mlflow_traces.one()'))
+
+    assert told == [
+        "assert trace 'agent' has 1 span like span('search', type='TOOL'), expected none",
+        "",
+        "  agent > search  TOOL # ms",
+    ]
+
+
+def test_of_several_traces_each_is_told(project):
+    told = failure(project, 'agent(); assert span("search") not in mlflow_traces')
+
+    assert told[0] == "assert span('search') is in 2 of 2 traces"
+    assert told.count("  trace 'agent' has 1 span like span('search'), expected none") == 2
+
+
+def test_a_percent_sign_is_only_a_percent_sign(project):
+    assert "span('100%s')" in failure(project, 'assert span("100%s") in mlflow_traces')[0]
+
+
+def test_a_span_compared_with_a_pattern_is_its_subtree(project):
+    told = failure(project, 'assert mlflow_traces.one().root.children[1] == span("search")[span("http")]')
+
+    assert told[0] == "assert span agent > search does not match: 1 missing"
+
+
+def test_find_one_says_what_comes_near(project):
+    told = failure(project, 'mlflow_traces.one().find_one(span("serch"))')
+
+    assert told[0] == "pytest_mlflow_traces.TraceAssertionError: trace 'agent' has no span('serch')"
+
+
+def test_assert_trace_says_the_same_without_rewriting(project):
+    told = without_times(failure(project, f"assert_trace(mlflow_traces, {WRONG})", "--assert=plain"))
+
+    assert told[0] == "pytest_mlflow_traces.TraceAssertionError: trace 'agent' does not match: 1 missing, 1 different"
+    assert "~ ├─ search  TOOL   type: expected 'CHAIN', got 'TOOL'" in told
+
+
+def test_other_comparisons_are_left_to_pytest(project):
+    assert failure(project, "assert [1] == [2]")[0] == "assert [1] == [2]"
+    assert failure(project, "assert mlflow_traces.one() == 5")[0].startswith("assert <Trace agent OK 3 spans")
+
+
+def test_a_capture_made_in_the_test_itself_is_explained_too(project):
+    project.makepyfile(
+        f"""{HEAD}
+    def test_fails():
+        with capture_traces() as traces:
+            agent()
+        assert traces.one() == span("agent")[span("a"), span("b"), span("c"), span("d"), span("e"), span("f")]
+"""
+    )
+
+    result = project.runpytest_inprocess("--mlflow-traces-show=none")
+
+    result.stdout.fnmatch_lines(["E * assert trace 'agent' does not match: *", "E *- └─ f * missing"])
