@@ -49,18 +49,15 @@ class Demand:
         return f"{self.at_least} to {self.at_most} traces"
 
 
-def demand_of(item: pytest.Item) -> Demand | None:
-    """Return what the markers of `item` ask, the closest one first to say each thing; `None` without a marker.
+def demand_of(item: pytest.Item) -> Demand:
+    """Return what the markers of `item` ask, the closest one first to say each thing.
 
     Raises:
         pytest.UsageError: for what the marker does not take, naming the test and the legal keywords.
     """
-    markers = list(item.iter_markers(MARKER))
-    if not markers:
-        return None
     count: Any = None
     expectations: list[Any] = []
-    for marker in markers:
+    for marker in item.iter_markers(MARKER):
         if marker.args:
             raise _misuse(item, f"takes keywords only: {listed(KEYWORDS)}; got {marker.args[0]!r:.80}")
         for keyword in marker.kwargs:

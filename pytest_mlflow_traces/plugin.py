@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces._marker import MARKER, Demand, demand_of
-from pytest_mlflow_traces.core.spelling import listed, nearest
-
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from pytest_mlflow_traces._marker import Demand
     from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.captured import CapturedTraces
 
+MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 SECTION = "mlflow traces"
 TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace; before, there is nothing to explain
@@ -76,13 +75,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _prepare(item: pytest.Item, config: pytest.Config) -> None:
     """Read what the markers of a test ask, and have a marked test open a capture."""
     try:
-        demand = demand_of(item)
-        if demand is not None:
-            item.stash[_demand] = demand
-            names = getattr(item, "fixturenames", None)
-            if names is not None and "mlflow_traces" not in names:
+        names = getattr(item, "fixturenames", [])
+        if item.get_closest_marker(MARKER) is not None:
+            from pytest_mlflow_traces._marker import demand_of
+
+            item.stash[_demand] = demand_of(item)
+            if "mlflow_traces" not in names:
                 names.insert(0, "mlflow_traces")
-        if "mlflow_traces" in getattr(item, "fixturenames", ()):
+        if "mlflow_traces" in names:
             _load_contracts(config)
     except pytest.UsageError as error:
         if not hasattr(config, "workerinput"):
@@ -183,5 +183,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _shown(value: str) -> str:
     if value not in SHOW:
+        from pytest_mlflow_traces.core.spelling import listed, nearest
+
         raise argparse.ArgumentTypeError(f"unknown value {value!r} (legal: {listed(SHOW)}){nearest(value, SHOW)}")
     return value
