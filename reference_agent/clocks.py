@@ -245,6 +245,7 @@ class _ThreadSeat(_Seat):
         self._alarm.wait()
 
     def __exit__(self, *_: object) -> None:
+        _seated_at.set(None)
         self.leave()
 
 
@@ -258,6 +259,7 @@ class _TaskSeat(_Seat):
         await self._alarm.wait()
 
     async def __aexit__(self, *_: object) -> None:
+        _seated_at.set(None)
         self.leave()
 
 

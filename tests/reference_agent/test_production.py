@@ -1,0 +1,54 @@
+"""How an application sets itself up."""
+
+import mlflow
+import pytest
+import responses
+from reading import span
+
+from reference_agent.production import build_orchestrator, configure
+from reference_agent.stubs import StubChat
+from reference_agent.stubs.genie import SPACES
+
+
+@pytest.fixture(autouse=True)
+def _active_experiment_is_put_back(captured, monkeypatch):
+    """The store of the test puts back the rest."""
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
+
+
+def test_traces_go_to_the_configured_experiment(tmp_path):
+    configure(f"file://{tmp_path}/production", "/Shared/health_monitor")
+    with mlflow.start_span("request"):
+        StubChat().invoke("hello")
+
+    (trace,) = mlflow.search_traces(return_type="list")
+    assert (tmp_path / "production").is_dir()
+    assert mlflow.get_experiment(trace.info.experiment_id).name == "/Shared/health_monitor"
+    assert span(trace, "StubChat").span_type == "CHAT_MODEL"
+
+
+def test_tracking_uri_may_be_left_alone():
+    before = mlflow.get_tracking_uri()
+    configure(None, "/Shared/health_monitor")
+
+    assert mlflow.get_tracking_uri() == before
+
+
+def test_orchestrator_works_on_the_workspace_of_the_environment(captured, monkeypatch):
+    monkeypatch.setenv("DATABRICKS_HOST", "https://workspace.test")
+    monkeypatch.setenv("DATABRICKS_TOKEN", "secret")
+    monkeypatch.setenv("DATABRICKS_AUTH_TYPE", "pat")
+    with responses.RequestsMock() as network:
+        network.get("https://workspace.test/.well-known/databricks-config", json={"workspace_id": "1"})
+        network.post("https://workspace.test/api/2.0/genie/spaces/cost-space/start-conversation", status=403, json={})
+        orchestrator = build_orchestrator(StubChat(), SPACES, search_url="https://search.test")
+        with pytest.raises(Exception, match="space cost-space"):
+            orchestrator.invoke("Why did costs spike?", user_id="ada")
+
+    orchestrator.memory.close()
+    assert span(captured.one(), "genie_attempt").attributes["error_type"] == "GeniePermissionError"
+
+
+def test_every_domain_needs_a_space():
+    with pytest.raises(ValueError, match="no Genie space for security, performance, reliability, quality"):
+        build_orchestrator(StubChat(), {"cost": "01ef"}, search_url="https://search.test")
