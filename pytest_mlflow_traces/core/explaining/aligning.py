@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pytest_mlflow_traces.core.explaining.contents import Content
 from pytest_mlflow_traces.core.explaining.costs import ORDER, SLIGHT, WRAPPER, Costs, named
+from pytest_mlflow_traces.core.explaining.descents import Descents
 from pytest_mlflow_traces.core.explaining.orders import order_of
 from pytest_mlflow_traces.core.explaining.pieces import pieces
 from pytest_mlflow_traces.core.explaining.searching import Search
@@ -46,6 +47,7 @@ class Aligner:
         self.forest = forest
         self.matcher = matcher
         self.costs = Costs(forest, matcher, pattern)
+        self._descents = Descents(forest, matcher, self.costs)
         self._contents: dict[int, Content] = {}
         self._prices: dict[tuple[int, int], tuple[float, bool]] = {}  # whether it is exact, or a lower bound
 
@@ -56,7 +58,7 @@ class Aligner:
 
     def below(self, pattern: SpanPattern, i: int) -> list[Edit]:
         """Return what is different between the children of `pattern` and those of the span at `i`."""
-        found = self._run(self._listed(self._content(pattern), i, i + 1, self.forest.stops[i], float("inf")))
+        found = self._run(self._below(pattern, i, float("inf")))
         return found[1]() if found else []
 
     def priced(self, unit: Pattern, i: int, limit: float) -> tuple[float, SpanPattern | None]:
@@ -111,16 +113,31 @@ class Aligner:
         if len(self._prices) >= _PRICES:
             return self._keep(pattern, i, min(own + _GUESS, most), exact=True)
         only = pattern.children[0] if len(pattern.children) == 1 else None
-        if isinstance(only, SpanPattern) and i + 1 < stop == self.forest.stops[i + 1]:
+        deep = self._descents.is_deep(pattern, i)
+        if not deep and isinstance(only, SpanPattern) and i + 1 < stop == self.forest.stops[i + 1]:
             cost = 0.0
             if only.name is None or named(only, self.forest.names[i + 1]):
                 cost = yield only, i + 1, limit - own
             if 0.0 < cost <= WRAPPER and own + cost < limit:  # no other way to align the two can cost less
                 return self._keep(pattern, i, own + cost, exact=True)
-        found = yield from self._listed(self._content(pattern), i, i + 1, stop, limit - own)
+        found = yield from self._below(pattern, i, limit - own)
         if found is None:
             return self._keep(pattern, i, limit, exact=limit == most)
         return self._keep(pattern, i, max(SLIGHT, own + found[0]), exact=True)
+
+    def _below(self, pattern: SpanPattern, i: int, limit: float) -> Generator[Question, float, Found | None]:
+        """Align the children of `pattern` and those of the span at `i`, long descents as a whole."""
+        if self._descents.is_deep(pattern, i):
+            deep = self._descents.aligned(pattern, i, limit)
+            if deep is not None:
+                cost, edits, (last, k) = deep
+                if last.children is None or self.matcher.matches(last, k):
+                    return cost, lambda: edits
+                rest = yield from self._listed(self._content(last), k, k + 1, self.forest.stops[k], limit - cost)
+                return None if rest is None else (cost + rest[0], lambda: [*edits, *rest[1]()])
+            if limit < float("inf"):
+                return None
+        return (yield from self._listed(self._content(pattern), i, i + 1, self.forest.stops[i], limit))
 
     def _keep(self, pattern: SpanPattern, i: int, cost: float, *, exact: bool) -> float:
         self._prices[id(pattern), i] = cost, exact

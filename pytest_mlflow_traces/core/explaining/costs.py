@@ -9,9 +9,10 @@ less than that whatever is different inside, so that namesakes stay together.
 from __future__ import annotations
 
 import re
+from math import log2
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.ledger import Ledger, positions_in
+from pytest_mlflow_traces.core.explaining.ledger import Ledger, in_post_order, positions_in
 from pytest_mlflow_traces.core.explaining.likeness import Likeness
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
 
@@ -28,7 +29,8 @@ _LOST, _EACH, _MANY = 10.0, 2.0, 10  # a subtree lost or added: its root, and ea
 _STANDS_ELSEWHERE, _BELONGS_ELSEWHERE = 8.0, 2.0
 _FIELDS = {"name": 12.0, "type": 9.0, "status": 6.0}
 _OTHER_FIELD = 4.0
-_SAME_THING = 0.9
+_NAMESAKE, _ALIKE = 0.75, 0.95
+_COUNTED = 1 << 40  # spans of a pattern
 
 
 class Costs:
@@ -39,6 +41,7 @@ class Costs:
         self._matcher = matcher
         self.ledger = Ledger(forest, matcher, pattern)
         self._likeness = Likeness(forest, pattern)
+        self._pattern = pattern
         self._missing: dict[int, float] = {}
         self._sizes: dict[int, int] = {}
         self._own: dict[tuple[int, int], float] = {}
@@ -55,7 +58,7 @@ class Costs:
         """What it costs that the subtree of `i` stands for nothing."""
         if self.ledger.belongs_elsewhere(i):
             return _BELONGS_ELSEWHERE
-        return _LOST + _EACH * min(self._forest.stops[i] - i - 1, _MANY)
+        return lost(self._forest.stops[i] - i)
 
     def own(self, pattern: SpanPattern, i: int) -> float:
         """What it costs that the span at `i` fails fields of `pattern`, its children apart."""
@@ -73,35 +76,31 @@ class Costs:
 
     def most(self, pattern: SpanPattern, i: int) -> float:
         """What it costs at most to let the span at `i` stand for `pattern`."""
-        size = self._forest.stops[i] - i
-        both = 2 * _LOST + _EACH * min(size - 1, _MANY) + self._lost(pattern) - _LOST
-        return both * _SAME_THING if self.same_thing(pattern, i) else both
-
-    def same_thing(self, pattern: SpanPattern, i: int) -> bool:
-        """Return whether the span at `i` is the one meant by `pattern`, whatever else is different."""
-        if pattern.name is not None:
-            return named(pattern, self._forest.names[i]) or (
-                pattern.children is not None and self._likeness.alike(pattern, i)
-            )
-        return pattern.type is not None and not self._fails_type(pattern, i)
-
-    def _fails_type(self, pattern: SpanPattern, i: int) -> bool:
-        return "type" in self._matcher.local_failures(pattern, i)
+        both = lost(self._forest.stops[i] - i) + self._lost(pattern)
+        if pattern.name is None:
+            same = pattern.type is not None and "type" not in self._matcher.local_failures(pattern, i)
+        else:
+            same = named(pattern, self._forest.names[i])
+        if same:
+            return both * _NAMESAKE
+        return both * _ALIKE if pattern.children is not None and self._likeness.alike(pattern, i) else both
 
     def _lost(self, pattern: Pattern) -> float:
-        return min(_LOST + _EACH * (self._size(each) - 1) for each in _alternatives(pattern))
+        return min(lost(self._size(each)) for each in _alternatives(pattern))
 
     def _size(self, pattern: Pattern) -> int:
-        """Count the spans in `pattern`, up to what matters."""
-        size = self._sizes.get(id(pattern))
-        if size is None:
-            size, todo = 0, [pattern]
-            while todo and size <= _MANY:
-                each = todo.pop()
-                size += isinstance(each, SpanPattern)
-                todo.extend(positions_in(each))
-            self._sizes[id(pattern)] = size = max(1, min(size, _MANY + 1))
-        return size
+        """Count the spans in `pattern`; a part that is shared may make that many."""
+        if not self._sizes:
+            for each in in_post_order(self._pattern):
+                below = sum(self._sizes[id(part)] for part in positions_in(each))
+                self._sizes[id(each)] = min(below + isinstance(each, SpanPattern), _COUNTED)
+        return self._sizes.get(id(pattern), 1)
+
+
+def lost(size: int) -> float:
+    """Return what it costs that a subtree of `size` spans is lost or added."""
+    beyond = max(0.0, log2(max(1, size) / (_MANY + 1)))
+    return _LOST + _EACH * (min(max(1, size) - 1, _MANY) + beyond)
 
 
 def named(pattern: SpanPattern, name: str) -> bool:

@@ -187,8 +187,19 @@ class Search:
         if k < self._stop:
             cost_of_it = self._costs.unexpected(k)
             self._push(cost + cost_of_it, (step, self._stops[k], count), point, (Unexpected(k),))
-            if step is not self._goal:
+            if step is not self._goal and not self._is_shell(step, k):
                 self._enter(cost, point)
+
+    def _is_shell(self, step: Step, k: int) -> bool:
+        """Return whether the step and the span agree by themselves and have one child each.
+
+        To leave one of them out is then as good as to leave out the child.
+        """
+        unit = step.unit
+        if not isinstance(unit, SpanPattern) or unit.children is None or len(unit.children) != 1 or k >= self._stop:
+            return False
+        alone = k + 1 < self._stops[k] == self._stops[k + 1]
+        return alone and isinstance(unit.children[0], SpanPattern) and self._costs.own(unit, k) == 0.0
 
     def _take(self, cost: float, point: Point, run: int) -> bool:
         """Let the next span stand for the step; return whether there is no sense in anything else."""
@@ -225,7 +236,7 @@ class Search:
             self._push(cost + self._costs.missing(unit, lacking), after, point, (lost,))
         else:
             self._push(cost, after, point)
-        for each in _alternatives(unit) if count == 0 and step.low <= 1 else ():
+        for each in _alternatives(unit) if count == 0 and step.low <= 1 and not self._is_shell(step, k) else ():
             names = below(each)
             if each.children and (names is None or not names.isdisjoint(self._there)):
                 lifted = Missing(each, parent, k, lifted=True)
