@@ -204,7 +204,7 @@ def test_tags_and_metadata_are_objects(info):
         ({"context": {}}, "a trace of MLflow 2; export it again with MLflow 3"),
         ({"name": None}, "not a span: name is a string, got None"),
         ({"name": 5}, "not a span: name is a string, got 5"),
-        ({"name": ["x" * 200]}, f"not a span: name is a string, got {repr(['x' * 200]):.80}"),
+        ({"name": ["x" * 200]}, f"not a span: name is a string, got {['x' * 200]!r:.80}"),
         ({"span_id": None}, "not a span: span_id is a string, got None"),
         ({"parent_span_id": 7}, "not a span: parent_span_id is a string, got 7"),
         ({"status": "OK"}, "not a span: status is an object, got 'OK'"),
