@@ -36,6 +36,7 @@ try:
 except ImportError:  # since 3.12
     _USER_TRACE_CONTEXT = None
 if not IS_TRACING_SDK_ONLY:
+    from mlflow.prompt.registry_utils import PromptCache
     from mlflow.tracking._model_registry import utils as registry_utils
     from mlflow.tracking._model_registry.registry import ModelRegistryStoreRegistry
 
@@ -47,6 +48,7 @@ if not IS_TRACING_SDK_ONLY:
 else:  # the slim mlflow-tracing has no runs, models and prompts
     registry_utils = None
     ModelRegistryStoreRegistry = None
+    PromptCache = None
 
 __all__ = [
     "ALWAYS_ON",
@@ -56,6 +58,7 @@ __all__ = [
     "InMemoryTraceManager",
     "MlflowV3SpanProcessor",
     "ModelRegistryStoreRegistry",
+    "PromptCache",
     "RandomIdGenerator",
     "SpansLocation",
     "State",
@@ -84,6 +87,7 @@ _MODULE_GLOBALS = tuple(
     for holder, name in (
         (tracking_utils, "_tracking_uri"),
         (registry_utils, "_registry_uri"),
+        (PromptCache, "_instance"),
         (tracking_fluent, "_active_experiment_id"),
         (tracing_fluent, "_LAST_ACTIVE_TRACE_ID_GLOBAL"),
         (tracing_config, "_MLFLOW_TRACING_CONFIG"),

@@ -108,6 +108,8 @@ def _prepare_state(before: State, *, only_this_thread: bool) -> None:
     for name in _OUTSIDE:
         os.environ.pop(name, None)
     _mlflow.telemetry_client._MLFLOW_TELEMETRY_CLIENT = None
+    if _mlflow.PromptCache is not None:
+        _mlflow.PromptCache._instance = None  # it would serve the prompts of another registry
     for stack in _mlflow.active_runs(only_this_thread=only_this_thread):
         stack.clear()  # a run of before is in another store
     if not _reaches_us():
