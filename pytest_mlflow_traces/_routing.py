@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from pytest_mlflow_traces import _mlflow
 from pytest_mlflow_traces._finishing import copied, merged, popped
 from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor
+from pytest_mlflow_traces.core.tree import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Capture:
     before: _mlflow.State
     outer: Capture | None = None
     is_open: bool = True
-    left_over: list[Any] = field(default_factory=list)
+    left_over: list[Trace] = field(default_factory=list)
     bypass: str | None = None
     refusals: list[str] = field(default_factory=list)  # spans that MLflow could not start, and why
     strays: list[str] = field(default_factory=list)  # what tasks of closed captures traced in the meantime
@@ -169,11 +170,12 @@ class Router:
         # what outlived its capture is left with its dead parents: MLflow drops a child of an ended trace
         return here is None or (route is not None and route.capture is here)
 
-    def open_traces(self, capture: Capture) -> list[Any]:
+    def open_traces(self, capture: Capture) -> list[Trace]:
         """The traces of a capture that have spans open, as they are now."""
         with self._lock:
             open_ids = [key for key, route in self._routes.items() if route.capture is capture and route.open_spans > 0]
-        return [raw for raw in map(copied, open_ids) if raw is not None]
+        # as trees at once: MLflow's entities change when their span ends
+        return [Trace.from_mlflow(raw) for raw in map(copied, open_ids) if raw is not None]
 
     def forget(self, capture: Capture) -> None:
         """Drop all traces of a capture that closes; what ends later has nowhere to go."""

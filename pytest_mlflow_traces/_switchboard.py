@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlflow.utils.uri import is_databricks_uri
 from opentelemetry import context as otel_context
@@ -16,6 +16,9 @@ from pytest_mlflow_traces._memory_store import MemoryStore
 from pytest_mlflow_traces._mlflow import State, otel_trace, tracing_provider, tracking_fluent
 from pytest_mlflow_traces._routing import Capture, CaptureProcessor, router
 from pytest_mlflow_traces.captured import TraceLog
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.tree import Trace
 
 MEMORY_URI = "memory://"
 _GONE = object()
@@ -73,7 +76,7 @@ def close(capture: Capture) -> None:
     capture.store.close()
 
 
-def open_traces(capture: Capture) -> list[Any]:
+def open_traces(capture: Capture) -> list[Trace]:
     """The traces of a capture with spans that are open, or were when it closed."""
     return router.open_traces(capture) if capture.is_open else capture.left_over
 

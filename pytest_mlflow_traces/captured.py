@@ -100,7 +100,7 @@ class CapturedTraces(Sequence[Trace]):
     their open spans.
     """
 
-    def __init__(self, log: TraceLog, open_traces: Callable[[], list[Any]], bypass: Callable[[], str | None]) -> None:
+    def __init__(self, log: TraceLog, open_traces: Callable[[], list[Trace]], bypass: Callable[[], str | None]) -> None:
         self._log = log
         self._open_traces = open_traces
         self._bypass = bypass
@@ -108,8 +108,7 @@ class CapturedTraces(Sequence[Trace]):
     @property
     def unfinished(self) -> tuple[Span, ...]:
         """The spans that have not ended."""
-        traces = map(Trace.from_mlflow, self._open_traces())
-        return tuple(span for trace in traces for span in trace.spans if span.end_ns is None)
+        return tuple(span for trace in self._open_traces() for span in trace.spans if span.end_ns is None)
 
     def one(self, **where: Any) -> Trace:
         """Return the one trace there is, or the one of which all of `where` holds.

@@ -67,8 +67,9 @@ def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
     assert manager._otel_id_to_mlflow_trace_id == {}
     assert [path.name for path in directory.iterdir()] == []
     assert _temporary_directories() <= temporary
-    gc.collect()  # ends the threads of pools that nobody refers to
     left = set(threading.enumerate()) - threads
+    if left:
+        gc.collect()  # ends the threads of pools that nobody refers to
     for thread in left:
         thread.join(timeout=10)
     assert [thread.name for thread in left if thread.is_alive()] == []
