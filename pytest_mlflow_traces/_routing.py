@@ -40,7 +40,7 @@ class Capture:
     left_over: list[Trace] = field(default_factory=list)
     bypass: str | None = None
     refusals: list[str] = field(default_factory=list)  # spans that MLflow could not start, and why
-    strays: list[str] = field(default_factory=list)  # what tasks of closed captures traced in the meantime
+    strays: dict[str, None] = field(default_factory=dict)  # what threads of closed captures traced in the meantime
     place: tuple[int, int, int] = field(default_factory=lambda: _place())
 
     def nearest_open(self) -> Capture | None:
@@ -117,7 +117,7 @@ class Router:
     def _capture_of(self, root: Any) -> Capture | None:
         capture = self.capture()
         if capture is None and self.stack:
-            self.stack[-1].strays.append(root.name)
+            self.stack[-1].strays[root.name] = None
         return capture
 
     def failed(self, span: Any, error: Exception) -> None:
@@ -164,11 +164,20 @@ class Router:
         if context is None or not context.is_valid or context.is_remote:
             return True
         route = self._routes.get(context.trace_id)
-        if self.current.get() is None:
-            return route is not None  # a thread that was handed the span, but not the context of the capture
         here = self.capture()
-        # what outlived its capture is left with its dead parents: MLflow drops a child of an ended trace
-        return here is None or (route is not None and route.capture is here)
+        if route is not None:
+            # without a capture of its own: a thread that was handed the span, but not the context around it
+            return route.capture is here or self.current.get() is None
+        if self.current.get() is not None and here is not None:
+            return False
+        # A thread or task in a span whose capture has closed: it keeps its dead parent, since MLflow drops a child of
+        # an ended trace. One of MLflow's that is alive is of before all captures.
+        is_mlflow = "mlflow.traceRequestId" in (getattr(span, "attributes", None) or ())
+        manager = InMemoryTraceManager.get_instance()
+        is_dead = is_mlflow and manager.get_mlflow_trace_id_from_otel_id(context.trace_id) is None
+        if is_dead and self.stack:
+            self.stack[-1].strays[span.name] = None
+        return is_dead
 
     def open_traces(self, capture: Capture) -> list[Trace]:
         """The traces of a capture that have spans open, as they are now."""

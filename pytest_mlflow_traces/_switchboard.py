@@ -100,8 +100,8 @@ def bypass(capture: Capture) -> str | None:
         return f"the sampler of the application's OpenTelemetry provider drops traces: {said}"
     if capture.strays:
         return (
-            f"what was traced meanwhile is not of this test: {capture.strays[0]!r} was started by a thread or task of"
-            " an earlier capture, which has closed"
+            f"what was traced meanwhile is not of this test: {next(iter(capture.strays))!r} was started by a thread or"
+            " task of an earlier capture, which has closed"
         )
     return None
 
