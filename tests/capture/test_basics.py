@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import mlflow
 import pytest
-from programs import answer, names, traced
 
 from pytest_mlflow_traces import CapturedTraces, TraceAssertionError, capture_traces
+from tests.capture.programs import answer, names, traced
 
 
 def test_a_trace_made_inside_is_captured_whole(traces):

@@ -8,9 +8,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import mlflow
-from programs import names, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import names, traced
 
 
 def test_a_bare_thread_makes_traces_of_its_own(traces):

@@ -6,9 +6,9 @@ import mlflow
 import pytest
 from mlflow.entities.trace_location import MlflowExperimentLocation
 from mlflow.exceptions import MlflowException
-from programs import needs_full_mlflow, traced
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces
+from tests.capture.programs import needs_full_mlflow, traced
 
 
 def ids(**where):

@@ -8,10 +8,10 @@ import threading
 
 import mlflow
 import pytest
-from programs import names, traced
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces
 from pytest_mlflow_traces._mlflow import State
+from tests.capture.programs import names, traced
 
 pytestmark = pytest.mark.parametrize("mode", ["isolated", "unified"], indirect=True)
 

@@ -8,9 +8,9 @@ import threading
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
-from programs import needs_full_mlflow, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import needs_full_mlflow, traced
 
 pytestmark = needs_full_mlflow
 

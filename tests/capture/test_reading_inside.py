@@ -5,9 +5,9 @@ from __future__ import annotations
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
-from programs import MLFLOW, answer, names, needs_full_mlflow, since, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import MLFLOW, answer, names, needs_full_mlflow, since, traced
 
 
 def test_get_trace_gives_the_spans_and_the_info_of_a_trace(traces):

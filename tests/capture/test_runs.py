@@ -9,9 +9,9 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
-from programs import IS_FULL, needs_full_mlflow, since, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import IS_FULL, needs_full_mlflow, since, traced
 
 
 @needs_full_mlflow

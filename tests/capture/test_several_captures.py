@@ -10,9 +10,9 @@ import mlflow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import names, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import names, traced
 
 
 def test_an_inner_capture_takes_the_traces_made_inside_it():

@@ -6,9 +6,9 @@ import os
 
 import mlflow
 import pytest
-from programs import answer, names, needs_full_mlflow, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import answer, names, needs_full_mlflow, traced
 
 URIS = [
     "databricks",

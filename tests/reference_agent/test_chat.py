@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from langchain_core.tools import tool
-from reading import events, span, tags
 
 from reference_agent import stub_orchestrator
 from reference_agent.intent import DOMAINS
 from reference_agent.stubs import StubChat
+from tests.reference_agent.reading import events, span, tags
 
 CLASSIFY = [("system", "Reply with JSON only."), ("human", "Why did costs spike?")]
 

@@ -9,10 +9,10 @@ from contextlib import nullcontext
 import mlflow
 import pytest
 from click.testing import CliRunner
-from reading import tags
 
 from reference_agent import __main__ as command_line
 from reference_agent.stubs.scenarios import SCENARIOS
+from tests.reference_agent.reading import tags
 
 
 @pytest.fixture

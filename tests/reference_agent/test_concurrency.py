@@ -6,12 +6,12 @@ import time
 
 import pytest
 import time_machine
-from reading import children, duration_ms, events, overlap, span, spans, status, tags
 
 from reference_agent import stub_orchestrator
 from reference_agent.clocks import SystemClock, VirtualClock
 from reference_agent.concurrency import run_blocking
 from reference_agent.stubs import Fault, StubChat, StubGenie
+from tests.reference_agent.reading import children, duration_ms, events, overlap, span, spans, status, tags
 
 THREE_DOMAINS = "Are costs, access and slow queries under control?"
 ALL_DOMAINS = "Give me a health overview"

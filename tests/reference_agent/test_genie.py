@@ -5,13 +5,13 @@ import logging
 import pytest
 import requests
 import responses
-from reading import events, span, spans, status, tags
 
 from reference_agent import stub_orchestrator
 from reference_agent.genie import connect
 from reference_agent.genie_errors import GenieError, GenieTimeoutError, GenieUnavailableError, as_genie_error
 from reference_agent.stubs import Fault, GenieReply, StubGenie
 from reference_agent.stubs.genie import HOST, KINDS
+from tests.reference_agent.reading import events, span, spans, status, tags
 
 QUESTION = "Why did costs spike?"
 

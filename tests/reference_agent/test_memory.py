@@ -1,11 +1,11 @@
 """What is remembered, for how long, and what happens when it cannot be."""
 
 import pytest
-from reading import events, span, status, tags
 
 from reference_agent import stub_orchestrator
 from reference_agent.clocks import VirtualClock
 from reference_agent.memory import Memory, MemoryUnavailableError
+from tests.reference_agent.reading import events, span, status, tags
 
 HOUR = 3600
 DAY = 24 * HOUR

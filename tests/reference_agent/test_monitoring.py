@@ -6,12 +6,12 @@ import mlflow
 import pytest
 import time_machine
 from mlflow.entities import TraceState
-from reading import span
 
 from reference_agent import stub_orchestrator
 from reference_agent.clocks import VirtualClock
 from reference_agent.monitoring import analyze_errors, compute_trace_metrics, find_slow_spans, recent_traces
 from reference_agent.stubs import Fault, StubGenie
+from tests.reference_agent.reading import span
 
 DAY = 24 * 3600
 NOW = 1_700_000_000

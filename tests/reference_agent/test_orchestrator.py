@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from reading import children, events, span, spans, status, tags
 
 from reference_agent import stub_orchestrator
 from reference_agent.memory import Memory
 from reference_agent.stubs import Fault, StubChat, StubGenie
 from reference_agent.tags import STANDARD_TAGS
 from reference_agent.workers import AllAgentsFailedError
+from tests.reference_agent.reading import children, events, span, spans, status, tags
 
 
 def test_answer_says_what_it_rests_on(captured):

@@ -3,11 +3,11 @@
 import mlflow
 import pytest
 import responses
-from reading import span
 
 from reference_agent.production import build_orchestrator, configure
 from reference_agent.stubs import StubChat
 from reference_agent.stubs.genie import SPACES
+from tests.reference_agent.reading import span
 
 
 @pytest.fixture(autouse=True)

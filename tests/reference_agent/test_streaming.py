@@ -4,10 +4,10 @@ import gc
 
 import mlflow
 import pytest
-from reading import children, duration_ms, events, span, spans, status, tags
 
 from reference_agent import stub_orchestrator
 from reference_agent.stubs import StubChat, StubGenie
+from tests.reference_agent.reading import children, duration_ms, events, span, spans, status, tags
 
 
 def models(trace):

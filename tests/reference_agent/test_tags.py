@@ -4,9 +4,9 @@ import mlflow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reading import tags
 
 from reference_agent.tags import STANDARD_TAGS, flag, tag_trace
+from tests.reference_agent.reading import tags
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 intents = st.fixed_dictionaries(

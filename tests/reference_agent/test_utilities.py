@@ -1,11 +1,11 @@
 """The tools beside Genie."""
 
 import pytest
-from reading import children, events, span, status, tags
 
 from reference_agent import stub_orchestrator
 from reference_agent.stubs import StubSearch
 from reference_agent.utilities import needed_tools
+from tests.reference_agent.reading import children, events, span, status, tags
 
 
 def ask(query, **stubs):
