@@ -40,6 +40,9 @@ format: $(READY) ## mend style
 bench: $(READY) ## print every figure that the README quotes
 	$(BIN)/python -m benchmarks
 
+docs: $(READY) ## build the documentation into site/
+	$(BIN)/mkdocs build --quiet
+
 matrix: $(READY) ## run the tests with every supported MLflow and Python that is here
 	$(BIN)/nox
 
