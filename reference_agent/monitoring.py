@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import mlflow
 from mlflow import MlflowClient
@@ -27,13 +27,13 @@ def recent_traces(hours: float = 24) -> list[Trace]:
     """
     # Milliseconds since the epoch know no time zone, unlike a naive datetime.
     since = int((time.time() - hours * 3600) * 1000)
-    traces: list[Trace] = mlflow.search_traces(
+    found = mlflow.search_traces(
         filter_string=f"timestamp > {since}",
         order_by=["timestamp DESC"],
         max_results=MAX_TRACES,
         return_type="list",
     )
-    return traces
+    return cast("list[Trace]", found)  # which it is, unlike the data frame that it would be by default
 
 
 def compute_trace_metrics(traces: Sequence[Trace]) -> dict[str, Any]:

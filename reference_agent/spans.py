@@ -75,9 +75,9 @@ def trace_langchain() -> None:
     with warnings.catch_warnings():
         # Imported for the first time, MLflow warns of its own type hints, which ends a program that runs with -W error.
         warnings.simplefilter("ignore", UserWarning)
-        import mlflow.langchain
+        from mlflow.langchain import autolog
     # Inline, or the spans that a chain opens under `ainvoke` would not find their parent.
-    mlflow.langchain.autolog(run_tracer_inline=True)
+    autolog(run_tracer_inline=True)
 
 
 def note(span: LiveSpan, event: str, **attributes: str | float | bool) -> None:

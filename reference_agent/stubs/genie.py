@@ -135,7 +135,7 @@ class StubGenie:
         self._latencies = dict(latencies or {})
         self._answers = {**ANSWERS, **(answers or {})}
         self._conversations: dict[str, _Conversation] = {}
-        self._asked = dict.fromkeys(DOMAINS, 0)
+        self._asked: dict[str, int] = dict.fromkeys(DOMAINS, 0)
         self._lock = threading.Lock()
 
     @property
@@ -276,6 +276,12 @@ class _StubCredentials(CredentialsStrategy):
         return lambda: {"Authorization": "Bearer stub"}
 
 
+class _StubConfig(Config):
+    def wrap_debug_info(self, message: str) -> str:
+        # It would look for settings in the environment in order to say where they came from.
+        return message
+
+
 def _hermetic_config() -> Config:
     """Return settings that come from here alone.
 
@@ -287,7 +293,7 @@ def _hermetic_config() -> Config:
         if attribute.env is not None:
             transform: Any = attribute.transform
             blank[attribute.name] = transform() if isinstance(transform, type) else ""
-    config = Config(
+    config = _StubConfig(
         credentials_strategy=_StubCredentials(),
         clock=one_try_clock(),
         **{**blank, "auth_type": "stub", "token": "stub"},

@@ -1,6 +1,8 @@
 """Everything Genie's API can answer, through the real SDK."""
 
+import contextlib
 import logging
+import os
 
 import pytest
 import requests
@@ -181,19 +183,44 @@ def test_misspelt_script_is_refused(arguments, message):
     assert message in str(raised.value)
 
 
-def test_environment_is_not_read(captured, monkeypatch, tmp_path):
+def test_environment_is_not_read(captured, monkeypatch):
+    class WatchedEnvironment(dict):
+        def __getitem__(self, name):
+            asked_for.add(name)
+            return super().__getitem__(name)
+
+        def get(self, name, default=None):
+            asked_for.add(name)
+            return super().get(name, default)
+
+    asked_for = set()
+    settings = {"DATABRICKS_HOST": "https://prod.test", "DATABRICKS_TOKEN": "secret", "ARM_CLIENT_ID": "client"}
+    monkeypatch.setattr("os.environ", WatchedEnvironment({**os.environ, **settings}))
+    for fault in (None, "403", "500"):
+        with contextlib.suppress(GenieError):
+            ask(StubGenie(faults={"cost": fault} if fault is not None else None))
+
+    about_the_agent = {"DATABRICKS_RUNTIME_VERSION", "DATABRICKS_SDK_UPSTREAM", "DATABRICKS_SDK_UPSTREAM_VERSION"}
+    assert {name for name in asked_for if name.startswith(("DATABRICKS_", "ARM_"))} <= about_the_agent
+    assert len(captured) == 3
+
+
+def test_settings_of_a_workspace_in_the_environment_do_not_get_into_the_stub(captured, monkeypatch, tmp_path):
     profile = tmp_path / "databrickscfg"
     profile.write_text("[prod]\nhost = https://prod.test\ntoken = secret\n")
-    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(profile))
-    monkeypatch.setenv("DATABRICKS_CONFIG_PROFILE", "prod")
-    monkeypatch.setenv("DATABRICKS_HOST", "https://prod.test")
-    monkeypatch.setenv("DATABRICKS_TOKEN", "secret")
-    monkeypatch.setenv("DATABRICKS_CLIENT_ID", "client")
-    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "secret")
-    monkeypatch.setenv("DATABRICKS_WORKSPACE_ID", "77")
-    monkeypatch.setenv("DATABRICKS_RATE_LIMIT", "not a number")
-    monkeypatch.setenv("ARM_CLIENT_ID", "client")
-    monkeypatch.setenv("ARM_TENANT_ID", "tenant")
+    for name, value in {
+        "DATABRICKS_CONFIG_FILE": str(profile),
+        "DATABRICKS_CONFIG_PROFILE": "prod",
+        "DATABRICKS_HOST": "https://prod.test",
+        "DATABRICKS_TOKEN": "secret",
+        "DATABRICKS_CLIENT_ID": "client",
+        "DATABRICKS_CLIENT_SECRET": "secret",
+        "DATABRICKS_WORKSPACE_ID": "77",
+        "DATABRICKS_RATE_LIMIT": "not a number",
+        "ARM_CLIENT_ID": "client",
+        "ARM_TENANT_ID": "tenant",
+    }.items():
+        monkeypatch.setenv(name, value)
     seen = []
     genie = StubGenie()
     monkeypatch.setattr(genie, "_start", lambda space, request, clock: seen.append(request) or (500, {}, "{}"))

@@ -46,7 +46,10 @@ def test_orchestrator_works_on_the_workspace_of_the_environment(captured, monkey
             orchestrator.invoke("Why did costs spike?", user_id="ada")
 
     orchestrator.memory.close()
-    assert span(captured.one(), "genie_attempt").attributes["error_type"] == "GeniePermissionError"
+    attempt = span(captured.one(), "genie_attempt")
+    assert attempt.attributes["error_type"] == "GeniePermissionError"
+    # The SDK's message goes on with the configuration.
+    assert "workspace.test" not in attempt.attributes["error_message"]
 
 
 def test_every_domain_needs_a_space():
