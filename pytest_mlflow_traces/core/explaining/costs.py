@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.explaining.ledger import Ledger, in_post_order, positions_in
 from pytest_mlflow_traces.core.explaining.likeness import Likeness
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.operands import UNSAID
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.forest import Forest
@@ -62,6 +63,14 @@ class Costs:
 
     def own(self, pattern: SpanPattern, i: int) -> float:
         """What it costs that the span at `i` fails fields of `pattern`, its children apart."""
+        forest = self._forest
+        if (
+            (pattern.name is None or pattern.name == forest.names[i])
+            and (pattern.type is None or pattern.type == forest.types[i])
+            and (pattern.status is None or pattern.status == forest.statuses[i])
+            and _says_no_more(pattern)
+        ):
+            return 0.0  # most often so, and then there is nothing worth keeping
         key = id(pattern), i
         known = self._own.get(key)
         if known is None:
@@ -95,6 +104,19 @@ class Costs:
                 below = sum(self._sizes[id(part)] for part in positions_in(each))
                 self._sizes[id(each)] = min(below + isinstance(each, SpanPattern), _COUNTED)
         return self._sizes.get(id(pattern), 1)
+
+
+def _says_no_more(pattern: SpanPattern) -> bool:
+    """Return whether `pattern` says nothing of the span but its name, type and status."""
+    return (
+        pattern.attributes is None
+        and pattern.inputs is UNSAID
+        and pattern.outputs is UNSAID
+        and pattern.error is None
+        and pattern.within_ns is None
+        and not pattern.has
+        and not pattern.lacks
+    )
 
 
 def lost(size: int) -> float:

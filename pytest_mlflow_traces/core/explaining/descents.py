@@ -70,9 +70,10 @@ class Descents:
         j = k = 0
         last = pattern, i
         for item, place in agreeing:
-            price, between = self._between(patterns[j:item], spans[k:place], last[1], spans[place])
-            cost += price
-            edits += between
+            if j < item or k < place:
+                price, between = self._between(patterns[j:item], spans[k:place], last[1], spans[place])
+                cost += price
+                edits += between
             last, j, k = (patterns[item], spans[place]), item + 1, place + 1
         return (cost, edits, last) if cost < limit else None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.explaining.aligning import Aligner
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Different
 from pytest_mlflow_traces.core.explaining.moves import with_moves
+from pytest_mlflow_traces.core.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +21,15 @@ if TYPE_CHECKING:
 def differences(forest: Forest, matcher: Matcher, pattern: Pattern, spans: Sequence[int]) -> list[Edit]:
     """Return what is different between `pattern` and the siblings at `spans`."""
     aligner = Aligner(forest, matcher, pattern)
-    parent = forest.parents[spans[0]] if spans else -1
-    first, stop = (spans[0], forest.stops[spans[-1]]) if spans else (0, 0)
-    return with_moves(_resolved(aligner.aligned((pattern,), parent, first, stop), aligner), forest, matcher)
+    first, stop = spans[0], forest.stops[spans[-1]]
+    if len(spans) == 1 and isinstance(pattern, SpanPattern) and _agree(aligner, pattern, first):
+        return within(aligner, Aligned(pattern, first))
+    edits = aligner.aligned((pattern,), forest.parents[first], first, stop)
+    return with_moves(_resolved(edits, aligner), forest, matcher)
+
+
+def _agree(aligner: Aligner, pattern: SpanPattern, i: int) -> bool:
+    return pattern.name == aligner.forest.names[i] and aligner.costs.own(pattern, i) == 0.0
 
 
 def within(aligner: Aligner, pair: Aligned) -> list[Edit]:
