@@ -25,7 +25,7 @@ GROUPS = (ANY_ORDER, PARALLEL, ONE_OF)
 
 _EXACT = {"any": ANY_ORDER, "one": ONE_OF, "has": HAS, "lacks": LACKS}
 
-_BARE = re.compile(r"[\w<][\w.:/<>,@+$%&~()\[\]-]*")
+_BARE = re.compile(r"[\w<][\w.:/<>,@+$%&~()\[\]-]*", re.ASCII)  # letters of other scripts can pass for a keyword's
 _REGEX = re.compile(r"/([^/\\]*(?:\\.[^/\\]*)*)/")
 _ESCAPED = re.compile(r"\\.")
 _SLASH = r"\/"

@@ -112,6 +112,7 @@ def test_every_form_has_its_place_on_the_lines():
         (span("x..."), '"x..." ...'),
         (span("#1"), '"#1" ...'),
         (span("a\n\u2028\x85\ud800é"), '"a\\n\\u2028\\u0085\\U0000d800é" ...'),
+        (span("a", type="\u041e\u041a"), 'a "\u041e\u041a" ...'),  # Cyrillic letters, which look like OK
         (span("f(x)"), "f(x) ..."),
         (span("<lambda>"), "<lambda> ..."),
         (span("ns:name"), "ns:name ..."),
