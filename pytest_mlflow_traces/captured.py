@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True  # a failure points at the test, not in here
 
 _STATES = ("OK", "ERROR", "IN_PROGRESS")
+_LISTED = 20  # traces or spans, in a message
 _CRITERIA = ("name", "session_id", "user_id", "status", "tags")
 
 
@@ -40,6 +41,7 @@ class TraceLog:
         self._lock = RLock()
         self._entries: list[_Entry] = []
         self._by_id: dict[str, _Entry] = {}
+        self.was_cleared = False
 
     def put(self, sequence: int, raw: Any) -> None:
         """Add a finished trace, or put a newer state of it in its place."""
@@ -86,6 +88,7 @@ class TraceLog:
     def clear(self) -> None:
         """Drop all traces."""
         with self._lock:
+            self.was_cleared = self.was_cleared or len(self._entries) > 0
             self._entries.clear()
             self._by_id.clear()
 
@@ -128,8 +131,12 @@ class CapturedTraces(Sequence[Trace]):
         actual = f"{len(found)} traces" if found else "no such trace"
         rule = "capture.several" if found else "capture.missing"
         finding = Finding(rule, "this capture", expected=f"one trace{asked}", actual=actual)
-        hint = "\nname the one you mean: one(name=...), or iterate" if found and not where else ""
-        shown = self._listed(found or self._log.traces())
+        hint = ""
+        if not found and self.unfinished:
+            hint = f"\nnot among them, since these spans never ended:{self._unfinished_paths()}"
+        elif found and not where:
+            hint = "\nname the one you mean: one(name=...), or iterate"
+        shown = self._listed(found or None)
         raise TraceAssertionError(f"expected one trace{asked}, got {actual}:\n{shown}{hint}", [finding])
 
     def where(
@@ -153,7 +160,7 @@ class CapturedTraces(Sequence[Trace]):
 
         Raises:
             TypeError: for an unknown keyword, or for none at all.
-            ValueError: for a status that does not exist.
+            ValueError: for a status that does not exist, or for no tags.
         """
         if unknown:
             raise unknown_keywords("where()", unknown, _CRITERIA)
@@ -162,6 +169,8 @@ class CapturedTraces(Sequence[Trace]):
             raise TypeError(f"where() takes at least one of {listed(_CRITERIA)}; for all traces, iterate")
         if isinstance(status, str) and status not in _STATES:
             raise ValueError(f"where(): unknown status {status!r} (legal: {listed(_STATES)}){nearest(status, _STATES)}")
+        if tags is not UNSAID and (not isinstance(tags, Mapping) or not tags):
+            raise ValueError(f"where(): tags maps names to values, got {tags!r}")
         return tuple(trace for trace in self._log.traces() if _holds(trace, said))
 
     def clear(self) -> None:
@@ -180,7 +189,7 @@ class CapturedTraces(Sequence[Trace]):
         if isinstance(index, int) and not -len(traces) <= index < len(traces):
             if not traces:
                 self.fail_empty(f"expected a trace at [{index}]")
-            raise IndexError(f"no trace at [{index}]; there are {len(traces)}:\n{self._listed(traces)}")
+            raise IndexError(f"no trace at [{index}]; there are {len(traces)}:\n{self.listing()}")
         return traces[index]
 
     def __iter__(self) -> Iterator[Trace]:
@@ -222,8 +231,9 @@ class CapturedTraces(Sequence[Trace]):
             rule = "capture.bypassed"
         elif spans:
             rule = "capture.unfinished"
-            listing = "".join(f"\n  {span.path}" for span in spans[:10]) + ("\n  ..." if len(spans) > 10 else "")
-            reason = f"these spans never ended:{listing}"
+            reason = f"these spans never ended:{self._unfinished_paths()}"
+        elif self._log.was_cleared:
+            reason = "nothing was traced since clear()"
         else:
             reason = "nothing was traced: the code under test started no MLflow span"
         raise TraceAssertionError(
@@ -232,19 +242,27 @@ class CapturedTraces(Sequence[Trace]):
 
     def listing(self) -> str:
         """Return a line for each trace: its place, name, status, size, id and session."""
-        return self._listed(list(self))
+        return self._listed()
 
-    @staticmethod
-    def _listed(traces: Sequence[Trace]) -> str:
-        lines = [
-            f"  [{number}] {visible(trace.name)}  {trace.status}  {len(trace.forest)} spans  {trace.id}"
-            + (f"  session {visible(str(trace.session_id))}" if trace.session_id is not None else "")
-            for number, trace in enumerate(traces[:20])
-        ]
-        return "\n".join([*lines, *([f"  ... {len(traces) - 20} more"] if len(traces) > 20 else [])])
+    def _listed(self, some: Sequence[Trace] | None = None) -> str:
+        numbered = [(number, trace) for number, trace in enumerate(self) if some is None or trace in some]
+        lines = []
+        for number, trace in numbered[:_LISTED]:
+            size = "1 span" if len(trace.forest) == 1 else f"{len(trace.forest)} spans"
+            session = "" if trace.session_id is None else f"  session {visible(str(trace.session_id))}"
+            lines.append(f"  [{number}] {visible(trace.name)}  {trace.status}  {size}  {trace.id}{session}")
+        return "\n".join(lines) + (f"\n  ... {len(numbered) - _LISTED} more" if len(numbered) > _LISTED else "")
+
+    def _unfinished_paths(self) -> str:
+        spans = self.unfinished
+        more = f"\n  ... {len(spans) - _LISTED} more" if len(spans) > _LISTED else ""
+        return "".join(f"\n  {span.path}" for span in spans[:_LISTED]) + more
 
     def __repr__(self) -> str:
-        return f"<CapturedTraces {len(self._log)} traces>" + "".join(f"\n{self.listing()}" if len(self) else "")
+        count = len(self._log)
+        return f"<CapturedTraces {count} {'trace' if count == 1 else 'traces'}>" + (
+            f"\n{self._listed()}" if count else ""
+        )
 
 
 def _holds(trace: Trace, said: Mapping[str, Any]) -> bool:
@@ -255,7 +273,8 @@ def _holds(trace: Trace, said: Mapping[str, Any]) -> bool:
             if not all(name in trace.tags and trace.tags[name] == value for name, value in expected.items()):
                 return False
         elif isinstance(expected, re.Pattern):
-            if not expected.fullmatch(getattr(trace, key) or ""):
+            actual = getattr(trace, key)
+            if not isinstance(actual, str) or not expected.fullmatch(actual):
                 return False
         elif not getattr(trace, key) == expected:  # noqa: SIM201  # `!=` need not be the opposite of a matcher's `==`
             return False

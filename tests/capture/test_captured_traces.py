@@ -1,0 +1,293 @@
+"""`CapturedTraces`: a sequence of finished traces that says what it has where that is not what was asked for."""
+
+from __future__ import annotations
+
+import re
+
+import mlflow
+import pytest
+from programs import names, traced
+
+from pytest_mlflow_traces import TraceAssertionError, capture_traces, span
+
+
+def said(call, error=TraceAssertionError):
+    with pytest.raises(error) as raised:
+        call()
+    return re.sub(r"tr-[0-9a-f]{32}", "tr-id", str(raised.value))
+
+
+def findings(call):
+    with pytest.raises(TraceAssertionError) as raised:
+        call()
+    return [(finding.rule, finding.where, finding.expected, finding.actual) for finding in raised.value.findings]
+
+
+@pytest.fixture
+def three(traces):
+    traced("answer", tags={"team": "a", "flag": True}, metadata={"mlflow.trace.session": "s1"})
+    traced("answer", tags={"team": "b"}, metadata={"mlflow.trace.session": "s2", "mlflow.trace.user": "u"})
+    mlflow.start_span_no_context("failing").end(status="ERROR")
+    return traces
+
+
+# -- one
+
+
+def test_one_is_the_only_trace(traces):
+    traced("answer")
+
+    assert traces.one().name == "answer"
+    assert traces.one() is traces.one()
+
+
+def test_one_of_nothing_says_that_nothing_was_traced(traces):
+    text = "nothing was traced: the code under test started no MLflow span"
+
+    assert said(traces.one) == f"expected one trace, but {text}"
+    assert said(lambda: traces.one(name="x")) == f"expected one trace with name='x', but {text}"
+    assert findings(traces.one) == [("capture.empty", "this capture", "expected one trace", text)]
+
+
+def test_one_of_nothing_says_that_there_was_something_before_clear(traces):
+    traced("answer")
+    traces.clear()
+
+    assert said(traces.one) == "expected one trace, but nothing was traced since clear()"
+
+
+def test_one_of_nothing_says_which_spans_never_ended(traces):
+    root = mlflow.start_span_no_context("agent")
+    child = mlflow.start_span_no_context("background", parent_span=root)
+    root.end()
+
+    assert said(traces.one) == "expected one trace, but these spans never ended:\n  agent > background"
+    assert findings(traces.one)[0][0] == "capture.unfinished"
+    child.end()
+
+
+def test_one_of_nothing_lists_at_most_twenty_open_spans(traces):
+    spans = [mlflow.start_span_no_context(f"span {number}") for number in range(23)]
+
+    lines = said(traces.one).splitlines()
+    assert lines[1:3] == ["  span 0", "  span 1"]
+    assert (len(lines), lines[-1]) == (22, "  ... 3 more")
+    for each in spans:
+        each.end()
+
+
+def test_one_of_several_lists_them(three):
+    assert said(three.one) == (
+        "expected one trace, got 3 traces:\n"
+        "  [0] answer  OK  1 span  tr-id  session s1\n"
+        "  [1] answer  OK  1 span  tr-id  session s2\n"
+        "  [2] failing  ERROR  1 span  tr-id\n"
+        "name the one you mean: one(name=...), or iterate"
+    )
+    assert findings(three.one) == [("capture.several", "this capture", "one trace", "3 traces")]
+
+
+def test_one_lists_at_most_twenty(traces):
+    for number in range(23):
+        traced(f"trace {number}")
+
+    lines = said(traces.one).splitlines()
+    assert (len(lines), lines[-2]) == (23, "  ... 3 more")
+
+
+def test_one_of_several_that_are_asked_for_lists_those_by_their_place_in_the_capture(three):
+    traced("last", metadata={"mlflow.trace.session": "s2"})
+
+    assert said(lambda: three.one(session_id="s2")) == (
+        "expected one trace with session_id='s2', got 2 traces:\n"
+        "  [1] answer  OK  1 span  tr-id  session s2\n"
+        "  [3] last  OK  1 span  tr-id  session s2"
+    )
+
+
+def test_one_that_is_not_there_lists_what_is(three):
+    assert said(lambda: three.one(name="missing", status="OK")) == (
+        "expected one trace with name='missing', status='OK', got no such trace:\n"
+        "  [0] answer  OK  1 span  tr-id  session s1\n"
+        "  [1] answer  OK  1 span  tr-id  session s2\n"
+        "  [2] failing  ERROR  1 span  tr-id"
+    )
+    assert findings(lambda: three.one(name="missing"))[0][0] == "capture.missing"
+
+
+def test_one_that_is_not_there_names_the_spans_that_never_ended(traces):
+    traced("other")
+    open_span = mlflow.start_span_no_context("agent")
+
+    assert said(lambda: traces.one(name="agent")) == (
+        "expected one trace with name='agent', got no such trace:\n"
+        "  [0] other  OK  1 span  tr-id\n"
+        "not among them, since these spans never ended:\n"
+        "  agent"
+    )
+    open_span.end()
+
+
+def test_one_returns_the_finished_trace_though_another_is_open(traces):
+    traced("answer")
+    open_span = mlflow.start_span_no_context("background")
+
+    assert traces.one().name == "answer"
+    assert [span.name for span in traces.unfinished] == ["background"]
+    open_span.end()
+
+
+def test_names_that_a_terminal_would_obey_are_shown_as_text(traces):
+    traced("a\x1b[31m\nb")
+    traced("other")
+
+    assert "  [0] a\\x1b[31m\\nb  OK  1 span" in said(traces.one)
+
+
+# -- where
+
+
+def test_where_finds_by_each_criterion(three):
+    assert [trace.tags["team"] for trace in three.where(name="answer")] == ["a", "b"]
+    assert names(three.where(name=re.compile("fail.*"))) == ["failing"]
+    assert three.where(name=re.compile("fail")) == ()
+    assert three.where(session_id="s2") == (three[1],)
+    assert three.where(session_id=None) == (three[2],)
+    assert three.where(session_id=re.compile(".*")) == (three[0], three[1])
+    assert three.where(user_id="u") == (three[1],)
+    assert three.where(status="ERROR") == (three[2],)
+    assert three.where(tags={"team": "a"}) == (three[0],)
+    assert three.where(tags={"flag": True}) == (three[0],)
+    assert three.where(tags={"flag": "True"}) == ()
+    assert three.where(tags={"missing": None}) == ()
+    assert three.where(name="answer", session_id="s1", tags={"team": "a"}) == (three[0],)
+
+
+def test_where_compares_with_equality_so_that_matchers_work(three):
+    dirty_equals = pytest.importorskip("dirty_equals")
+
+    assert three.where(name=dirty_equals.IsStr(regex="ans.*")) == (three[0], three[1])
+    assert three.where(tags={"team": dirty_equals.IsOneOf("b", "c")}) == (three[1],)
+
+
+def test_where_refuses_what_it_does_not_know(traces):
+    assert said(lambda: traces.where(nmae="x"), TypeError) == (
+        "where(): unknown keyword 'nmae' (legal: 'name', 'session_id', 'user_id', 'status', 'tags');"
+        " did you mean 'name'?"
+    )
+    assert said(lambda: traces.one(sesion_id="x"), TypeError).endswith("; did you mean 'session_id'?")
+
+
+def test_where_refuses_a_status_that_does_not_exist(traces):
+    assert said(lambda: traces.where(status="EROR"), ValueError) == (
+        "where(): unknown status 'EROR' (legal: 'OK', 'ERROR', 'IN_PROGRESS'); did you mean 'ERROR'?"
+    )
+
+
+def test_where_refuses_to_ask_nothing(traces):
+    assert said(traces.where, TypeError) == (
+        "where() takes at least one of 'name', 'session_id', 'user_id', 'status', 'tags'; for all traces, iterate"
+    )
+    assert said(lambda: traces.where(tags={}), ValueError) == "where(): tags maps names to values, got {}"
+    assert said(lambda: traces.one(tags="team"), ValueError) == "where(): tags maps names to values, got 'team'"
+
+
+# -- the sequence
+
+
+def test_it_is_a_sequence(three):
+    first, second, third = three
+
+    assert len(three) == 3
+    assert (three[0], three[-1], three[1:]) == (first, third, (second, third))
+    assert list(reversed(three)) == [third, second, first]
+    assert three.index(second) == 1
+    assert three.count(first) == 1
+    assert first in three
+    assert bool(three)
+
+
+def test_an_index_that_is_not_there_lists_what_is(three):
+    assert said(lambda: three[3], IndexError) == (
+        "no trace at [3]; there are 3:\n"
+        "  [0] answer  OK  1 span  tr-id  session s1\n"
+        "  [1] answer  OK  1 span  tr-id  session s2\n"
+        "  [2] failing  ERROR  1 span  tr-id"
+    )
+    assert said(lambda: three[-4], IndexError).startswith("no trace at [-4]; there are 3:")
+
+
+def test_an_index_into_nothing_says_why_it_is_empty(traces):
+    assert said(lambda: traces[0]) == (
+        "expected a trace at [0], but nothing was traced: the code under test started no MLflow span"
+    )
+    assert traces[:] == ()
+
+
+def test_a_trace_stays_the_same_object_until_it_changes(traces):
+    trace_id = traced("answer")
+    traced("other")
+    before = traces[0]
+    assert traces[0] is before
+    mlflow.set_trace_tag(trace_id, "team", "a")
+
+    assert traces[0] is not before
+    assert (before in traces, traces[0] in traces) == (False, True)
+
+
+def test_clear_drops_the_finished_traces_only(traces):
+    traced("first")
+    open_span = mlflow.start_span_no_context("open")
+    traces.clear()
+
+    assert list(traces) == []
+    assert [span.name for span in traces.unfinished] == ["open"]
+    open_span.end()
+    assert names(traces) == ["open"]
+
+
+def test_its_text_lists_the_traces(traces):
+    assert repr(traces) == "<CapturedTraces 0 traces>"
+    trace_id = traced("answer")
+    assert repr(traces) == f"<CapturedTraces 1 trace>\n  [0] answer  OK  1 span  {trace_id}"
+
+
+# -- patterns
+
+
+def test_a_pattern_is_in_it_where_it_is_in_any_trace(three):
+    with mlflow.start_span("agent"), mlflow.start_span("tool"):
+        pass
+
+    assert span("tool") in three
+    assert span("delete_table") not in three
+
+
+def test_a_pattern_asked_of_nothing_raises_else_not_in_would_pass_falsely(traces):
+    assert said(lambda: span("delete_table") not in traces) == (
+        "looked for span('delete_table'), but nothing was traced: the code under test started no MLflow span"
+    )
+
+
+def test_what_is_no_pattern_is_not_looked_for(three):
+    with pytest.raises(TypeError):
+        assert "agent" in three
+    with pytest.raises(TypeError):
+        assert ... in three
+
+
+def test_comparing_it_with_a_pattern_raises(three):
+    assert said(lambda: three == span("answer"), TypeError) == (
+        "compare one trace: mlflow_traces.one() == pattern; or ask pattern in mlflow_traces"
+    )
+    assert said(lambda: three.count(span("answer")), TypeError) == (
+        "count spans trace by trace: sum(trace.count(pattern) for trace in mlflow_traces)"
+    )
+
+
+def test_it_equals_only_itself(three):
+    assert three == three
+    assert three != list(three)
+    with capture_traces() as other:
+        assert three != other
+    assert len({three, other}) == 2
