@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core import convert, explain, matching
+from pytest_mlflow_traces.core import convert, explain, matching, timing
 from pytest_mlflow_traces.core.drawing import tree_lines
 from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
@@ -281,6 +281,18 @@ class Trace:
         if len(ends) < len(roots):
             return None
         return (max(ends) - min(self.forest.starts[i] for i in roots)) / NS_PER_MS
+
+    @property
+    def max_concurrency(self) -> int:
+        """The most strands of work that ran at one moment; a span that has a child running is no strand of its own."""
+        return timing.max_concurrency(self.forest)
+
+    def critical_path(self) -> tuple[Span, ...]:
+        """Return the spans that decided how long the trace took, parents first and then by time.
+
+        At each moment back from the end it is the child that kept its parent waiting; where none ran, the parent.
+        """
+        return tuple(self.span_at(step.position) for step in timing.critical_path(self.forest))
 
     @property
     def token_usage(self) -> dict[str, int] | None:
