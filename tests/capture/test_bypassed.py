@@ -8,7 +8,7 @@ from mlflow.entities.trace_location import MlflowExperimentLocation
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased
-from programs import names, since, traced
+from tests.capture.programs import names, since, traced
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces
 

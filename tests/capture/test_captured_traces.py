@@ -6,7 +6,7 @@ import re
 
 import mlflow
 import pytest
-from programs import names, traced
+from tests.capture.programs import names, traced
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces, span
 
