@@ -36,6 +36,7 @@ class Capture:
     store: MemoryStore
     before: _mlflow.State
     outer: Capture | None = None
+    runs: list[str] = field(default_factory=list)
     is_open: bool = True
     left_over: list[Trace] = field(default_factory=list)
     bypass: str | None = None

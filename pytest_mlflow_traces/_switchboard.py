@@ -61,6 +61,7 @@ def close(capture: Capture) -> None:
         thread.join(timeout=5)  # else it opens the real store after the capture, and writes mlflow.db
     if not len(capture.log):
         capture.bypass = bypass(capture)
+    capture.runs = open_runs(capture)
     capture.is_open = False
     position = router.stack.index(capture)
     router.stack.remove(capture)
@@ -79,6 +80,13 @@ def close(capture: Capture) -> None:
 def open_traces(capture: Capture) -> list[Trace]:
     """The traces of a capture with spans that are open, or were when it closed."""
     return router.open_traces(capture) if capture.is_open else capture.left_over
+
+
+def open_runs(capture: Capture) -> list[str]:
+    """The names of the MLflow runs that are active in any thread, or were when the capture closed."""
+    if not capture.is_open:
+        return capture.runs
+    return [run.info.run_name or run.info.run_id for stack in _mlflow.active_runs() for run in stack]
 
 
 def bypass(capture: Capture) -> str | None:

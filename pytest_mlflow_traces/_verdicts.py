@@ -56,6 +56,10 @@ def _check_whole(item: pytest.Item, traces: CapturedTraces) -> None:
     wrong += [
         Finding("trace.problem", f"trace {visible(t.name)!r}", actual=text) for t in traces for text in t.problems
     ]
+    hint = "log_metric starts one where none is active: every later trace is linked to it"
+    wrong += [
+        Finding("trace.open_run", f"run {visible(run)!r}", actual="never ended", hint=hint) for run in traces.open_runs
+    ]
     if not item.config.getini("mlflow_traces_strict"):
         for finding in wrong:
             item.warn(MlflowTracesWarning(str(finding)))

@@ -38,7 +38,10 @@ def capture_traces() -> Iterator[CapturedTraces]:
     with _lock:
         capture = switchboard.opened()
     traces = CapturedTraces(
-        capture.log, partial(switchboard.open_traces, capture), partial(switchboard.bypass, capture)
+        capture.log,
+        open_traces=partial(switchboard.open_traces, capture),
+        open_runs=partial(switchboard.open_runs, capture),
+        bypass=partial(switchboard.bypass, capture),
     )
     try:
         yield traces

@@ -103,15 +103,28 @@ class CapturedTraces(Sequence[Trace]):
     their open spans.
     """
 
-    def __init__(self, log: TraceLog, open_traces: Callable[[], list[Trace]], bypass: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        log: TraceLog,
+        *,
+        open_traces: Callable[[], list[Trace]],
+        open_runs: Callable[[], list[str]],
+        bypass: Callable[[], str | None],
+    ) -> None:
         self._log = log
         self._open_traces = open_traces
+        self._open_runs = open_runs
         self._bypass = bypass
 
     @property
     def unfinished(self) -> tuple[Span, ...]:
         """The spans that have not ended."""
         return tuple(span for trace in self._open_traces() for span in trace.spans if span.end_ns is None)
+
+    @property
+    def open_runs(self) -> tuple[str, ...]:
+        """The names of the MLflow runs that were started and not ended: every later trace is linked to them."""
+        return tuple(self._open_runs())
 
     def one(self, **where: Any) -> Trace:
         """Return the one trace there is, or the one of which all of `where` holds.
@@ -164,12 +177,14 @@ class CapturedTraces(Sequence[Trace]):
         """
         if unknown:
             raise unknown_keywords("where()", unknown, _CRITERIA)
-        said = {"name": name, "session_id": session_id, "user_id": user_id, "status": status, "tags": tags}
+        said: dict[str, object] = {"name": name, "session_id": session_id, "user_id": user_id, "status": status}
+        said["tags"] = tags
         if all(value is UNSAID for value in said.values()):
             raise TypeError(f"where() takes at least one of {listed(_CRITERIA)}; for all traces, iterate")
         if isinstance(status, str) and status not in _STATES:
             raise ValueError(f"where(): unknown status {status!r} (legal: {listed(_STATES)}){nearest(status, _STATES)}")
-        if tags is not UNSAID and (not isinstance(tags, Mapping) or not tags):
+        named = said["tags"]
+        if named is not UNSAID and (not isinstance(named, Mapping) or not named):
             raise ValueError(f"where(): tags maps names to values, got {tags!r}")
         return tuple(trace for trace in self._log.traces() if _holds(trace, said))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scenarios import SCENARIOS
+from tests.capture.scenarios import SCENARIOS
 
 from pytest_mlflow_traces import capture_traces
 from tests.capture.programs import needs_full_mlflow
