@@ -112,6 +112,9 @@ def _taken(value: Any, depth: int) -> _Taken:
             (kind.__name__, frozenset(keys) if kind is set or kind is frozenset else tuple(keys)),
             all(item.is_literal for item in items),
         )
+    if kind is float and math.isnan(value):
+        # `span(outputs=nan) not in trace` would always pass
+        raise ValueError("nan equals nothing, not even itself: compare with pytest.approx(nan, nan_ok=True)")
     if any(kind is atom for atom in _ATOMS):
         # 1, 1.0 and True are equal to Python and print differently, as do 0.0 and -0.0
         text = _atom(value)
