@@ -363,17 +363,17 @@ class _Repair:
         return True
 
     def _lowered(self, edit: told.Missing) -> bool:
-        """Put the missing span around as many of the spans from there on as make the trace match."""
-        home, start = self._home(edit.parent), self._place(edit.parent, edit.before)
-        children, pattern = list(home.children), edit.pattern
+        """Put the missing span around some of the spans there, so that the trace matches."""
+        home, children, pattern = self._home(edit.parent), list(self._home(edit.parent).children), edit.pattern
         assert isinstance(pattern, SpanPattern)
-        for stop in range(start, len(children) + 1):
-            new = instance(SpanPattern(pattern.name, pattern.type, pattern.status))
-            for child in children[start:stop]:
-                new.add(child.copy())
-            home.children[:] = [*children[:start], new, *children[stop:]]
-            if trace_of(self.top) == self._pattern:
-                return True
+        for start in [self._place(edit.parent, edit.before), *range(len(children))]:
+            for stop in range(start, len(children) + 1):
+                new = instance(SpanPattern(pattern.name, pattern.type, pattern.status))
+                for child in children[start:stop]:
+                    new.add(child.copy())
+                home.children[:] = [*children[:start], new, *children[stop:]]
+                if trace_of(self.top) == self._pattern:
+                    return True
         return False
 
     def unexpected(self, edit: told.Unexpected) -> bool:

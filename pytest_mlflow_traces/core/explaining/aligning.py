@@ -161,7 +161,7 @@ class Aligner:
         searches: list[Search] = []
         cost = 0.0
         for start, goal, some in self._parts(content, spans, stop):
-            search = Search(self, parent, some, start, goal, content.names, loose=content.steps is None)
+            search = Search(self, parent, some, start, goal, content)
             found = yield from search.run(limit - cost)
             if not found:
                 cost = limit
@@ -170,9 +170,8 @@ class Aligner:
             cost += search.cost
         if cost > ORDER:
             order = order_of(content.items, spans, parent, self)
-            in_order = cost if order is None else ORDER + 3.0 * min(len(order.displaced) - 1, 10)
-            if order is not None and in_order < cost:
-                return in_order, lambda: [order]
+            if order is not None and order[0] < cost:
+                return order[0], lambda: [order[1]]
         return (cost, lambda: [edit for each in searches for edit in each.edits()]) if cost < limit else None
 
     def _parts(self, content: Content, spans: list[int], stop: int) -> Iterator[tuple[Point, Point, list[int]]]:
@@ -182,6 +181,6 @@ class Aligner:
             yield (content.first, spans[0] if spans else stop, 0), (content.end, stop, 0), spans
             return
         ends = [*spans, stop]
-        for piece in pieces(steps, spans, self):
+        for piece in pieces(content, spans, self):
             start, goal = (steps[piece.item], ends[piece.span], 0), (steps[piece.item_stop], ends[piece.span_stop], 0)
             yield start, goal, spans[piece.span : piece.span_stop]

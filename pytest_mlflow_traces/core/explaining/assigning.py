@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.costs import SLIGHT, WRAPPER, named
+from pytest_mlflow_traces.core.explaining.contents import slots_of
+from pytest_mlflow_traces.core.explaining.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, WRAPPER, named
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Apart, Missing, Unexpected
 from pytest_mlflow_traces.core.matching import overlap
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
-from pytest_mlflow_traces.core.patterns import is_one_span
+from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -120,7 +120,7 @@ def windows(
     found = [(0, 0)]
     for taken, span in enumerate(spans, start=1):
         found.append((taken, found[-1][1] + seating.seated(span, room)))
-    bounds = [(n, max(0.0 if gap else 5.0 * (n - fit), 5.0 * (needed - n))) for n, fit in found]
+    bounds = [(n, max(0.0 if gap else BELONGS_ELSEWHERE * (n - fit), STANDS_ELSEWHERE * (needed - n))) for n, fit in found]
     if len(bounds) > _ENDS:
         bounds = sorted(bounds, key=lambda bound: (bound[1], -bound[0]))[:_ENDS]
     yield from bounds
@@ -141,18 +141,18 @@ def assigned(
             rest.lacking[number] = slot.low - sitting
         elif sitting < room[number]:
             rest.spare[number] = room[number] - sitting
+    yield from _pair(rest, slots, aligner, gap=gap, namesakes=True)
     if rest.spans and not gap:
         _unwrap(rest, slots, takers, aligner)
     if rest.lacking and rest.spans:
         _lift(rest, slots, aligner, parent, before)
-    if rest.spans and (rest.lacking or rest.spare):
-        yield from _pair(rest, slots, aligner, gap=gap)
+    yield from _pair(rest, slots, aligner, gap=gap, namesakes=False)
     for span in () if gap else rest.spans:
         rest.edits.append(Unexpected(span))
         rest.cost += aligner.costs.unexpected(span)
     for number, count in rest.lacking.items():
         rest.edits.append(Missing(slots[number].unit, parent, before, count))
-        rest.cost += aligner.costs.missing(slots[number].unit, count)
+        rest.cost += aligner.costs.missing(slots[number].unit, count, gap=gap)
     for apart in _apart(slots, seating, aligner, parent):
         rest.edits.append(apart)
         rest.cost += SLIGHT
@@ -180,54 +180,57 @@ def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner
 
 
 def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, before: int) -> None:
-    """Look among the unexpected spans for what belongs below a missing one."""
+    """Look among the unexpected spans for what belongs below a missing one, in any order."""
     for number in list(rest.lacking):
         unit = slots[number].unit
-        if not isinstance(unit, SpanPattern) or not unit.children or not all(map(is_one_span, unit.children)):
-            continue
-        left = list(rest.spans)
-        lacking: list[Pattern] = []
-        for item in unit.children:
-            if isinstance(item, Pattern):
-                found = next((span for span in left if aligner.matcher.matches(item, span)), None)
-                if found is None:
-                    lacking.append(item)
-                else:
-                    left.remove(found)
-        there = set(rest.spans).difference(left)
-        price = WRAPPER + sum(map(aligner.costs.missing, lacking))
+        items = [item for item in unit.children or () if isinstance(item, Pattern)] if isinstance(unit, SpanPattern) else []
+        inner = slots_of(AnyOrder(tuple(items))) if items else ()
+        seating = Seating(Takers(inner, aligner), len(inner))
+        room = [float("inf") if slot.high is None else slot.high for slot in inner]
+        there = [span for span in rest.spans if seating.seated(span, room)]
+        lacking = [(slot, slot.low - len(seating.sitting[n])) for n, slot in enumerate(inner)]
+        lost = [Missing(slot.unit, parent, before, count) for slot, count in lacking if count > 0]
+        price = WRAPPER + sum(aligner.costs.missing(each.pattern, each.count) for each in lost)
         if there and price < aligner.costs.missing(unit) + sum(map(aligner.costs.unexpected, there)):
-            rest.spans = left
-            rest.edits.append(Missing(unit, parent, before, lifted=True))
-            rest.edits += [Missing(item, parent, before) for item in lacking]
+            rest.spans = [span for span in rest.spans if span not in there]
+            rest.edits += [Missing(unit, parent, before, lifted=True), *lost]
             rest.cost += price
             _fill(rest.lacking, number)
 
 
-def _pair(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, *, gap: bool) -> Generator[Question, float, None]:
+def _pair(
+    rest: _Rest, slots: Sequence[Slot], aligner: Aligner, *, gap: bool, namesakes: bool
+) -> Generator[Question, float, None]:
     """Let spans that match nothing stand for items that nothing matches, where that is cheaper."""
     open_slots = [*rest.lacking, *rest.spare]
     names = aligner.forest.names
-    few = len(rest.spans) * len(open_slots) <= _PRICED
+    few = not namesakes and len(rest.spans) * len(open_slots) <= _PRICED
     saved: dict[tuple[int, int], float] = {}
     meant: dict[tuple[int, int], SpanPattern] = {}
     for span in rest.spans:
         candidates = open_slots if few else [n for n in open_slots if _may_be_named(slots[n].unit, names[span])]
         for number in candidates[:12]:
-            lost = aligner.costs.missing(slots[number].unit) if number in rest.lacking else 0.0
-            both = lost + (0.0 if gap else aligner.costs.unexpected(span))
-            price, which = yield from aligner.price(slots[number].unit, span, both)
+            both = _apart_cost(rest, slots, aligner, span, number, gap=gap)
+            price, which = yield from aligner.price(slots[number].unit, span, float("inf") if gap else both)
+            if gap and which is not None and aligner.costs.is_like(which, span, price):
+                price = min(price, 0.9 * both)
             if price < both and which is not None:
                 saved[span, number] = both - price
                 meant[span, number] = which
     room = {**{n: float(count) for n, count in rest.lacking.items()}, **rest.spare}
     for span, number in _Bids(saved, room).taken.items():
         rest.spans.remove(span)
-        both = aligner.costs.missing(slots[number].unit) if number in rest.lacking else 0.0
-        both += 0.0 if gap else aligner.costs.unexpected(span)
-        rest.cost += both - saved[span, number]
+        rest.cost += _apart_cost(rest, slots, aligner, span, number, gap=gap) - saved[span, number]
         rest.edits.append(Aligned(meant[span, number], span))
         _fill(rest.lacking, number)
+
+
+def _apart_cost(
+    rest: _Rest, slots: Sequence[Slot], aligner: Aligner, span: int, number: int, *, gap: bool
+) -> float:
+    """What it costs that the span and the slot have nothing to do with each other."""
+    lost = aligner.costs.missing(slots[number].unit, gap=gap) if number in rest.lacking else 0.0
+    return lost + (0.0 if gap else aligner.costs.unexpected(span))
 
 
 def _lacks_namesake(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, span: int) -> bool:

@@ -11,6 +11,7 @@ pattern there, never less.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from types import EllipsisType
@@ -20,7 +21,7 @@ from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, Sp
 from pytest_mlflow_traces.core.patterns import is_one_span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_mlflow_traces.core.nodes import Item
 
@@ -65,35 +66,47 @@ class Step:
 class Content:
     """The graph of one list of children."""
 
-    __slots__ = ("end", "first", "items", "names", "steps")
+    __slots__ = ("end", "first", "has_gap", "items", "names", "steps")
 
     def __init__(self, items: tuple[Item, ...]) -> None:
         self.items = items
-        self.names = _names(items)
+        self.names = _names([item for item in items if isinstance(item, Pattern)])
+        self.has_gap = any(isinstance(item, EllipsisType) or (isinstance(item, AnyOrder) and item.gap) for item in items)
         self.end = Step(Kind.END, len(items))
         entries = _graph(items, self.end, inside=0)
         self.first = entries[0]
         # the steps one by one, where the list is nothing but single spans
         self.steps = entries if all(step.kind in (Kind.SPAN, Kind.END) for step in entries) else None
 
+    def is_sure(self, unit: Pattern) -> bool:
+        """Return whether what matches `unit` could hardly be meant for another item of the list."""
+        for each in unit.alternatives if isinstance(unit, OneOf) else (unit,):
+            if not isinstance(each, SpanPattern) or not isinstance(each.name, str):
+                return False
+            if each.children is None and (self.names is None or self.names[each.name] > 1):
+                return False
+        return True
 
-def below(pattern: SpanPattern) -> frozenset[str] | None:
-    """Return the names that the children of `pattern` may have, `None` where that may be any."""
-    return _names(tuple(each for each in pattern.children or () if isinstance(each, Pattern)))
+
+def below(pattern: SpanPattern) -> Mapping[str, int] | None:
+    """Return the names that the children of `pattern` may have and how often, `None` where that may be any."""
+    return _names(pattern.children or ())
 
 
-def _names(items: Sequence[Item]) -> frozenset[str] | None:
-    names: set[str] = set()
+def _names(items: Sequence[Item]) -> Mapping[str, int] | None:
+    names: Counter[str] = Counter()
     todo = list(items)
     while todo:
         item = todo.pop()
+        if isinstance(item, EllipsisType):
+            return None
         if isinstance(item, SpanPattern):
             if not isinstance(item.name, str):
                 return None
-            names.add(item.name)
-        elif isinstance(item, Pattern):
+            names[item.name] += 1
+        else:
             todo.extend(item.parts)
-    return frozenset(names)
+    return names
 
 
 def entered(step: Step, pattern: SpanPattern) -> Step:

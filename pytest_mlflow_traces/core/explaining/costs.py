@@ -26,8 +26,8 @@ SLIGHT = 6.0  # the least that a span which differs costs: two of them cost more
 ORDER = 7.0  # the first child that is out of order
 _LOST, _EACH, _MANY = 10.0, 2.0, 10  # a subtree lost or added: its root, and each of so many spans below
 # The two parts of a move. That an unexpected span is lacking elsewhere is certain, since it is wanted; that a missing
-# one stands elsewhere is not, since a gap may have room for what is there.
-_STANDS_ELSEWHERE, _BELONGS_ELSEWHERE = 8.0, 2.0
+# one stands elsewhere is not, since there may be room for what is there.
+STANDS_ELSEWHERE, BELONGS_ELSEWHERE = 6.4, 5.1
 _FIELDS = {"name": 12.0, "type": 9.0, "status": 6.0}
 _OTHER_FIELD = 4.0
 _NAMESAKE, _ALIKE = 0.75, 0.95
@@ -47,18 +47,20 @@ class Costs:
         self._sizes: dict[int, int] = {}
         self._own: dict[tuple[int, int], float] = {}
 
-    def missing(self, pattern: Pattern, count: int = 1) -> float:
-        """What it costs that nothing stands for `pattern`, `count` times."""
+    def missing(self, pattern: Pattern, count: int = 1, *, gap: bool = False) -> float:
+        """What it costs that nothing stands for `pattern`, `count` times; beside a gap, which may hide it, in full."""
+        if gap:
+            return self._lost(pattern) + _EACH * min(count - 1, _MANY)
         known = self._missing.get(id(pattern))
         if known is None:
             elsewhere = any(map(self.ledger.stands_elsewhere, _alternatives(pattern)))
-            known = self._missing[id(pattern)] = _STANDS_ELSEWHERE if elsewhere else self._lost(pattern)
+            known = self._missing[id(pattern)] = STANDS_ELSEWHERE if elsewhere else self._lost(pattern)
         return known + _EACH * min(count - 1, _MANY)
 
     def unexpected(self, i: int) -> float:
         """What it costs that the subtree of `i` stands for nothing."""
         if self.ledger.belongs_elsewhere(i):
-            return _BELONGS_ELSEWHERE
+            return BELONGS_ELSEWHERE
         return lost(self._forest.stops[i] - i)
 
     def own(self, pattern: SpanPattern, i: int) -> float:
@@ -93,6 +95,10 @@ class Costs:
         if same:
             return both * _NAMESAKE
         return both * _ALIKE if pattern.children is not None and self._likeness.alike(pattern, i) else both
+
+    def is_like(self, pattern: SpanPattern, i: int, price: float) -> bool:
+        """Return whether the span at `i`, which costs `price` as `pattern`, has its name and much else in common."""
+        return self.least(pattern, i) < _FIELDS["name"] and price < self.most(pattern, i)
 
     def _lost(self, pattern: Pattern) -> float:
         return min(lost(self._size(each)) for each in _alternatives(pattern))

@@ -60,9 +60,8 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Displaced:
-    """What belongs in front of `before` stands at `span`, below the same parent."""
+    """The span belongs in front of `before`, below the same parent."""
 
-    pattern: Pattern
     span: int
     before: int
 

@@ -49,7 +49,7 @@ def with_moves(edits: Sequence[Edit], forest: Forest, matcher: Matcher) -> list[
         if home is not None:
             gone.add(id(home))
         if whole and forest.parents[i] == edit.parent:
-            displaced.setdefault(edit.parent, {})[place[id(edit)]] = Displaced(pattern, i, edit.before)
+            displaced.setdefault(edit.parent, {})[place[id(edit)]] = Displaced(i, edit.before)
         else:
             moved.append(Moved(pattern, i, edit.parent, edit.before))
     moved += [_disordered(parent, found, forest) for parent, found in displaced.items()]
@@ -65,7 +65,7 @@ def _disordered(parent: int, found: dict[int, Displaced], forest: Forest) -> Dis
         before = each.before
         while before in spans and before < stop:
             before = forest.stops[before]
-        told.append(Displaced(each.pattern, each.span, before))
+        told.append(Displaced(each.span, before))
     return Disordered(parent, tuple(told))
 
 

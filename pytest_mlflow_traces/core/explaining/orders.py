@@ -7,58 +7,105 @@ that is in order are the displaced ones (a longest non-decreasing subsequence, b
 from __future__ import annotations
 
 from bisect import bisect_right
-from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.assigning import Seating, Takers
 from pytest_mlflow_traces.core.explaining.contents import Slot, slots_of
+from pytest_mlflow_traces.core.explaining.costs import ORDER
 from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced
 from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern
+from pytest_mlflow_traces.core.siblings import PatternTooComplexError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.explaining.aligning import Aligner
+    from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Item
 
 _ITEMS = 400
 
 
-def order_of(items: tuple[Item, ...], spans: Sequence[int], parent: int, aligner: Aligner) -> Disordered | None:
-    """Return which of `spans` are out of order, where all that `items` ask for is there and nothing else."""
+def order_of(
+    items: tuple[Item, ...], spans: Sequence[int], parent: int, aligner: Aligner
+) -> tuple[float, Disordered] | None:
+    """Return which of `spans` are out of order and what that costs, where all that `items` ask for is there, only."""
     slots: list[Slot] = []
     ranks: list[int] = []
     for rank, item in enumerate(items):
-        if isinstance(item, Pattern):
-            found = slots_of(AnyOrder((item,)))
-            slots += found
-            ranks += [rank] * len(found)
-    gap = len(ranks) == 0 or any(isinstance(item, EllipsisType) for item in items)
-    gap = gap or any(isinstance(item, AnyOrder) and item.gap for item in items)
-    if not 1 < len(slots) <= _ITEMS or not 1 < len(spans) <= _ITEMS or not _room(slots, len(spans), gap):
+        found = slots_of(AnyOrder((item,))) if isinstance(item, Pattern) else ()
+        slots += found
+        ranks += [rank] * len(found)
+    gaps = [k for k, item in enumerate(items) if item is ... or (isinstance(item, AnyOrder) and item.gap)]
+    if not 1 < len(slots) <= _ITEMS or not 1 < len(spans) <= _ITEMS or not _room(slots, len(spans), bool(gaps)):
         return None
+    seating = _seated(slots, spans, aligner)
+    if seating is None or (len(seating.seat) < len(spans) and not gaps):
+        return None
+    rank_of = {span: ranks[slot] for span, slot in seating.seat.items()}
+    seated = [span for span in spans if span in rank_of]
+    run = _longest_run([rank_of[span] for span in seated])
+    staying = {span for place, span in enumerate(seated) if place in run}
+    _fill_gaps(spans, staying, rank_of, gaps)
+    stop = aligner.forest.stops[spans[-1]]
+    told = []
+    for span in sorted((each for each in spans if each not in staying), key=lambda each: (rank_of[each], each)):
+        before = next((each for each in spans if each in staying and rank_of[each] > rank_of[span]), stop)
+        told.append(Displaced(span, before))
+    if not told or not _accepted(aligner.matcher, items, in_order(spans, told)):
+        return None
+    # one that belongs nowhere but in a gap is unexpected here rather than out of order
+    nowhere = sum(each.span not in seating.seat for each in told)
+    return ORDER + 3.0 * min(len(told) - 1, 10) + 5.0 * nowhere, Disordered(parent, tuple(told))
+
+
+def _seated(slots: list[Slot], spans: Sequence[int], aligner: Aligner) -> Seating | None:
     seating = Seating(Takers(slots, aligner), len(slots))
     lows, highs = [slot.low for slot in slots], [float("inf") if slot.high is None else slot.high for slot in slots]
     waiting = [span for span in spans if not seating.seated(span, lows)]
     if any(len(seating.sitting[n]) < low for n, low in enumerate(lows)):
         return None
     for span in waiting:
-        if not seating.seated(span, highs) and not gap:
-            return None
+        seating.seated(span, highs)
     _untangled(seating)
-    seated = [span for span in spans if span in seating.seat]
-    stays = _longest_run([ranks[seating.seat[span]] for span in seated])
-    moving = [span for place, span in enumerate(seated) if place not in stays]
-    if not moving:
-        return None
-    rank_of = {span: ranks[seating.seat[span]] for span in seated}
-    staying = [span for span in seated if span not in moving]
-    stop = aligner.forest.stops[spans[-1]]
-    told = []
-    for span in sorted(moving, key=lambda each: (rank_of[each], each)):
-        before = next((each for each in staying if rank_of[each] > rank_of[span]), stop)
-        told.append(Displaced(slots[seating.seat[span]].unit, span, before))
-    return Disordered(parent, tuple(told))
+    return seating
+
+
+def _fill_gaps(spans: Sequence[int], staying: set[int], rank_of: dict[int, int], gaps: list[int]) -> None:
+    """Let the spans without a slot stay where a gap is, or belong to the next one."""
+    after = len(spans)
+    upper: dict[int, int] = {}  # the rank of the next span that stays
+    for span in reversed(spans):
+        upper[span] = after if span not in rank_of else upper.get(span, after)
+        if span in staying:
+            after = rank_of[span]
+    lower = -1
+    for span in spans:
+        if span in staying:
+            lower = rank_of[span]
+        elif span not in rank_of:
+            fitting = [gap for gap in gaps if lower <= gap <= max(lower, upper[span])]
+            if fitting:
+                staying.add(span)
+            rank_of[span] = fitting[0] if fitting else min(gaps, key=lambda gap: abs(gap - lower))
+            lower = max(lower, rank_of[span]) if fitting else lower
+
+
+def in_order(spans: Sequence[int], displaced: Sequence[Displaced]) -> list[int]:
+    """Return `spans` with the displaced ones where they belong."""
+    moving = {each.span for each in displaced}
+    order: list[int] = []
+    for k in [span for span in spans if span not in moving]:
+        order += [each.span for each in displaced if each.before == k]
+        order.append(k)
+    return order + [each.span for each in displaced if each.span not in order]
+
+
+def _accepted(matcher: Matcher, items: tuple[Item, ...], spans: Sequence[int]) -> bool:
+    try:
+        return matcher.accepts(items, spans)
+    except PatternTooComplexError:
+        return False  # nobody else asked this
 
 
 def _room(slots: list[Slot], count: int, gap: bool) -> bool:

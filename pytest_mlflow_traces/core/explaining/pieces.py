@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.explaining.aligning import Aligner
-    from pytest_mlflow_traces.core.explaining.contents import Step
+    from pytest_mlflow_traces.core.explaining.contents import Content
+    from pytest_mlflow_traces.core.nodes import Pattern
 
 _LONG = 64  # items and spans
 _BITS = 200_000_000  # of the table: 25 MB
@@ -34,14 +35,14 @@ class Piece(NamedTuple):
     span_stop: int
 
 
-def pieces(steps: Sequence[Step], spans: Sequence[int], aligner: Aligner) -> list[Piece]:
-    """Return the pieces of the list that do not match, in order; `steps` end with one that is no item."""
+def pieces(content: Content, spans: Sequence[int], aligner: Aligner) -> list[Piece]:
+    """Return the pieces of the list that do not match, in order."""
     matches = aligner.matcher.matches
-    units = [step.unit for step in steps[:-1] if step.unit is not None]
+    units = [step.unit for step in content.steps or () if step.unit is not None]
     start, stop, first, last = 0, len(units), 0, len(spans)
-    while start < stop and first < last and is_named(units[start]) and matches(units[start], spans[first]):
+    while start < stop and first < last and content.is_sure(units[start]) and matches(units[start], spans[first]):
         start, first = start + 1, first + 1
-    while start < stop and first < last and is_named(units[stop - 1]) and matches(units[stop - 1], spans[last - 1]):
+    while start < stop and first < last and content.is_sure(units[stop - 1]) and matches(units[stop - 1], spans[last - 1]):
         stop, last = stop - 1, last - 1
     if start == stop and first == last:
         return []
@@ -54,12 +55,6 @@ def pieces(steps: Sequence[Step], spans: Sequence[int], aligner: Aligner) -> lis
             found.append(Piece(item, start + j, span, first + k))
         item, span = start + j + 1, first + k + 1
     return found
-
-
-def is_named(unit: Pattern) -> bool:
-    """Return whether `unit` says a name, so that what it matches is no accident."""
-    each = unit.alternatives if isinstance(unit, OneOf) else (unit,)
-    return all(isinstance(one, SpanPattern) and isinstance(one.name, str) for one in each)
 
 
 def _certain(units: Sequence[Pattern], spans: Sequence[int], aligner: Aligner) -> list[tuple[int, int]]:

@@ -18,10 +18,9 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.explaining.assigning import assigned, windows
-from pytest_mlflow_traces.core.explaining.contents import Kind, Step, below, entered
+from pytest_mlflow_traces.core.explaining.contents import Content, Kind, Step, below, entered
 from pytest_mlflow_traces.core.explaining.costs import WRAPPER
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Missing, Unexpected
-from pytest_mlflow_traces.core.explaining.pieces import is_named
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ _BEHIND = 24  # items and spans
 _FAR = 96  # items and spans
 _PATIENCE = 8_000  # points of one search
 _PRICED = 8  # points that a price counts for
+_HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
 _LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
 
 Point: TypeAlias = "tuple[Step, int, int]"  # step, place, and how many spans a repeated step has taken
@@ -65,9 +65,9 @@ class _Forward:
     nor is what is far behind the point that is ahead; the distance shrinks, so that the search comes to an end.
     """
 
-    def __init__(self, spans: Sequence[int], items: int, *, loose: bool) -> None:
+    def __init__(self, spans: Sequence[int], items: int, *, has_gap: bool) -> None:
         self.count = 0
-        self._loose = loose
+        self._has_gap = has_gap
         self._spans = spans
         self._short = len(spans) + items <= _FAR
         self._floor = self._ahead = 0
@@ -89,7 +89,7 @@ class _Forward:
     def _progress(self, point: Point) -> int:
         rank = point[0].rank
         # a gap gets to the end of the spans at once, which is no progress
-        return 2 * rank if self._loose else rank + bisect_right(self._spans, point[1])
+        return 2 * rank if self._has_gap else rank + bisect_right(self._spans, point[1])
 
 
 class Search:
@@ -102,15 +102,16 @@ class Search:
         spans: Sequence[int],
         start: Point,
         goal: Point,
-        names: frozenset[str] | None,
-        *,
-        loose: bool,
+        content: Content,
     ) -> None:
         self._aligner = aligner
-        self._names = names
+        self._spans = spans
+        self._content = content
+        self._names = content.names
         self._there = {aligner.forest.names[k] for k in spans}
         self._start = start
-        self._forward = _Forward(spans, goal[0].rank - start[0].rank, loose=loose)
+        self._has_gap = content.has_gap
+        self._forward = _Forward(spans, goal[0].rank - start[0].rank, has_gap=content.has_gap)
         self._costs = aligner.costs
         self._stops = aligner.forest.stops
         self._parents = aligner.forest.parents
@@ -120,6 +121,7 @@ class Search:
         self._heap: list[tuple[float, int, int, int, Point, Point | None, Edge]] = []
         self._came: dict[Point, tuple[Point | None, tuple[Edit, ...]]] = {}
         self._pushed = 0
+        self._hidden: dict[int, bool] = {}
         self.cost = 0.0
 
     def run(self, limit: float) -> Generator[Question, float, bool]:
@@ -135,6 +137,7 @@ class Search:
                 self._forward.count += _PRICED
                 price, which = yield from self._aligner.price(edge.unit, edge.span, limit - edge.base)
                 if which is not None:
+                    price = self._against_a_gap(price, which, edge)
                     self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
             elif isinstance(edge, _Window):
                 price, edits = yield from self._assigned(edge, point)
@@ -147,6 +150,12 @@ class Search:
                 self._forward.reached(point, run)
                 self._expand(cost, point, run)
         return False
+
+    def _against_a_gap(self, price: float, pattern: SpanPattern, edge: _Price) -> float:
+        """Let a namesake stand for the pattern rather than vanish in a gap, where it has enough in common."""
+        if not self._has_gap or not self._costs.is_like(pattern, edge.span, price):
+            return price
+        return min(price, 0.9 * self._costs.missing(edge.unit, gap=True))
 
     def edits(self) -> list[Edit]:
         """Return what the path that was found consists of, besides what matches."""
@@ -212,7 +221,7 @@ class Search:
             after = (step, self._stops[k], count + 1 if step.high is not None else min(count + 1, step.low))
         if self._matches(unit, k):
             self._push(cost, after, point, run=run + 1)
-            if not is_named(unit):
+            if not self._content.is_sure(unit):
                 return False
             if step.kind is Kind.MANY:
                 self._leave(cost, point)
@@ -233,21 +242,32 @@ class Search:
         lacking = max(0, step.low - count) if step.kind is Kind.MANY else 1
         if lacking:
             lost = Missing(unit, parent, k, lacking)
-            self._push(cost + self._costs.missing(unit, lacking), after, point, (lost,))
+            price = self._costs.missing(unit, lacking, gap=self._has_gap)
+            self._push(cost + price + _HIDDEN * self._hides(unit), after, point, (lost,))
         else:
             self._push(cost, after, point)
         for each in _alternatives(unit) if count == 0 and step.low <= 1 and not self._is_shell(step, k) else ():
             names = below(each)
-            if each.children and (names is None or not names.isdisjoint(self._there)):
+            if each.children and (names is None or not self._there.isdisjoint(names)):
                 lifted = Missing(each, parent, k, lifted=True)
                 self._push(cost + WRAPPER, (entered(step, each), k, 0), point, (lifted,))
+
+    def _hides(self, unit: Pattern) -> bool:
+        """Return whether a gap of this list holds what is said to be missing."""
+        if not self._has_gap or not isinstance(unit, SpanPattern):
+            return False
+        if id(unit) not in self._hidden:
+            alike = sum(item == unit for item in self._content.items)
+            there = [k for k in self._spans if self._matches(unit, k)] if len(self._spans) <= _FAR else []
+            self._hidden[id(unit)] = len(there) >= max(1, alike)
+        return self._hidden[id(unit)]
 
     def _enter(self, cost: float, point: Point) -> None:
         """Take the next span for a wrapper, and look at its children in its stead."""
         step, k, count = point
         stop = self._stops[k]
         inside = self._aligner.forest.names[k + 1 : min(stop, k + 1 + _INSIDE)]
-        if inside and (self._names is None or not self._names.isdisjoint(inside)):
+        if inside and (self._names is None or any(name in self._names for name in inside)):
             self._push(cost + WRAPPER, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
 
     def _group(self, cost: float, point: Point) -> None:

@@ -16,6 +16,7 @@ from pytest_mlflow_traces.core.explaining.edits import (
 )
 from pytest_mlflow_traces.core.explaining.fields import field_differences, hints
 from pytest_mlflow_traces.core.explaining.ledger import positions_in
+from pytest_mlflow_traces.core.explaining.orders import in_order
 from pytest_mlflow_traces.core.explaining.pictures import Note
 from pytest_mlflow_traces.core.explaining.values import shortened
 from pytest_mlflow_traces.core.findings import Finding
@@ -121,15 +122,7 @@ class Teller:
     def _disordered(self, edit: Disordered) -> tuple[Finding, list[Note]]:
         forest, parent = self._forest, edit.parent
         spans = forest.children(parent) if parent >= 0 else forest.roots()
-        moving = {each.span for each in edit.displaced}
-        order: list[int] = []
-        for k in [*spans, len(forest)]:
-            order += [
-                each.span
-                for each in edit.displaced
-                if each.before == k or (k == len(forest) and each.before not in spans)
-            ]
-            order += [k] if k not in moving and k < len(forest) else []
+        order = in_order(spans, edit.displaced)
         finding = Finding("shape.order", self._path(parent), expected=self._names(order), actual=self._names(spans))
         notes = []
         for each in edit.displaced:
