@@ -71,8 +71,10 @@ def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
     if left:
         gc.collect()  # ends the threads of pools that nobody refers to
     for thread in left:
-        thread.join(timeout=10)
-    assert [thread.name for thread in left if thread.is_alive()] == []
+        if thread.name != "TTLCacheExpireLoop":
+            thread.join(timeout=10)
+    # MLflow's own loop, where the environment asks for timeouts; its trace manager keeps it
+    assert {thread.name for thread in left if thread.is_alive()} <= {"TTLCacheExpireLoop"}
 
 
 def _temporary_directories() -> set[Path]:
