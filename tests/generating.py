@@ -98,7 +98,14 @@ regexes = st.builds(re.compile, st.sampled_from(REGEXES), st.sampled_from(FLAGS)
 names = texts | regexes
 
 _atoms: st.SearchStrategy[Any] = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), texts, st.binary(max_size=5), st.just(-0.0), st.just(10**30)
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    texts,
+    st.binary(max_size=5),
+    st.just(-0.0),
+    st.just(10**30),
 )
 _keys: st.SearchStrategy[Any] = st.recursive(
     _atoms,

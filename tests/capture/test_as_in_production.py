@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.capture.scenarios import SCENARIOS
 
 from pytest_mlflow_traces import capture_traces
 from tests.capture.programs import needs_full_mlflow
+from tests.capture.scenarios import SCENARIOS
 
 pytestmark = needs_full_mlflow
 

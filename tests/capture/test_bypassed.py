@@ -8,9 +8,9 @@ from mlflow.entities.trace_location import MlflowExperimentLocation
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased
-from tests.capture.programs import names, since, traced
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces
+from tests.capture.programs import names, since, traced
 
 
 def why_empty(traces):

@@ -6,9 +6,9 @@ import re
 
 import mlflow
 import pytest
-from tests.capture.programs import names, traced
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces, span
+from tests.capture.programs import names, traced
 
 
 def said(call, error=TraceAssertionError):

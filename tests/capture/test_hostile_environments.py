@@ -7,9 +7,9 @@ import os
 import mlflow
 import pytest
 from mlflow.entities.trace_location import UCSchemaLocation
-from programs import answer, names, traced
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces
+from tests.capture.programs import answer, names, traced
 
 ENVIRONMENTS = {
     "otlp": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.invalid:4317"},
@@ -117,9 +117,7 @@ def test_a_destination_set_before_is_put_back():
 
 def test_a_destination_of_one_context_is_put_back():
     with capture_traces():
-        mlflow.tracing.set_destination(
-            mlflow.entities.trace_location.MlflowExperimentLocation("7"), context_local=True
-        )
+        mlflow.tracing.set_destination(mlflow.entities.trace_location.MlflowExperimentLocation("7"), context_local=True)
         with capture_traces():
             mlflow.tracing.set_destination(
                 mlflow.entities.trace_location.MlflowExperimentLocation("8"), context_local=True

@@ -45,7 +45,7 @@ def test_what_json_writes_is_read(value):
     [
         (None, "None"),
         ([True, False, -1, 1.5, -0.0, 1e300], "[True, False, -1, 1.5, -0.0, 1e+300]"),
-        ([float("nan"), float("inf"), -float("inf")], "[nan, inf, -inf]"),
+        ([float("inf"), -float("inf")], "[inf, -inf]"),
         ({"q": "why?", 1: [(), (1,), (1, 2)]}, '{"q": "why?", 1: [(), (1,), (1, 2)]}'),
         ([set(), {2, 1}, frozenset(), frozenset({1})], "[set(), {1, 2}, frozenset(), frozenset({1})]"),
         ([[], {}, "", b""], '[[], {}, "", b""]'),
@@ -65,7 +65,7 @@ def test_literals_are_written_with_pythons_words_and_double_quotes(value, text):
     [
         ("null", None),
         ("[true, false]", [True, False]),
-        ("[NaN, Infinity, -Infinity]", [float("nan"), float("inf"), -float("inf")]),
+        ("[Infinity, -Infinity]", [float("inf"), -float("inf")]),
         (r'"\ud83d\ude00\u00e9\/"', "😀é/"),
         (r"'a\'b\x41\U0001f600\b\f'", "a'b\x41😀\b\f"),
         ("{ 'a' :1 , 'b':[ 2,] , }", {"a": 1, "b": [2]}),
