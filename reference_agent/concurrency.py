@@ -86,18 +86,21 @@ class Threads:
         """Run each job in a thread and a context of its own: a bare pool would leave the trace behind."""
         seats = thread_seats(self.clock, len(jobs))
         futures: list[Future[T]] = []
-        with ThreadPoolExecutor(max_workers=max(1, len(jobs)), thread_name_prefix="agent") as pool:
-            try:
-                for seat, job in zip(seats, jobs, strict=True):
-                    futures.append(pool.submit(contextvars.copy_context().run, _work, seat, job))
-                wait(futures)
-            except BaseException:
-                # Threads cannot be stopped from outside. They are asked to stop, and the pool waits for them, so that
-                # no span is still open when the request's own span ends.
-                self._abandoned.set()
-                for seat in seats[len(futures) :]:
-                    seat.leave()
-                raise
+        try:
+            with ThreadPoolExecutor(max_workers=max(1, len(jobs)), thread_name_prefix="agent") as pool:
+                try:
+                    for seat, job in zip(seats, jobs, strict=True):
+                        futures.append(pool.submit(contextvars.copy_context().run, _work, seat, job))
+                    wait(futures)
+                except BaseException:
+                    # Threads cannot be stopped from outside. They are asked to stop, and the pool waits for them, so
+                    # that no span is still open when the request's own span ends.
+                    self._abandoned.set()
+                    for seat in seats[len(futures) :]:
+                        seat.leave()
+                    raise
+        finally:
+            self._abandoned.clear()
         return _outcomes(futures)
 
     def _check(self) -> None:

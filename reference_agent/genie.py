@@ -99,7 +99,9 @@ class GenieClient:
         while True:
             # No answer is ever there at once, so the first look waits as well: it saves a call of a scarce allowance.
             await runtime.sleep(min(self.poll_seconds, max(0.0, question.until - runtime.clock.time())))
-            message = await runtime.call(question.look, conversation_id, message_id)
+            message = await self._look(question, conversation_id, message_id, runtime, span)
+            if message is None:
+                continue
             status = message.status.value if message.status is not None else "UNKNOWN"
             if status != seen:
                 note(span, "status", status=status)
@@ -111,6 +113,20 @@ class GenieClient:
                 raise _FINAL_STATUSES[status](f"space {question.space_id}: {_reason(message, status)}")
             if runtime.clock.time() >= question.until:
                 raise GenieTimeoutError(f"space {question.space_id} was still {status} when the time was up")
+
+    async def _look(
+        self, question: _Question, conversation_id: str, message_id: str, runtime: Runtime, span: LiveSpan
+    ) -> GenieMessage | None:
+        """Look for the answer; None means later. Asking again instead would cost another question."""
+        try:
+            return await runtime.call(question.look, conversation_id, message_id)
+        except GenieError as error:
+            wait_seconds = error.retry_after_seconds
+            if wait_seconds is None or runtime.clock.time() + wait_seconds >= question.until:
+                raise
+            note(span, "throttled", after_seconds=wait_seconds)
+            await runtime.sleep(wait_seconds)
+            return None
 
 
 _FINAL_STATUSES = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reference_agent.stubs.answers import GenieReply
     from reference_agent.stubs.chat import StubChat
-    from reference_agent.stubs.genie import Fault, GenieReply, StubGenie
+    from reference_agent.stubs.genie import Fault, StubGenie
     from reference_agent.stubs.search import StubSearch
     from reference_agent.stubs.wiring import stub_orchestrator
 
@@ -14,7 +15,7 @@ __all__ = ["Fault", "GenieReply", "StubChat", "StubGenie", "StubSearch", "stub_o
 
 _HOMES = {
     "Fault": "genie",
-    "GenieReply": "genie",
+    "GenieReply": "answers",
     "StubChat": "chat",
     "StubGenie": "genie",
     "StubSearch": "search",

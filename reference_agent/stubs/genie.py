@@ -15,6 +15,7 @@ from databricks.sdk.credentials_provider import CredentialsStrategy
 
 from reference_agent.genie import one_try_clock
 from reference_agent.intent import DOMAINS
+from reference_agent.stubs.answers import ANSWERS, GenieReply
 from reference_agent.stubs.http import Reply, json_reply, stub_session
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ _HTTP_ERRORS = {
 }
 _BODIES = {"html": "<html><body>Sign in</body></html>", "empty": "{}", "list": "[]"}
 _STATUSES = ("FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED")
-KINDS = (*_HTTP_ERRORS, *_BODIES, *_STATUSES, "hang", "no_answer")
+KINDS = (*_HTTP_ERRORS, *_BODIES, *_STATUSES, "hang", "throttled", "no_answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong with one question: an HTTP status, a strange body, a status, or no end.
+    """Something that goes wrong with one question: an HTTP status, a strange body, a message status, and more.
+
+    `hang` never ends, `throttled` refuses the first look for the answer with 429, `no_answer` completes without one.
 
     >>> Fault("429", retry_after=7)
     Fault(kind='429', retry_after=7, message='')
@@ -56,50 +59,6 @@ class Fault:
 
     def __post_init__(self) -> None:
         _require_known("fault", self.kind, KINDS)
-
-
-@dataclass(frozen=True, slots=True)
-class GenieReply:
-    """What a space answers: a text, and the query it ran unless `sql` is None."""
-
-    text: str
-    sql: str | None = "select 1"
-    title: str = "Query result"
-    columns: Sequence[str] = ("metric", "value")
-    rows: Sequence[Sequence[str]] = (("total", "1"),)
-
-
-ANSWERS: Mapping[str, GenieReply] = {
-    "cost": GenieReply(
-        "Spend rose 42% on Tuesday, nearly all of it in the etl-nightly job.",
-        "select usage_date, sum(list_cost) from system.billing.usage group by usage_date",
-        "Spend by day",
-        ("usage_date", "list_cost"),
-        (("2025-03-03", "1200.50"), ("2025-03-04", "1704.71")),
-    ),
-    "security": GenieReply(
-        "Three failed logins from one address, no access granted.",
-        "select source_ip, count(*) from system.access.audit where action = 'login_failed' group by source_ip",
-        "Failed logins",
-        ("source_ip", "count"),
-        (("192.0.2.7", "3"),),
-    ),
-    "performance": GenieReply(
-        "Median query time is 2.1 s; 14 queries took longer than 30 s.",
-        "select percentile(duration, 0.5) from system.query.history",
-        "Query duration",
-        ("median_seconds",),
-        (("2.1",),),
-    ),
-    "reliability": GenieReply(
-        "Two of 118 job runs failed, both in etl-nightly.",
-        "select job_name, count(*) from system.lakeflow.job_runs where state = 'FAILED' group by job_name",
-        "Failed runs",
-        ("job_name", "failures"),
-        (("etl-nightly", "2"),),
-    ),
-    "quality": GenieReply("All tables are fresh; no check failed.", None),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +95,7 @@ class StubGenie:
         self._answers = {**ANSWERS, **(answers or {})}
         self._conversations: dict[str, _Conversation] = {}
         self._asked: dict[str, int] = dict.fromkeys(DOMAINS, 0)
+        self._looked_for: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -193,6 +153,9 @@ class StubGenie:
         conversation = self._conversations[conversation_id]
         latency = self._latencies.get(conversation.domain, DEFAULT_LATENCY_SECONDS)
         kind = None if conversation.fault is None else conversation.fault.kind
+        if kind == "throttled" and conversation_id not in self._looked_for:
+            self._looked_for.add(conversation_id)
+            return _http_error("429", "one look too many", Retry_After="2")
         if kind == "hang" or clock.time() < conversation.started_at + latency:
             return json_reply(self._message(conversation_id, conversation, "EXECUTING_QUERY"))
         status = kind if kind in _STATUSES else "COMPLETED"

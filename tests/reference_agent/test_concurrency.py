@@ -3,13 +3,14 @@
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import time_machine
 
 from reference_agent import stub_orchestrator
 from reference_agent.clocks import SystemClock, VirtualClock
-from reference_agent.concurrency import run_blocking
+from reference_agent.concurrency import AbandonedError, run_blocking
 from reference_agent.stubs import Fault, StubChat, StubGenie
 from tests.reference_agent.reading import children, duration_ms, events, overlap, span, spans, status, tags
 
@@ -278,6 +279,49 @@ def test_interrupt_inside_a_phase_ends_its_span_as_an_error(captured):
     trace = captured.one()
     assert status(span(trace, "classify_intent")) == "ERROR"
     assert span(trace, "classify_intent").attributes["error_type"] == "KeyboardInterrupt"
+
+
+def test_interrupt_in_a_worker_is_not_one_domains_failure(captured):
+    class InterruptedClock(VirtualClock):
+        def sleep(self, seconds):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        invoke(stub_orchestrator(clock=InterruptedClock()), "cost")
+
+    assert span(captured.one(), "cost_agent").attributes["error_type"] == "KeyboardInterrupt"
+
+
+def test_worker_that_is_cancelled_alone_is_one_domains_failure(captured):
+    class Cancelling(VirtualClock):
+        async def asleep(self, seconds):
+            raise asyncio.CancelledError
+
+    with pytest.raises(AbandonedError, match="the worker was cancelled"):
+        ainvoke(stub_orchestrator(clock=Cancelling()), "cost")
+
+    assert status(span(captured.one(), "cost_agent")) == "ERROR"
+    assert tags(captured.one())["failed_domains"] == "cost"
+
+
+def test_thread_that_cannot_be_started_holds_nobody(captured, monkeypatch):
+    class OneThreadPool(ThreadPoolExecutor):
+        jobs = 0
+
+        def submit(self, *work):
+            self.jobs += 1
+            if self.jobs > 1:
+                raise RuntimeError("can't start new thread")
+            return super().submit(*work)
+
+    monkeypatch.setattr("reference_agent.concurrency.ThreadPoolExecutor", OneThreadPool)
+    with pytest.raises(RuntimeError, match="new thread"):
+        invoke(stub_orchestrator(), "cost and access")
+
+    trace = captured.one()
+    assert span(trace, "cost_agent").attributes["error_type"] == "AbandonedError"
+    assert tags(trace)["error_type"] == "RuntimeError"
+    assert span(trace, "save_context").attributes["saved"] is True
 
 
 def test_requests_in_parallel_make_a_trace_each(captured):

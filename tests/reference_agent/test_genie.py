@@ -7,12 +7,14 @@ import os
 import pytest
 import requests
 import responses
+from databricks.sdk.errors import NotFound
 
 from reference_agent import stub_orchestrator
 from reference_agent.genie import connect
 from reference_agent.genie_errors import GenieError, GenieTimeoutError, GenieUnavailableError, as_genie_error
 from reference_agent.stubs import Fault, GenieReply, StubGenie
-from reference_agent.stubs.genie import HOST, KINDS
+from reference_agent.stubs.genie import HOST, KINDS, _Conversation
+from reference_agent.stubs.http import json_reply
 from tests.reference_agent.reading import events, span, spans, status, tags
 
 QUESTION = "Why did costs spike?"
@@ -58,7 +60,7 @@ def test_every_fault_is_a_typed_error_on_the_span_and_in_the_tags(captured, faul
 
 def test_every_fault_is_tested():
     parameters = test_every_fault_is_a_typed_error_on_the_span_and_in_the_tags.pytestmark[0].args[1]
-    assert sorted(parameter[0] for parameter in parameters) == sorted(KINDS)
+    assert sorted([*(parameter[0] for parameter in parameters), "throttled"]) == sorted(KINDS)
 
 
 def test_success_reads_the_words_and_the_rows(captured):
@@ -81,6 +83,47 @@ def test_answer_in_words_alone_needs_no_query(captured):
     assert answer["sources"] == ["Cost Intelligence: Genie"]
     assert query.outputs == {"response": "Nothing unusual.", "sources": [], "sql_query": None}
     assert query.attributes["source_count"] == 0
+
+
+def test_query_without_its_result_is_a_bad_response(captured, monkeypatch):
+    genie = StubGenie()
+    monkeypatch.setattr(genie, "_result", lambda *_: json_reply({}))
+    with pytest.raises(GenieError, match="a query without its result"):
+        ask(genie)
+
+    assert tags(captured.one())["error_type"] == "GenieBadResponseError"
+
+
+def test_message_without_an_id_is_a_bad_response(captured, monkeypatch):
+    genie = StubGenie()
+    monkeypatch.setattr(genie, "_look", lambda *_: json_reply({}))
+    with pytest.raises(GenieError, match="answered without a message"):
+        ask(genie)
+
+    assert tags(captured.one())["error_type"] == "GenieBadResponseError"
+
+
+def test_status_nobody_knows_yet_means_not_ready(captured, monkeypatch):
+    genie = StubGenie()
+    answers = iter(["PONDERING", "COMPLETED"])
+    message = genie._message
+    monkeypatch.setattr(genie, "_message", lambda *known: {**message(*known), "status": next(answers)})
+    monkeypatch.setattr(genie, "_start", start_without_message)
+    genie._conversations["c1"] = _Conversation("cost", 1, "why?", 0, None)
+    ask(genie)
+
+    attempt = span(captured.one(), "genie_attempt")
+    assert [event.attributes["status"] for event in attempt.events] == ["UNKNOWN", "COMPLETED"]
+
+
+def start_without_message(*_):
+    return json_reply({"conversation_id": "c1", "message_id": "m1"})
+
+
+def test_space_that_is_not_there(captured):
+    workspace = StubGenie().workspace(stub_orchestrator().clock)
+    with pytest.raises(NotFound, match="no Genie space other"):
+        workspace.genie.start_conversation("other", "why?")
 
 
 def test_answer_in_rows_alone_is_put_into_words(captured):
@@ -121,6 +164,25 @@ def test_rate_limit_is_given_up_on_after_the_last_retry(captured):
     trace = captured.one()
     assert len(spans(trace, "genie_attempt")) == 3
     assert span(trace, "genie_query").attributes["retry_count"] == 2
+
+
+def test_look_that_is_throttled_is_repeated_without_asking_again(captured):
+    genie = StubGenie(faults={"cost": "throttled"})
+    orchestrator = stub_orchestrator(genie=genie)
+    before = orchestrator.clock.time()
+    orchestrator.invoke(QUESTION, user_id="ada")
+
+    attempt = span(captured.one(), "genie_attempt")
+    assert events(attempt) == ["throttled", "status"]
+    assert len(genie.questions) == 1
+    assert orchestrator.clock.time() - before == pytest.approx(0.5 + 2 + 0.5)
+
+
+def test_look_that_is_throttled_for_too_long_is_given_up_on(captured):
+    with pytest.raises(GenieError, match="one look too many"):
+        ask(StubGenie(faults={"cost": "throttled"}), agent_timeout_seconds=1)
+
+    assert span(captured.one(), "cost_agent").attributes["error_type"] == "GenieRateLimitedError"
 
 
 def test_retry_that_would_come_too_late_is_not_waited_for(captured):
