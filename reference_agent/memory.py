@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,8 @@ class Memory:
         # Workers save from their own threads; one connection behind a lock is all that a process of this size needs.
         self._connection = sqlite3.connect(path, check_same_thread=False)
         self._lock = threading.Lock()
+        # From Python 3.13 on, a connection that is merely dropped is reported as a leak.
+        weakref.finalize(self, self._connection.close)
         self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:

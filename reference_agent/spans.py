@@ -71,13 +71,22 @@ def errors_marked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def trace_langchain() -> None:
-    """Let every LangChain chain and model of the process trace itself; calling it again changes nothing."""
+    """Let every LangChain chain and model of the process trace itself; calling it again changes nothing.
+
+    `langchain-core` is enough from MLflow 3.16 on; before, MLflow wants the `langchain` package as well.
+    """
+    # Inline, or the spans that a chain opens under `ainvoke` would not find their parent.
+    _autolog()(run_tracer_inline=True)
+
+
+@functools.cache
+def _autolog() -> Callable[..., None]:
     with warnings.catch_warnings():
         # Imported for the first time, MLflow warns of its own type hints, which ends a program that runs with -W error.
         warnings.simplefilter("ignore", UserWarning)
         from mlflow.langchain import autolog
-    # Inline, or the spans that a chain opens under `ainvoke` would not find their parent.
-    autolog(run_tracer_inline=True)
+    enable: Callable[..., None] = autolog
+    return enable
 
 
 def note(span: LiveSpan, event: str, **attributes: str | float | bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import mlflow
 import pytest
 
 from reference_agent import stub_orchestrator
@@ -281,11 +282,24 @@ def test_agent_answers_without_the_one_it_consults(captured):
 
 
 def test_request_inside_an_application_span_nests_there(captured):
-    import mlflow
-
     with mlflow.start_span("application"):
         stub_orchestrator().invoke("Why did costs spike?", user_id="ada")
 
     trace = captured.one()
     assert children(trace, span(trace, "application")) == ["orchestrator_invoke"]
     assert tags(trace)["domains"] == "cost"
+
+
+def test_agent_works_without_tracing(captured):
+    mlflow.tracing.disable()
+    try:
+        answer = stub_orchestrator().invoke("What do failed jobs cost? Any outage?", user_id="ada", session_id="s1")
+        pieces = list(stub_orchestrator().stream("Why did costs spike?", user_id="ada"))
+        with pytest.raises(Exception, match="scripted 403"):
+            stub_orchestrator(genie=StubGenie(faults={"cost": "403"})).invoke("cost", user_id="ada")
+    finally:
+        mlflow.tracing.enable()
+
+    assert answer["domains"] == ["cost", "reliability"]
+    assert len(pieces) > 5
+    assert len(captured) == 0
