@@ -56,8 +56,13 @@ class Takers:
             matches = self._aligner.matcher.matches
             candidates = [*self._named.get(self._aligner.forest.names[span], ()), *self._any]
             known = [n for n in candidates if matches(self._slots[n].unit, span)]
-            known = self._known[span] = sorted([*self._printed.get(self._ledger.prints[span], ()), *known])
+            # those that say most come first, so that what says little is left for what fits nothing else
+            known = [*self._printed.get(self._ledger.prints[span], ()), *sorted(known, key=self._says_little)]
+            self._known[span] = known
         return known
+
+    def _says_little(self, number: int) -> bool:
+        return any(isinstance(each, SpanPattern) and each.children is None for each in _alternatives(self._slots[number].unit))
 
 
 class Seating:
@@ -208,7 +213,7 @@ def _pair(
     saved: dict[tuple[int, int], float] = {}
     meant: dict[tuple[int, int], SpanPattern] = {}
     for span in rest.spans:
-        candidates = open_slots if few else [n for n in open_slots if _may_be_named(slots[n].unit, names[span])]
+        candidates = open_slots if few else [n for n in open_slots if _is_named(slots[n].unit, names[span])]
         for number in candidates[:12]:
             both = _apart_cost(rest, slots, aligner, span, number, gap=gap)
             price, which = yield from aligner.price(slots[number].unit, span, float("inf") if gap else both)
@@ -235,13 +240,11 @@ def _apart_cost(
 
 def _lacks_namesake(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, span: int) -> bool:
     name = aligner.forest.names[span]
-    return any(_may_be_named(slots[number].unit, name) for number in rest.lacking)
+    return any(_is_named(slots[number].unit, name) for number in rest.lacking)
 
 
-def _may_be_named(unit: Pattern, name: str) -> bool:
-    return any(
-        isinstance(each, SpanPattern) and (each.name is None or named(each, name)) for each in _alternatives(unit)
-    )
+def _is_named(unit: Pattern, name: str) -> bool:
+    return any(isinstance(each, SpanPattern) and named(each, name) for each in _alternatives(unit))
 
 
 def _fill(lacking: dict[int, int], number: int) -> None:

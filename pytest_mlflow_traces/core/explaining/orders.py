@@ -17,13 +17,14 @@ from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern
 from pytest_mlflow_traces.core.siblings import PatternTooComplexError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_mlflow_traces.core.explaining.aligning import Aligner
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Item
 
 _ITEMS = 400
+_GAPS = 4  # gaps that are tried for all the spans that match no item
 
 
 def order_of(
@@ -43,20 +44,45 @@ def order_of(
     if seating is None or (len(seating.seat) < len(spans) and not gaps):
         return None
     rank_of = {span: ranks[slot] for span, slot in seating.seat.items()}
-    seated = [span for span in spans if span in rank_of]
-    run = _longest_run([rank_of[span] for span in seated])
-    staying = {span for place, span in enumerate(seated) if place in run}
-    _fill_gaps(spans, staying, rank_of, gaps)
-    stop = aligner.forest.stops[spans[-1]]
+    ways = [_ranked(spans, rank_of, gap) for gap in gaps[:_GAPS]] or [dict(rank_of)]
+    ways.append(_among_gaps(spans, rank_of, gaps))
+    found = [_displaced(spans, way, rank_of, aligner.forest.stops[spans[-1]]) for way in ways]
+    for cost, told in sorted(found, key=lambda each: each[0]):
+        if told and _accepted(aligner.matcher, items, in_order(spans, told)):
+            return cost, Disordered(parent, tuple(told))
+    return None
+
+
+def _ranked(spans: Sequence[int], rank_of: Mapping[int, int], gap: int) -> dict[int, int]:
+    """Let all the spans without a slot belong to one gap."""
+    return {span: rank_of.get(span, gap) for span in spans}
+
+
+def _among_gaps(spans: Sequence[int], rank_of: Mapping[int, int], gaps: Sequence[int]) -> dict[int, int]:
+    """Let each span without a slot belong to the gap next to the spans with one around it."""
+    ranks = dict(rank_of)
+    lower = -1
+    for span in spans if gaps else ():
+        if span in rank_of:
+            lower = rank_of[span]
+        else:
+            ranks[span] = next((gap for gap in gaps if gap >= lower), gaps[-1])
+    return ranks
+
+
+def _displaced(
+    spans: Sequence[int], ranks: Mapping[int, int], seated: Mapping[int, int], stop: int
+) -> tuple[float, list[Displaced]]:
+    """Return the spans outside a longest run that is in order, and what it costs to tell them."""
+    run = _longest_run([ranks[span] for span in spans])
+    staying = {span for place, span in enumerate(spans) if place in run}
     told = []
-    for span in sorted((each for each in spans if each not in staying), key=lambda each: (rank_of[each], each)):
-        before = next((each for each in spans if each in staying and rank_of[each] > rank_of[span]), stop)
+    for span in sorted((each for each in spans if each not in staying), key=lambda each: (ranks[each], each)):
+        before = next((each for each in spans if each in staying and ranks[each] > ranks[span]), stop)
         told.append(Displaced(span, before))
-    if not told or not _accepted(aligner.matcher, items, in_order(spans, told)):
-        return None
     # one that belongs nowhere but in a gap is unexpected here rather than out of order
-    nowhere = sum(each.span not in seating.seat for each in told)
-    return ORDER + 3.0 * min(len(told) - 1, 10) + 5.0 * nowhere, Disordered(parent, tuple(told))
+    nowhere = sum(each.span not in seated for each in told)
+    return ORDER + 3.0 * min(len(told) - 1, 10) + 5.0 * nowhere, told
 
 
 def _seated(slots: list[Slot], spans: Sequence[int], aligner: Aligner) -> Seating | None:
@@ -69,26 +95,6 @@ def _seated(slots: list[Slot], spans: Sequence[int], aligner: Aligner) -> Seatin
         seating.seated(span, highs)
     _untangled(seating)
     return seating
-
-
-def _fill_gaps(spans: Sequence[int], staying: set[int], rank_of: dict[int, int], gaps: list[int]) -> None:
-    """Let the spans without a slot stay where a gap is, or belong to the next one."""
-    after = len(spans)
-    upper: dict[int, int] = {}  # the rank of the next span that stays
-    for span in reversed(spans):
-        upper[span] = after if span not in rank_of else upper.get(span, after)
-        if span in staying:
-            after = rank_of[span]
-    lower = -1
-    for span in spans:
-        if span in staying:
-            lower = rank_of[span]
-        elif span not in rank_of:
-            fitting = [gap for gap in gaps if lower <= gap <= max(lower, upper[span])]
-            if fitting:
-                staying.add(span)
-            rank_of[span] = fitting[0] if fitting else min(gaps, key=lambda gap: abs(gap - lower))
-            lower = max(lower, rank_of[span]) if fitting else lower
 
 
 def in_order(spans: Sequence[int], displaced: Sequence[Displaced]) -> list[int]:

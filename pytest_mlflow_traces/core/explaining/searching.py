@@ -35,6 +35,7 @@ _BEHIND = 24  # items and spans
 _FAR = 96  # items and spans
 _PATIENCE = 8_000  # points of one search
 _PRICED = 8  # points that a price counts for
+_NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, has the name of something expected
 _HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
 _LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
 
@@ -250,7 +251,8 @@ class Search:
             names = below(each)
             if each.children and (names is None or not self._there.isdisjoint(names)):
                 lifted = Missing(each, parent, k, lifted=True)
-                self._push(cost + WRAPPER, (entered(step, each), k, 0), point, (lifted,))
+                price = WRAPPER + _NAMESAKE * (each.name in self._there)
+                self._push(cost + price, (entered(step, each), k, 0), point, (lifted,))
 
     def _hides(self, unit: Pattern) -> bool:
         """Return whether a gap of this list holds what is said to be missing."""
@@ -268,7 +270,8 @@ class Search:
         stop = self._stops[k]
         inside = self._aligner.forest.names[k + 1 : min(stop, k + 1 + _INSIDE)]
         if inside and (self._names is None or any(name in self._names for name in inside)):
-            self._push(cost + WRAPPER, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
+            price = WRAPPER + _NAMESAKE * (self._names is not None and self._aligner.forest.names[k] in self._names)
+            self._push(cost + price, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
 
     def _group(self, cost: float, point: Point) -> None:
         step, k, _ = point
