@@ -138,9 +138,9 @@ def _reaches_us() -> bool:
 def _use_own_provider(before: State) -> None:
     """Have MLflow choose its processors anew, in both provider modes: code under test may change the mode.
 
-    It does so at once, not with the first span: threads that trace while another capture opens or closes must never
-    find that there is no provider. The provider that it makes is kept for the next capture, since OpenTelemetry never
-    lets go of one (`atexit`, `register_at_fork`).
+    Its own provider is made at once, not with the first span: threads that trace while another capture opens or closes
+    must never find that there is none. It is kept for the next capture, since OpenTelemetry never lets go of a provider
+    (`atexit`, `register_at_fork`).
     """
     provider = tracing_provider.provider
     provider._isolated_tracer_provider = None
@@ -153,14 +153,14 @@ def _use_own_provider(before: State) -> None:
     else:
         others = tuple(each for each in shared if not isinstance(each, _mlflow.BaseMlflowSpanProcessor))
         _mlflow.set_span_processors(otel_trace._TRACER_PROVIDER, others)
-    is_isolated = provider.once is provider._isolated_tracer_provider_once
-    if not is_isolated and shared is not None:
-        provider.get_or_init_tracer(__name__)  # joins the application's own
+    if provider.once is not provider._isolated_tracer_provider_once:
+        if shared is not None:
+            provider.get_or_init_tracer(__name__)  # joins the application's; where it has none yet, it may set one
         return
-    key = (is_isolated, before.provider_environment())
+    key = before.provider_environment()
     kept = _kept_provider.get(key)
     if kept is not None and _is_untouched(kept):
-        provider.set(kept)
+        provider._isolated_tracer_provider = kept
         provider.once._done = True
         return
     provider.get_or_init_tracer(__name__)
