@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
+import tempfile
 import warnings
-from tempfile import TemporaryDirectory
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import Trace, TraceData
@@ -38,7 +40,7 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
 
     def __init__(self, log: TraceLog, experiments: Iterable[Experiment] = ()) -> None:
         self._log = log
-        self._directory: TemporaryDirectory[str] | None = None
+        self._directory: str | None = None
         self._files: Any = None
         self._registry: Any = None
         self._linked: dict[str, set[str]] = {}  # the traces of each run that they were linked to
@@ -154,8 +156,9 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
         """The temporary directory for what is not about traces, made when first asked for."""
         with self._lock:
             if self._directory is None:
-                self._directory = TemporaryDirectory(prefix="pytest-mlflow-traces-")
-            return self._directory.name
+                self._directory = tempfile.mkdtemp(prefix="pytest-mlflow-traces-")
+                self._remove = weakref.finalize(self, _remove, self._directory, os.getpid())
+            return self._directory
 
     def files(self) -> Any:
         """A real MLflow store in the temporary directory, with the same experiments."""
@@ -192,8 +195,14 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
             if self._files is not None:
                 self._files.shut_down_async_logging()
             if self._directory is not None:
-                forget_artifacts(self._directory.name)
-                self._directory.cleanup()
+                forget_artifacts(self._directory)
+                self._remove()
+
+
+def _remove(directory: str, process: int) -> None:
+    """Remove a directory, but not when a forked child of the process that made it ends."""
+    if os.getpid() == process:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _with_file_stores_allowed(make: Any, *arguments: Any) -> Any:

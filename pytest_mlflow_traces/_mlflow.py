@@ -175,7 +175,7 @@ class State:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self.compared() == other.compared()
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None
 
     def compared(self) -> dict[str, Any]:
         """What two states are compared by, each part by its name."""

@@ -177,15 +177,20 @@ class CapturedTraces(Sequence[Trace]):
         """
         if unknown:
             raise unknown_keywords("where()", unknown, _CRITERIA)
-        said: dict[str, object] = {"name": name, "session_id": session_id, "user_id": user_id, "status": status}
-        said["tags"] = tags
+        said: dict[str, object] = {
+            "name": name,
+            "session_id": session_id,
+            "user_id": user_id,
+            "status": status,
+            "tags": tags,
+        }
         if all(value is UNSAID for value in said.values()):
             raise TypeError(f"where() takes at least one of {listed(_CRITERIA)}; for all traces, iterate")
         if isinstance(status, str) and status not in _STATES:
             raise ValueError(f"where(): unknown status {status!r} (legal: {listed(_STATES)}){nearest(status, _STATES)}")
-        named = said["tags"]
-        if named is not UNSAID and (not isinstance(named, Mapping) or not named):
-            raise ValueError(f"where(): tags maps names to values, got {tags!r}")
+        wanted = said["tags"]
+        if wanted is not UNSAID and not (isinstance(wanted, Mapping) and wanted):
+            raise ValueError(f"where(): tags maps names to values, got {wanted!r}")
         return tuple(trace for trace in self._log.traces() if _holds(trace, said))
 
     def clear(self) -> None:

@@ -190,7 +190,7 @@ def test_the_files_of_a_capture_are_gone_when_it_closes():
 
 @needs_full_mlflow
 def test_a_capture_that_only_traces_makes_no_directory(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces._memory_store.TemporaryDirectory", None)
+    monkeypatch.setattr("tempfile.mkdtemp", None)
     with capture_traces() as traces:
         traced("answer")
         mlflow.set_experiment("/Shared/agents")
