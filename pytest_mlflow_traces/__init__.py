@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_mlflow_traces.capture import capture_traces as capture_traces
     from pytest_mlflow_traces.captured import CapturedTraces as CapturedTraces
+    from pytest_mlflow_traces.core.budgets import Budget as Budget
+    from pytest_mlflow_traces.core.budgets import if_present as if_present
     from pytest_mlflow_traces.core.contracts import Contract as Contract
     from pytest_mlflow_traces.core.contracts import assert_trace as assert_trace
     from pytest_mlflow_traces.core.findings import Finding as Finding
@@ -45,6 +47,8 @@ _HOMES = {
     "repeat": "core.patterns",
     "span": "core.patterns",
     # expectations
+    "Budget": "core.budgets",
+    "if_present": "core.budgets",
     "Contract": "core.contracts",
     "assert_trace": "core.contracts",
     "BoolTag": "core.tags",
@@ -58,6 +62,7 @@ _HOMES = {
 }
 __all__ = [
     "BoolTag",
+    "Budget",
     "CapturedTraces",
     "Contract",
     "Finding",
@@ -72,6 +77,7 @@ __all__ = [
     "any_order",
     "assert_trace",
     "capture_traces",
+    "if_present",
     "one_of",
     "optional",
     "parallel",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.contracts import Contract, checked_expectation, verdicts
+from pytest_mlflow_traces.core.contracts import Contract, Verdict, checked_expectation, verdicts
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 from pytest_mlflow_traces.core.spelling import nearest
 
@@ -35,13 +35,15 @@ class SuiteContracts:
         Raises:
             TraceAssertionError: where one does not hold, with every finding of all.
         """
-        found, applied = [], set()
-        for trace in traces:
-            for name, expectation in self._contracts.items():
-                if isinstance(expectation, Contract) and not expectation.applies(trace):
-                    continue
+        traces = list(traces)
+        found: list[Verdict] = []
+        applied = set()
+        for name, expectation in self._contracts.items():
+            if isinstance(expectation, Contract) and not any(map(expectation.applies, traces)):
+                continue
+            if traces:
                 applied.add(name)
-                found += verdicts(trace, expectation)
+            found += verdicts(traces, expectation)
         if found:
             findings = [finding for verdict in found for finding in verdict.findings]
             raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)

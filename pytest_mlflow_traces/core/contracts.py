@@ -14,9 +14,13 @@ from pytest_mlflow_traces.core.spans import visible
 from pytest_mlflow_traces.core.tree import Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_mlflow_traces.core.findings import Expectation
 
 __tracebackhide__ = True
+
+_LISTED = 20  # findings of one expectation in a message; the error carries all of them
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -57,13 +61,16 @@ class Contract:
 
     def check(self, trace: Trace) -> list[Finding]:
         """Return the findings of all its expectations; none where it does not apply."""
-        return [finding for text in self.verdicts(trace) for finding in text.findings]
+        return self.check_all([trace])
 
-    def verdicts(self, trace: Trace) -> list[Verdict]:
+    def check_all(self, traces: Sequence[Trace]) -> list[Finding]:
+        """Return the findings of all its expectations on the traces that it applies to."""
+        return [finding for verdict in self.verdicts(traces) for finding in verdict.findings]
+
+    def verdicts(self, traces: Sequence[Trace]) -> list[Verdict]:
         """Return what each of its expectations that does not hold has to say."""
-        if not self.applies(trace):
-            return []
-        found = [verdict for each in self.expectations for verdict in verdicts(trace, each)]
+        applicable = [trace for trace in traces if self.applies(trace)]
+        found = [verdict for each in self.expectations for verdict in verdicts(applicable, each)]
         return [Verdict(verdict.findings, f"contract {self.name!r}: {verdict.text}") for verdict in found]
 
 
@@ -123,12 +130,11 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
     if not traces:
         finding = Finding("capture.empty", "no trace", expected="at least one trace", actual="none")
         return [Verdict((finding,), "expected at least one trace, got none: nothing passes on absence")]
-    found = []
+    found: list[Verdict] = []
     for each in checked:
-        said = [verdict for trace in traces for verdict in verdicts(trace, each)]
+        found += verdicts(traces, each)
         if isinstance(each, Contract) and not any(map(each.applies, traces)):
-            said.append(_unused(each, traces))
-        found += said
+            found.append(_unused(each, traces))
     return found
 
 
@@ -139,18 +145,33 @@ def _unused(contract: Contract, traces: list[Trace]) -> Verdict:
     return Verdict((finding,), f"{text} {contract.applies_to!r}")
 
 
-def verdicts(trace: Trace, expectation: Any) -> list[Verdict]:
-    """Return what one expectation has to say against a trace; nothing, where it holds."""
+def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
+    """Return what one expectation has to say against some traces; nothing, where it holds."""
+    if not traces:
+        return []
     if isinstance(expectation, Contract):
-        return expectation.verdicts(trace)
+        return expectation.verdicts(traces)
     if isinstance(expectation, Pattern):
-        if trace == expectation:
-            return []
-        said = mismatch_of(trace, expectation)
-        return [Verdict(said.findings, said.text())]
-    findings = tuple(expectation.check(trace))
-    lines = "".join(f"\n  {finding}" for finding in findings)
-    return [Verdict(findings, f"trace {visible(trace.name)!r}:{lines}")] if findings else []
+        explanations = [mismatch_of(trace, expectation) for trace in traces if not trace == expectation]  # noqa: SIM201  # a pattern has no `!=`
+        return [Verdict(said.findings, said.text()) for said in explanations]
+    check_all = getattr(expectation, "check_all", None)
+    if check_all is not None:
+        subject = _named(traces[0]) if len(traces) == 1 else f"{len(traces)} traces"
+        return _told(subject, check_all(traces))
+    return [verdict for trace in traces for verdict in _told(_named(trace), expectation.check(trace))]
+
+
+def _told(subject: str, findings: Sequence[Finding]) -> list[Verdict]:
+    if not findings:
+        return []
+    lines = [f"  {finding}" for finding in findings[:_LISTED]]
+    if len(findings) > _LISTED:
+        lines.append(f"  ... {len(findings) - _LISTED} more findings")
+    return [Verdict(tuple(findings), "\n".join([f"{subject}:", *lines]))]
+
+
+def _named(trace: Trace) -> str:
+    return f"trace {visible(trace.name)!r}"
 
 
 def _traces_of(given: Any) -> list[Trace]:

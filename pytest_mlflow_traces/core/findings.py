@@ -36,12 +36,18 @@ class Finding:
         text = f"{self.rule} at {self.where}"
         if said:
             text += f": {', '.join(said)}"
+        if self.hint is not None and "\n" in self.hint:
+            return "\n".join([text, *(f"      {line}" for line in self.hint.splitlines())])
         return text if self.hint is None else f"{text} ({self.hint})"
 
 
 @runtime_checkable
 class Expectation(Protocol):
-    """Turn a trace into findings; no finding means that the expectation holds."""
+    """Turn a trace into findings; no finding means that the expectation holds.
+
+    One that can say more of several traces than of each by itself (a percentile, for instance) also has
+    `check_all(traces)`, which is then asked once instead.
+    """
 
     def check(self, trace: Trace) -> list[Finding]:
         """Return every way in which `trace` is not what is expected."""

@@ -18,10 +18,16 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_mlflow_traces.core.drawing import span_label
+from pytest_mlflow_traces.core.durations import readable_duration
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.forest import Forest
+
+_SHOWN = 9  # lines of a path in a message
+_INDENTED = 12  # levels; deeper ones stay there
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,23 @@ def critical_path(forest: Forest, top: int | None = None) -> list[Step]:
         steps.append(Step(i, start, end, end - start - sum(visit[2] - visit[1] for visit in below)))
         visits += below
     return steps
+
+
+def path_lines(forest: Forest, top: int | None = None) -> list[str]:
+    """Return the critical path as about ten lines, each span with its own part; the least parts are only summed up."""
+    steps = critical_path(forest, top)
+    shown = sorted(sorted(range(len(steps)), key=lambda k: -steps[k].own_ns)[:_SHOWN])
+    if len(steps) == _SHOWN + 1:  # the line that counts the rest could as well show it
+        shown = list(range(len(steps)))
+    depths = [forest.depth(steps[k].position) for k in shown]
+    times = [readable_duration(steps[k].own_ns) for k in shown]
+    width = max(map(len, times), default=0)
+    lines = [
+        f"{time:>{width}}  {'  ' * min(depth - min(depths), _INDENTED)}{span_label(forest, steps[k].position)}"
+        for k, depth, time in zip(shown, depths, times, strict=True)
+    ]
+    rest = [step.own_ns for k, step in enumerate(steps) if k not in set(shown)]
+    return lines + ([f"{readable_duration(sum(rest)):>{width}}  ... {len(rest):,} more spans"] if rest else [])
 
 
 def max_concurrency(forest: Forest) -> int:

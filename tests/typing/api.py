@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from pytest_mlflow_traces import (
     BoolTag,
+    Budget,
     CapturedTraces,
     Contract,
     Finding,
@@ -23,6 +24,7 @@ from pytest_mlflow_traces import (
     any_order,
     assert_trace,
     capture_traces,
+    if_present,
     one_of,
     optional,
     parallel,
@@ -78,3 +80,22 @@ def test_expectations() -> None:
         print(findings[0].rule, findings[0].hint)
     table = TagSchema.from_mapping({"user_id": str}, optional=("user_id",))
     print(table.check_tags({"user_id": "ada"}))
+
+
+def test_budgets(mlflow_traces: CapturedTraces) -> None:
+    by_name = {"genie_query": "800ms"}
+    budget = Budget(
+        latency=timedelta(seconds=2),
+        latency_of=by_name,
+        self_time_of={span("a"): "1s", "b": if_present("2s")},
+        tokens=4000,
+        cost_usd=0.05,
+        calls={"a": 3, "b": (1, 2), "c": if_present(2)},
+        p95_of={span(type="TOOL"): timedelta(seconds=1)},
+    )
+    assert_trace(mlflow_traces, budget, Contract("fast", budget))
+    trace = mlflow_traces.one()
+    findings: list[Finding] = budget.check(trace)
+    path: tuple[Span, ...] = trace.critical_path()
+    busiest: int = trace.max_concurrency
+    print(findings, path, busiest)

@@ -1,0 +1,480 @@
+"""Budgets: what they refuse to be, what they find in a trace, and how they say it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from datetime import timedelta
+
+import pytest
+
+from pytest_mlflow_traces.core.budgets import Budget, if_present
+from pytest_mlflow_traces.core.contracts import Contract, assert_trace, check
+from pytest_mlflow_traces.core.findings import Expectation, Finding, TraceAssertionError
+from pytest_mlflow_traces.core.patterns import one_of, span
+from tests.building import node, tree
+from tests.messages import exactly
+
+SLOW = ("agent AGENT @0-3000", ["plan @0-100", "search TOOL @100-2900", ["query @150-2850"]])
+
+
+def found(budget, *specs, **facts):
+    return budget.check(tree(*specs, **facts))
+
+
+# What a budget is
+
+
+def test_a_budget_is_an_expectation():
+    assert isinstance(Budget(latency="2s"), Expectation)
+
+
+LEGAL = "'latency', 'latency_of', 'self_time_of', 'tokens', 'cost_usd', 'calls', 'p95_of'"
+UNIT = "write a duration as '800ms', '2s' or a timedelta, got"
+NUMBER = "is a whole number, the most, or (min, max), got"
+STANDS = "if_present() stands for limits of spans, not in"
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"latensy": "2s"}, f"unknown keyword 'latensy' (legal: {LEGAL}); did you mean 'latency'?"),
+        ({"latency": 2}, f"latency: {UNIT} 2"),
+        ({"latency_of": {"a": 2.0}}, f"latency_of['a']: {UNIT} 2.0"),
+        ({"self_time_of": {"a": True}}, f"self_time_of['a']: {UNIT} True"),
+        ({"p95_of": {"a": 5}}, f"p95_of['a']: {UNIT} 5"),
+        ({"latency_of": "2s"}, "latency_of maps names or patterns of spans to limits, got '2s'"),
+        ({"latency_of": {5: "2s"}}, "latency_of takes a pattern such as span('name'), got 5"),
+        ({"calls": {...: 2}}, "calls takes a pattern such as span('name'), got Ellipsis"),
+        ({"tokens": True}, "tokens is a whole number, got True"),
+        ({"tokens": 4000.0}, "tokens is a whole number, got 4000.0"),
+        ({"tokens": "4000"}, "tokens is a whole number, got '4000'"),
+        ({"cost_usd": "0.05"}, "cost_usd is a number of US dollars, got '0.05'"),
+        ({"cost_usd": False}, "cost_usd is a number of US dollars, got False"),
+        ({"calls": {"a": True}}, f"calls['a'] {NUMBER} True"),
+        ({"calls": {"a": (0, True)}}, f"calls['a'] {NUMBER} (0, True)"),
+        ({"calls": {"a": (1, 2, 3)}}, f"calls['a'] {NUMBER} (1, 2, 3)"),
+        ({"calls": {"a": (1,)}}, f"calls['a'] {NUMBER} (1,)"),
+        ({"calls": {"a": "2s"}}, f"calls['a'] {NUMBER} '2s'"),
+        ({"calls": {"a": 2.0}}, f"calls['a'] {NUMBER} 2.0"),
+        ({"latency": if_present("2s")}, f"{STANDS} latency: a trace has a latency"),
+        ({"tokens": if_present(5)}, f"{STANDS} tokens: what was not recorded passes no budget"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_type_error(said, message):
+    with pytest.raises(TypeError, match=exactly(f"Budget(): {message}")):
+        Budget(**said)
+
+
+@pytest.mark.parametrize("said", [{}, {"latency": None}])
+def test_a_budget_limits_something(said):
+    with pytest.raises(ValueError, match=exactly(f"Budget() limits nothing: give it at least one of {LEGAL}")):
+        Budget(**said)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"latency": "2"}, "latency: '2' is no duration; write a number and one of ns, us, ms, s, m, h: '800ms'"),
+        ({"latency": timedelta(-1)}, "latency: a duration cannot be negative, got datetime.timedelta(days=-1)"),
+        ({"latency_of": {}}, "latency_of={} limits nothing; name a span, or leave it out"),
+        ({"calls": {}}, "calls={} limits nothing; name a span, or leave it out"),
+        ({"tokens": -1}, "tokens cannot be negative, got -1"),
+        ({"cost_usd": -0.5}, "cost_usd cannot be negative, got -0.5"),
+        ({"cost_usd": float("nan")}, "cost_usd is no limit: nan"),
+        ({"cost_usd": float("inf")}, "cost_usd is no limit: inf"),
+        ({"calls": {"a": -1}}, "calls['a'] cannot be negative, got -1"),
+        ({"calls": {"a": (-1, 2)}}, "calls['a'] cannot be negative, got -1"),
+        ({"calls": {"a": (3, 2)}}, "calls['a']: (3, 2) has its min above its max: no number is that"),
+        ({"latency_of": {"a": "1s", span("a"): "2s"}}, "latency_of has two limits for span('a')"),
+    ],
+)
+def test_what_cannot_be_is_a_value_error(said, message):
+    with pytest.raises(ValueError, match=exactly(f"Budget(): {message}")):
+        Budget(**said)
+
+
+@pytest.mark.parametrize("limit", [None, True, 2.5, [1, 2], if_present("1s"), span("a")])
+def test_if_present_takes_a_limit(limit):
+    message = f"if_present() takes a duration such as '800ms', or a number of calls, got {limit!r}"
+
+    with pytest.raises(TypeError, match=exactly(message)):
+        if_present(limit)
+
+
+BUDGETS = [
+    "Budget(latency='2s')",
+    "Budget(latency='0ms', tokens=0, cost_usd=0)",
+    "Budget(latency_of={'': '1ms', 'a': if_present('1500ms'), span('b', type='TOOL'): '3m'})",
+    "Budget(self_time_of={one_of(span('a'), span('b')): '1h'}, cost_usd=0.05)",
+    "Budget(calls={'a': 3, 'b': (2, 3), 'c': 0, 'd': (2, 2), 'e': if_present(2), 'f': (0, 4)})",
+    "Budget(p95_of={'a': '7ns'})",
+]
+
+
+@pytest.mark.parametrize("code", BUDGETS)
+def test_the_repr_is_code_that_makes_an_equal_budget(code):
+    budget = eval(code)
+
+    assert repr(budget) == code
+    assert {eval(repr(budget)): 1} == {budget: 1}
+    assert pickle.loads(pickle.dumps(budget)) == budget == copy.deepcopy(budget)
+
+
+def test_budgets_are_equal_by_what_they_limit():
+    assert Budget(latency="2s") == Budget(latency=timedelta(seconds=2))
+    assert Budget(calls={"a": 1, span("b"): 2}) == Budget(calls={"b": (1, 2), span("a"): (1, 1)})
+    assert Budget(latency_of={"a": "1s"}) != Budget(latency_of={"a": if_present("1s")})
+    assert Budget(latency_of={"a": "1s"}) != Budget(self_time_of={"a": "1s"})
+    assert Budget(tokens=1) != Budget(cost_usd=1)
+    assert Budget(tokens=1) != 1
+
+
+def test_a_budget_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Budget(tokens=1)._said = {}
+
+
+def test_a_budget_does_not_change_with_the_mapping_it_was_made_of():
+    limits = {"a": "1s"}
+    budget = Budget(latency_of=limits)
+
+    limits["b"] = "2s"
+
+    assert budget == Budget(latency_of={"a": "1s"})
+
+
+# Latency
+
+
+@pytest.mark.parametrize("limit", ["3s", "3001ms", timedelta(seconds=3)])
+def test_the_limit_is_the_last_latency_that_passes(limit):
+    assert found(Budget(latency=limit, latency_of={"search": "2800ms"}, self_time_of={"search": "100ms"}), *SLOW) == []
+
+
+def test_a_trace_that_is_too_slow_shows_where_the_time_went():
+    assert found(Budget(latency="2s"), *SLOW) == [
+        Finding(
+            "budget.latency",
+            "agent",
+            "at most 2 s",
+            "3 s (1.5 times the limit)",
+            "critical path, and what each took of it by itself:\n"
+            "100 ms  agent  AGENT\n"
+            "100 ms    plan  UNKNOWN\n"
+            "100 ms    search  TOOL\n"
+            " 2.7 s      query  UNKNOWN",
+        )
+    ]
+
+
+def test_each_span_is_limited_by_itself_and_the_slowest_shows_its_path():
+    searches = ["search TOOL @0-2000", ["query @0-1500"], "search TOOL @2000-2500"]
+
+    findings = found(
+        Budget(latency_of={span(type="TOOL"): "1s"}), "agent @0-9000", [*searches, "search TOOL @3000-4500", ["query"]]
+    )
+
+    assert findings == [
+        Finding(
+            "budget.latency",
+            "agent > search",
+            "at most 1 s",
+            "2 s (2 times the limit)",
+            "critical path, and what each took of it by itself:\n500 ms  search  TOOL\n 1.5 s    query  UNKNOWN",
+        ),
+        Finding("budget.latency", "agent > search[3]", "at most 1 s", "1.5 s (1.5 times the limit)"),
+    ]
+
+
+def test_a_difference_in_digits_that_are_not_shown_is_shown():
+    (finding,) = found(Budget(latency="2s"), "agent @0-2000.001")
+
+    assert (finding.expected, finding.actual) == ("at most 2 s", "2000.001 ms (1.0000005 times the limit)")
+
+
+def test_a_limit_of_nothing_has_no_ratio():
+    (finding,) = found(Budget(latency="0s"), "agent @0-5")
+
+    assert (finding.expected, finding.actual, finding.hint) == ("at most 0 ms", "5 ms", None)
+
+
+def test_self_time_does_not_count_what_children_took():
+    assert found(Budget(self_time_of={"search": "60ms", "query": "2s"}), *SLOW) == [
+        Finding(
+            "budget.self_time",
+            "agent > search",
+            "at most 60 ms of its own",
+            "100 ms of its own, of 2.8 s (1.67 times the limit)",
+        ),
+        Finding(
+            "budget.self_time",
+            "agent > search > query",
+            "at most 2 s of its own",
+            "2.7 s of its own, of 2.7 s (1.35 times the limit)",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        (Budget(latency="2s"), Finding("budget.unfinished", "agent", "at most 2 s", "a trace that never ended")),
+        (
+            Budget(latency_of={"search": "2s"}),
+            Finding("budget.unfinished", "agent > search", "at most 2 s", "a span that never ended"),
+        ),
+        (
+            Budget(self_time_of={"search": "2s"}),
+            Finding("budget.unfinished", "agent > search", "at most 2 s of its own", "a span that never ended"),
+        ),
+    ],
+)
+def test_what_never_ended_is_within_no_limit(budget, expected):
+    assert found(budget, "agent @0-", ["search @1-"]) == [expected]
+
+
+def test_a_trace_in_progress_is_within_no_limit_though_its_root_ended():
+    assert [each.rule for each in found(Budget(latency="2s"), "agent @0-1", status="IN_PROGRESS")] == [
+        "budget.unfinished"
+    ]
+
+
+def test_a_trace_without_spans_has_the_latency_that_mlflow_noted():
+    assert found(Budget(latency="2s"), duration_ms=1000) == []
+    assert [each.rule for each in found(Budget(latency="2s"), duration_ms=3000)] == ["budget.latency"]
+    assert found(Budget(latency="2s")) == [Finding("budget.absent", "''", "at most 2 s", "a trace without spans")]
+
+
+@pytest.mark.parametrize("budget", [Budget(latency="2s"), Budget(latency_of={"agent": "2s"})])
+def test_a_span_that_ends_before_it_starts_is_within_no_limit(budget):
+    assert found(budget, "agent @9-4") == [
+        Finding("budget.latency", "agent", "at most 2 s", "-5 ms, it ends before it starts")
+    ]
+
+
+def test_of_very_many_findings_the_rest_is_counted():
+    findings = found(Budget(latency_of={"a": "1ms"}), *[f"a @{i}-{i + 2}" for i in range(103)])
+
+    assert len(findings) == 101
+    assert findings[-1] == Finding("budget.latency", "span('a')", "at most 1 ms", "3 more like this")
+
+
+# Absence
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        (Budget(latency_of={"a": "2s"}), "at most 2 s for span('a')"),
+        (Budget(self_time_of={span("a"): "2s"}), "at most 2 s of its own for span('a')"),
+        (Budget(calls={one_of(span("a"), span("b")): 2}), "at most 2 calls of one_of(span('a'), span('b'))"),
+        (Budget(calls={"a": (2, 2)}), "exactly 2 calls of span('a')"),
+    ],
+)
+def test_a_limit_that_no_span_came_under_is_a_finding(budget, expected):
+    assert found(budget, "agent") == [Finding("budget.absent", "agent", expected, "no such span")]
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        Budget(latency_of={"a": if_present("2s")}),
+        Budget(self_time_of={"a": if_present("2s")}),
+        Budget(calls={"a": 0}),
+        Budget(calls={"a": (0, 3)}),
+        Budget(calls={"a": if_present((2, 3))}),
+        Budget(p95_of={"a": if_present("2s")}),
+    ],
+)
+def test_unless_it_says_that_none_may_come(budget):
+    assert found(budget, "agent") == []
+
+
+def test_if_present_still_limits_what_is_there():
+    budget = Budget(latency_of={"a": if_present("2ms")}, calls={"a": if_present((2, 3))})
+
+    assert [each.rule for each in found(budget, "a @0-3")] == ["budget.latency", "budget.calls"]
+
+
+# Tokens and cost
+
+USAGE = "mlflow.trace.tokenUsage"
+COST = "mlflow.trace.cost"
+
+
+@pytest.mark.parametrize(
+    ("usage", "rules"),
+    [
+        ('{"total_tokens": 4000}', []),
+        ('{"total_tokens": 0}', []),
+        ('{"total_tokens": 4001}', ["budget.tokens"]),
+        ('{"input_tokens": 3000, "output_tokens": 1001}', ["budget.tokens"]),
+        ('{"input_tokens": 3000}', ["budget.unrecorded"]),
+        ('{"total_tokens": true}', ["budget.unrecorded"]),
+        ("{}", ["budget.unrecorded"]),
+        ("nonsense", ["budget.unrecorded"]),
+    ],
+)
+def test_tokens_are_those_of_the_whole_trace(usage, rules):
+    assert [each.rule for each in found(Budget(tokens=4000), "agent", metadata={USAGE: usage})] == rules
+
+
+def test_tokens_and_cost_say_how_much_and_how_many_times_the_limit():
+    metadata = {USAGE: '{"total_tokens": 5000}', COST: '{"total_cost": 0.0725}'}
+
+    assert found(Budget(tokens=4000, cost_usd=0.05), "agent", metadata=metadata) == [
+        Finding("budget.tokens", "agent", "at most 4,000 tokens", "5,000 (1.25 times the limit)"),
+        Finding("budget.cost", "agent", "at most $0.05", "$0.0725 (1.45 times the limit)"),
+    ]
+
+
+def test_what_nobody_recorded_is_no_pass():
+    assert found(Budget(tokens=0, cost_usd=0), "agent") == [
+        Finding(
+            "budget.unrecorded",
+            "agent",
+            "at most 0 tokens",
+            "no token usage recorded",
+            "MLflow sums the span attribute mlflow.chat.tokenUsage, which autologging sets where a model reports usage",
+        ),
+        Finding(
+            "budget.unrecorded",
+            "agent",
+            "at most $0",
+            "no cost recorded",
+            "MLflow computes it from the usage and the model name, where it has a price for the model",
+        ),
+    ]
+
+
+# Calls
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected", "actual"),
+    [
+        (1, "at most 1 call of span('a')", "2 (2 times the limit)"),
+        (0, "no call of span('a')", "2"),
+        ((0, 1), "at most 1 call of span('a')", "2 (2 times the limit)"),
+        ((3, 4), "3 to 4 calls of span('a')", "2"),
+        ((3, 3), "exactly 3 calls of span('a')", "2"),
+    ],
+)
+def test_another_number_of_calls_names_them(limit, expected, actual):
+    assert found(Budget(calls={"a": limit}), "agent", ["a", "a"]) == [
+        Finding("budget.calls", "agent", expected, actual, "at\nagent > a\nagent > a[2]")
+    ]
+
+
+@pytest.mark.parametrize("limit", [2, 3, (1, 2), (2, 2), (0, 9)])
+def test_a_number_of_calls_is_the_most_and_a_pair_the_range(limit):
+    assert found(Budget(calls={"a": limit}), "agent", ["a", "a"]) == []
+
+
+def test_calls_take_patterns():
+    budget = Budget(calls={span(re.compile("search_.*"), status="ERROR"): 0})
+
+    assert len(found(budget, "agent", [node("search_web ERROR"), "search_docs OK"])) == 1
+
+
+# Percentiles over several traces
+
+
+def runs(*milliseconds):
+    return [tree("agent @0-1000", [f"search TOOL @0-{ms}", ["query @0-1"]]) for ms in milliseconds]
+
+
+def test_the_p95_of_all_traces_together_is_the_nearest_rank():
+    nineteen = runs(*[10] * 18, 50)
+
+    assert check([*nineteen, *runs(60)], Budget(p95_of={"search": "50ms"})) == []
+    assert check([*nineteen, *runs(60)], Budget(p95_of={"search": "40ms"})) == [
+        Finding(
+            "budget.p95",
+            "[18] agent > search",
+            "a p95 of at most 40 ms",
+            "50 ms of 20 samples (1.25 times the limit)",
+            "critical path, and what each took of it by itself:\n49 ms  search  TOOL\n 1 ms    query  UNKNOWN",
+        )
+    ]
+
+
+def test_a_p95_of_too_few_samples_is_refused():
+    cure = "of fewer it is the maximum: run it more often, or limit each span by latency_of"
+
+    assert check(runs(*[10] * 19), Budget(p95_of={"search": if_present("1s")})) == [
+        Finding("budget.samples", "span('search')", "at least 20 samples for a p95", "19 in 19 traces", cure)
+    ]
+    assert Budget(p95_of={"search": "1s"}).check(runs(10)[0]) == [
+        Finding("budget.samples", "span('search')", "at least 20 samples for a p95", "1 in 1 trace", cure)
+    ]
+
+
+def test_a_p95_of_no_span_and_of_unfinished_ones_are_findings():
+    budget = Budget(p95_of={"search": "1s"})
+
+    assert check([tree("agent"), tree("agent")], budget) == [
+        Finding("budget.absent", "span('search')", "a p95 of at most 1 s", "no such span in 2 traces")
+    ]
+    assert [each.rule for each in check([*runs(*[10] * 20), tree("search @0-")], budget)] == ["budget.unfinished"]
+
+
+def test_many_spans_of_one_trace_are_samples_too():
+    trace = tree(*[f"a @{i}-{i + 2}" for i in range(20)])
+
+    assert [each.where for each in Budget(p95_of={"a": "1ms"}).check(trace)] == ["a[19]"]
+
+
+# In company
+
+
+def test_of_several_traces_a_finding_says_which():
+    traces = [tree("agent @0-1"), tree("agent @0-3"), tree("agent @0-4")]
+
+    assert [each.where for each in check(traces, Budget(latency="2ms"))] == ["[1] agent", "[2] agent"]
+
+
+def test_a_contract_puts_its_traces_to_the_budget_together():
+    contract = Contract("fast", Budget(p95_of={"search": "20ms"}), applies_to=span("search"))
+
+    assert check([*runs(*[10] * 20), tree("other")], contract) == []
+    assert [each.rule for each in check([*runs(*[30] * 20), tree("other")], contract)] == ["budget.p95"]
+    assert [each.rule for each in contract.check(runs(10)[0])] == ["budget.samples"]
+    assert contract.check(tree("other")) == []
+
+
+def test_a_failure_reads_well():
+    with pytest.raises(TraceAssertionError) as raised:
+        assert_trace(tree(*SLOW), Budget(latency="2s", latency_of={"plan": "50ms", "lookup": "1s"}, tokens=10))
+
+    assert str(raised.value) == (
+        "trace 'agent':\n"
+        "  budget.latency at agent: expected at most 2 s, got 3 s (1.5 times the limit)\n"
+        "      critical path, and what each took of it by itself:\n"
+        "      100 ms  agent  AGENT\n"
+        "      100 ms    plan  UNKNOWN\n"
+        "      100 ms    search  TOOL\n"
+        "       2.7 s      query  UNKNOWN\n"
+        "  budget.latency at agent > plan: expected at most 50 ms, got 100 ms (2 times the limit)\n"
+        "  budget.absent at agent: expected at most 1 s for span('lookup'), got no such span\n"
+        "  budget.unrecorded at agent: expected at most 10 tokens, got no token usage recorded (MLflow sums the span"
+        " attribute mlflow.chat.tokenUsage, which autologging sets where a model reports usage)"
+    )
+
+
+def test_a_failure_over_several_traces_is_one_text_of_bounded_length():
+    with pytest.raises(TraceAssertionError) as raised:
+        assert_trace([tree("agent @0-9") for _ in range(22)], Budget(latency="3ms"))
+
+    lines = str(raised.value).splitlines()
+    assert lines[:2] == [
+        "22 traces:",
+        "  budget.latency at [0] agent: expected at most 3 ms, got 9 ms (3 times the limit)",
+    ]
+    assert lines[20:] == [
+        "  budget.latency at [19] agent: expected at most 3 ms, got 9 ms (3 times the limit)",
+        "  ... 2 more findings",
+    ]
+    assert len(raised.value.findings) == 22
