@@ -10,9 +10,9 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from tests.capture.programs import names, needs_full_mlflow, needs_installation, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import names, needs_full_mlflow, needs_installation, traced
 
 
 def python(program: str, **environment: str) -> str:

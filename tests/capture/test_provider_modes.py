@@ -6,9 +6,9 @@ import mlflow
 import pytest
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from tests.capture.programs import answer, names, since, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import answer, names, since, traced
 
 
 class Recording(SpanProcessor):
