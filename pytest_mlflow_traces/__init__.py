@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tags import TagSchema as TagSchema
     from pytest_mlflow_traces.core.tree import Span as Span
     from pytest_mlflow_traces.core.tree import Trace as Trace
+    from pytest_mlflow_traces.files import read_traces as read_traces
 
 _HOMES = {
     # capture
@@ -39,6 +40,7 @@ _HOMES = {
     # the tree
     "Span": "core.tree",
     "Trace": "core.tree",
+    "read_traces": "files",
     # the pattern language
     "any_order": "core.patterns",
     "one_of": "core.patterns",
@@ -81,6 +83,7 @@ __all__ = [
     "one_of",
     "optional",
     "parallel",
+    "read_traces",
     "repeat",
     "span",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,44 +17,61 @@ from pytest_mlflow_traces.core.tree import Span, Trace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_mlflow_traces.core.findings import Finding
 
-def compared(op: str, left: object, right: object, *, verbose: bool) -> list[str] | None:
-    """Return the lines for a comparison of a trace, a span or a capture with a pattern; `None` for any other."""
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Say why a comparison failed."""
+
+    lines: list[str]
+    findings: tuple[Finding, ...] = ()
+
+
+def compared(op: str, left: object, right: object, *, verbose: bool) -> Explained | None:
+    """Explain a comparison of a trace, a span or a capture with a pattern; `None` for any other."""
     if op in {"==", "!="}:
         shown, pattern = (left, right) if isinstance(right, Pattern) else (right, left)
         if not isinstance(pattern, Pattern) or not isinstance(shown, Trace | Span):
             return None
         if op == "!=":
-            return [matched(shown, pattern)]
-        return mismatch_of(shown, pattern).lines(verbose)
+            return Explained([matched(shown, pattern)])
+        said = mismatch_of(shown, pattern)
+        return Explained(said.lines(verbose), said.findings)
     if op not in {"in", "not in"} or not isinstance(left, Pattern) or not isinstance(right, Trace | CapturedTraces):
         return None
     traces = [right] if isinstance(right, Trace) else list(right)
     explain = absent_in if op == "in" else present_in
     told = [explain(trace, left) for trace in traces if (left in trace) == (op == "not in")]
+    findings = tuple(finding for each in told for finding in each.findings)
     if len(told) == 1:
-        return told[0].lines(verbose)
+        return Explained(told[0].lines(verbose), findings)
     most = len(told) if verbose else 3
     lines = [f"{short(left)} is in {'none' if op == 'in' else len(told)} of {len(traces)} traces"]
     for each in told[:most]:
         lines += ["", *each.lines(verbose)]
-    return lines + ([f"... {len(told) - most} more traces, -vv shows all"] if len(told) > most else [])
+    lines += [f"... {len(told) - most} more traces, -vv shows all"] if len(told) > most else []
+    return Explained(lines, findings)
 
 
 @contextmanager
-def whole_comparisons(config: pytest.Config) -> Iterator[None]:
-    """Have failed assertions on traces print whole: pytest cuts what a plugin explains to eight lines without `-vv`."""
+def whole_comparisons(config: pytest.Config, heard: list[Explained]) -> Iterator[None]:
+    """Have failed assertions on traces print whole: pytest cuts what a plugin explains to eight lines without `-vv`.
+
+    What they are explained by goes to `heard`, too.
+    """
     shortened: Any = getattr(util, "_reprcompare", None)
     if shortened is None:
         yield
         return
 
     def whole(op: str, left: object, right: object) -> str | None:
-        lines = compared(op, left, right, verbose=is_verbose(config))
-        if lines is None:
+        explained = compared(op, left, right, verbose=is_verbose(config))
+        if explained is None:
             answer: str | None = shortened(op, left, right)
             return answer
-        text = "\n~".join(line.replace("\n", "\\n") for line in lines)
+        heard.append(explained)
+        text = "\n~".join(line.replace("\n", "\\n") for line in explained.lines)
         return text.replace("%", "%%") if config.getvalue("assertmode") == "rewrite" else text
 
     util._reprcompare = whole

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlflow_traces._stashes import APPLIED_ATTRIBUTE
 from pytest_mlflow_traces.core.contracts import Contract, Verdict, checked_expectation, verdicts
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 from pytest_mlflow_traces.core.spelling import nearest
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_mlflow_traces.core.tree import Trace
-
-APPLIED = "mlflow_traces_contracts"  # an attribute of reports: pytest-xdist carries it to the controller
 
 
 class SuiteContracts:
@@ -76,7 +75,7 @@ class VacuityGuard:
         self._unused = dict.fromkeys(names)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        for name in getattr(report, APPLIED, ()):
+        for name in getattr(report, APPLIED_ATTRIBUTE, ()):
             self._unused.pop(name, None)
 
     @pytest.hookimpl(trylast=True)

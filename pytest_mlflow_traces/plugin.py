@@ -7,27 +7,35 @@ environment, used or not, and importing MLflow alone takes ten times as long as 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlflow_traces._run_keeping import RunKeeper
+from pytest_mlflow_traces._stashes import (
+    APPLIED,
+    CAPTURED,
+    CONTRACTS,
+    DEMAND,
+    HEARD,
+    MISUSE,
+    PART,
+    PARTS_INPUT,
+    SECTION,
+    forget,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from pytest_mlflow_traces._marker import Demand
-    from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.captured import CapturedTraces
 
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
-SECTION = "mlflow traces"
 TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace; before, there is nothing to explain
-_captured: pytest.StashKey[CapturedTraces] = pytest.StashKey()
-_demand: pytest.StashKey[Demand] = pytest.StashKey()
-_misuse: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
-_contracts: pytest.StashKey[SuiteContracts] = pytest.StashKey()
-_applied: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +46,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="failed",
         metavar="{failed,all,none}",
         help="which tests print the span trees they made: failed (default), all, or none",
+    )
+    group.addoption(
+        "--mlflow-traces-save",
+        metavar="PATH",
+        help="write every captured trace to PATH, as JSON Lines of MLflow's Trace.to_dict()",
+    )
+    group.addoption(
+        "--mlflow-traces-summary",
+        metavar="PATH",
+        help="write what the traces of the run came to as Markdown to PATH; $GITHUB_STEP_SUMMARY gets it by itself",
     )
     parser.addini(
         "mlflow_traces_strict",
@@ -60,11 +78,22 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{MARKER}(expect=..., count=...): capture the MLflow traces of the test, and check each of them (expect)"
         " and their number (count: a number or (min, max); without it, at least one)",
     )
-    names = config.getini("mlflow_traces_contract")
-    if names and not hasattr(config, "workerinput"):
-        from pytest_mlflow_traces._suite_contracts import VacuityGuard
+    parts = getattr(config, "workerinput", {}).get(PARTS_INPUT)
+    if not hasattr(config, "workerinput"):
+        names = config.getini("mlflow_traces_contract")
+        if names:
+            from pytest_mlflow_traces._suite_contracts import VacuityGuard
 
-        config.pluginmanager.register(VacuityGuard(config, names), "mlflow-traces-vacuity-guard")
+            config.pluginmanager.register(VacuityGuard(config, names), "mlflow-traces-vacuity-guard")
+        # after the guard, which may yet fail the run
+        keeper = RunKeeper(config)
+        config.pluginmanager.register(keeper, "mlflow-traces-run-keeper")
+        parts = keeper.parts
+    if parts is not None:
+        from pytest_mlflow_traces._saving import PartFile
+
+        config.stash[PART] = PartFile(Path(parts), f"{os.getpid()}.jsonl")
+        config.add_cleanup(config.stash[PART].close)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -79,7 +108,7 @@ def _prepare(item: pytest.Item, config: pytest.Config) -> None:
         if item.get_closest_marker(MARKER) is not None:
             from pytest_mlflow_traces._marker import demand_of
 
-            item.stash[_demand] = demand_of(item)
+            item.stash[DEMAND] = demand_of(item)
             if "mlflow_traces" not in names:
                 names.insert(0, "mlflow_traces")
         if "mlflow_traces" in names:
@@ -87,23 +116,24 @@ def _prepare(item: pytest.Item, config: pytest.Config) -> None:
     except pytest.UsageError as error:
         if not hasattr(config, "workerinput"):
             raise
-        item.stash[_misuse] = error  # a worker of pytest-xdist that raises here ends the run in an internal error
+        item.stash[MISUSE] = error  # a worker of pytest-xdist that raises here ends the run in an internal error
 
 
 def _load_contracts(config: pytest.Config) -> None:
     """Import the contracts of the suite, once, and only where some test traces: they may import a whole agent."""
     names = config.getini("mlflow_traces_contract")
-    if names and _contracts not in config.stash:
+    if names and CONTRACTS not in config.stash:
         from pytest_mlflow_traces._suite_contracts import SuiteContracts
 
-        config.stash[_contracts] = SuiteContracts(names)
+        config.stash[CONTRACTS] = SuiteContracts(names)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    misuse = item.stash.get(_misuse, None)
+    misuse = item.stash.get(MISUSE, None)
     if misuse is not None:
         pytest.fail(str(misuse), pytrace=False)
+    forget(item)
 
 
 @pytest.fixture
@@ -112,7 +142,7 @@ def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
     from pytest_mlflow_traces.capture import capture_traces
 
     with capture_traces() as traces:
-        request.node.stash[_captured] = traces
+        request.node.stash[CAPTURED] = traces
         yield traces
 
 
@@ -121,17 +151,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if TREE in sys.modules:
         from pytest_mlflow_traces._assertions import whole_comparisons
 
-        with whole_comparisons(item.config):
+        heard: list[Any] = []
+        item.stash[HEARD] = heard
+        with whole_comparisons(item.config, heard):
             result = yield
     else:
         result = yield
     # only after a test that passed: one that failed keeps its own error
-    traces = item.stash.get(_captured, None)
+    traces = item.stash.get(CAPTURED, None)
     if traces is not None:
         from pytest_mlflow_traces._verdicts import judged
 
-        contracts = item.config.stash.get(_contracts, None)
-        item.stash[_applied] = judged(item, traces, item.stash.get(_demand, None), contracts)
+        contracts = item.config.stash.get(CONTRACTS, None)
+        item.stash[APPLIED] = judged(item, traces, item.stash.get(DEMAND, None), contracts)
     return result
 
 
@@ -140,29 +172,23 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
         return None
     from pytest_mlflow_traces._assertions import compared, is_verbose
 
-    return compared(op, left, right, verbose=is_verbose(config))
+    explained = compared(op, left, right, verbose=is_verbose(config))
+    return None if explained is None else explained.lines
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    traces = item.stash.get(_captured, None)
+    traces = item.stash.get(CAPTURED, None)
     if traces is None:
         return (yield)
-    from pytest_mlflow_traces._suite_contracts import APPLIED
-    from pytest_mlflow_traces.reports.sections import properties, section
+    from pytest_mlflow_traces._reporting import tell, tell_junit
 
     if call.when == "call":
-        # before the report is made: what is added to it later never reaches a JUnit file
-        item.user_properties.extend(properties(list(traces), with_trees=call.excinfo is not None))
+        tell_junit(item, traces, failed=call.excinfo is not None)
     report = yield
-    applied = item.stash.get(_applied, None)
-    if applied and call.when == "call":
-        setattr(report, APPLIED, applied)
-    show = item.config.getoption("--mlflow-traces-show")
-    if show != "none" and (report.failed or (show == "all" and call.when == "call")):
-        report.sections.append((SECTION, section(list(traces), traces.unfinished)))
+    tell(item, call, report, traces)
     return report
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tree import Span, Trace
 
 MAX_LINES = 200  # of one section; a trace of thousands of spans is for a file, not for a terminal
+PREFIX = "mlflow_traces."
 TOOL = "TOOL"
 
 
@@ -32,15 +33,15 @@ def properties(traces: Sequence[Trace], *, with_trees: bool) -> list[tuple[str, 
     spans = [span for trace in traces for span in trace.spans]
     tokens = [usage["total_tokens"] for trace in traces if (usage := trace.token_usage) and "total_tokens" in usage]
     facts = [
-        ("mlflow_traces.trace_ids", " ".join(trace.id for trace in traces)),
-        ("mlflow_traces.spans", str(len(spans))),
-        ("mlflow_traces.tools", _counted(span.name for span in spans if span.type == TOOL)),
+        (f"{PREFIX}trace_ids", " ".join(trace.id for trace in traces)),
+        (f"{PREFIX}spans", str(len(spans))),
+        (f"{PREFIX}tools", _counted(span.name for span in spans if span.type == TOOL)),
         # no usage recorded is not zero tokens
-        ("mlflow_traces.tokens", str(sum(tokens)) if tokens else ""),
-        ("mlflow_traces.ms", " ".join("" if t.duration_ms is None else f"{t.duration_ms:.3f}" for t in traces)),
+        (f"{PREFIX}tokens", str(sum(tokens)) if tokens else ""),
+        (f"{PREFIX}ms", " ".join("" if t.duration_ms is None else f"{t.duration_ms:.3f}" for t in traces)),
     ]
     if with_trees:
-        facts.append(("mlflow_traces.tree", section(traces, ())))
+        facts.append((f"{PREFIX}tree", section(traces, ())))
     return facts
 
 

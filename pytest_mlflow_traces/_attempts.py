@@ -1,0 +1,78 @@
+"""One run of one test: how its phases ended, what was said against its traces, and the record that is made of it.
+
+The record travels on the report of the teardown, which every run of a test has, also one that is rerun; what comes
+later for the same test takes its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.findings import TraceAssertionError
+from pytest_mlflow_traces.core.runs import TracedTest, TraceRecord
+from pytest_mlflow_traces.reports.sections import section
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_mlflow_traces._assertions import Explained
+    from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.core.findings import Finding
+    from pytest_mlflow_traces.core.runs import BaselineChange
+
+_LINES = 60  # of one failure; the rest is in the log of the run
+
+
+class Attempt:
+    """Gather what one run of a test comes to."""
+
+    def __init__(self) -> None:
+        self.changes: list[BaselineChange] = []
+        self._outcome = "passed"
+        self._findings: list[Finding] = []
+        self._failures: list[str] = []
+
+    def note(self, report: pytest.TestReport, call: pytest.CallInfo[None], heard: list[Explained]) -> None:
+        """Take in how one phase ended; `heard` explains the comparisons with traces that failed in it."""
+        expected = hasattr(report, "wasxfail")
+        if report.failed:
+            if self._outcome != "failed":
+                self._outcome = "failed" if report.when == "call" else "error"
+            self._fail(report, call, heard)
+        elif report.skipped:
+            self._outcome = "xfailed" if expected else "skipped"
+        elif expected and report.when == "call":
+            self._outcome = "xpassed"
+
+    def _fail(self, report: pytest.TestReport, call: pytest.CallInfo[None], heard: list[Explained]) -> None:
+        error = call.excinfo.value if call.excinfo is not None else None
+        text = str(error) if error is not None else report.longreprtext
+        if isinstance(error, TraceAssertionError):
+            self._findings += error.findings
+        elif error is not None:
+            # a test may have caught the error of another comparison
+            explained = [each for each in heard if each.lines[0] in text]
+            self._findings += [finding for each in explained for finding in each.findings]
+            texts = ["\n".join(each.lines) for each in explained] or [f"{type(error).__name__}: {text}"]
+            text = "\n\n".join(texts)
+        self._failures.append(text)
+
+    def record(self, test: str, traces: CapturedTraces | None) -> TracedTest:
+        """Return what is known when the test is over."""
+        known = list(traces) if traces is not None else []
+        failure = None
+        if self._failures:
+            shown = list(self._failures)
+            if not self._findings and traces is not None:
+                shown.append(section(known, traces.unfinished))
+            lines = "\n\n".join(shown).split("\n")
+            more = len(lines) - _LINES
+            failure = "\n".join([*lines[:_LINES], *([f"... {more} more lines"] if more > 0 else [])])
+        return TracedTest(
+            test,
+            self._outcome,
+            tuple(map(TraceRecord.of, known)),
+            tuple(self._findings),
+            failure,
+            tuple(self.changes),
+        )

@@ -1,0 +1,58 @@
+"""What the reports of a test tell of its traces: JUnit properties, the trees, and the record of the whole test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces._attempts import Attempt
+from pytest_mlflow_traces._stashes import (
+    APPLIED,
+    APPLIED_ATTRIBUTE,
+    ATTEMPT,
+    HEARD,
+    PART,
+    RECORD_ATTRIBUTE,
+    SAVED_ATTRIBUTE,
+    SECTION,
+)
+from pytest_mlflow_traces.reports.sections import PREFIX, properties, section
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_mlflow_traces.captured import CapturedTraces
+
+
+def tell_junit(item: pytest.Item, traces: CapturedTraces, *, failed: bool) -> None:
+    """Add the facts of the traces to what a JUnit file gets, before the report is made: later is too late."""
+    others = [each for each in item.user_properties if not each[0].startswith(PREFIX)]  # ours are of a run before
+    item.user_properties[:] = [*others, *properties(list(traces), with_trees=failed)]
+
+
+def tell(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, traces: CapturedTraces) -> None:
+    """Add to a report what it is to carry, and show."""
+    attempt = item.stash.setdefault(ATTEMPT, Attempt())
+    attempt.note(report, call, item.stash.get(HEARD, []))
+    if call.when == "call" and item.stash.get(APPLIED, None):
+        setattr(report, APPLIED_ATTRIBUTE, item.stash[APPLIED])
+    if call.when == "teardown":
+        _hand_over(item, report, attempt, traces)
+    show = item.config.getoption("--mlflow-traces-show")
+    if show != "none" and (report.failed or (show == "all" and call.when == "call")):
+        report.sections.append((SECTION, section(list(traces), traces.unfinished)))
+
+
+def _hand_over(item: pytest.Item, report: pytest.TestReport, attempt: Attempt, traces: CapturedTraces) -> None:
+    test = test_id(item)
+    setattr(report, RECORD_ATTRIBUTE, attempt.record(test, traces).to_dict())
+    part = item.config.stash.get(PART, None)
+    if part is not None and len(traces):
+        from pytest_mlflow_traces._saving import trace_line
+
+        setattr(report, SAVED_ATTRIBUTE, part.write(trace_line(trace, test) for trace in traces))
+
+
+def test_id(item: pytest.Item) -> str:
+    """Return the node id, without what `--dist=loadgroup` of pytest-xdist adds to it."""
+    grouped: Any = getattr(item.config.option, "loadgroup", False) and item.get_closest_marker("xdist_group")
+    return item.nodeid.rpartition("@")[0] if grouped else item.nodeid

@@ -1,0 +1,134 @@
+"""What the process that reports a session keeps: the records of its tests, and the files that are made from them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_mlflow_traces._stashes import PARTS_INPUT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.runs import BaselineChange, Run, TracedTest
+
+Key = tuple[str, str]
+
+
+class RunKeeper:
+    """Keep the records of all tests, the last of each, and write the files at the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        save = config.getoption("--mlflow-traces-save")
+        self._save = None if save is None else Path(save).absolute()
+        self._records: dict[Key, dict[str, Any]] = {}
+        self._pieces: dict[Key, tuple[str, int, int]] = {}
+        self._failed: set[str] = set()
+        self._said: list[str] = []
+        self.changes: list[BaselineChange] = []
+        self.notes: list[str] = []
+        self.parts: str | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        if self._save is not None:
+            self._folder = tempfile.TemporaryDirectory(prefix="mlflow-traces-")
+            self.parts = self._folder.name
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of pytest-xdist where its part file belongs."""
+        if self.parts is not None:
+            node.workerinput[PARTS_INPUT] = self.parts
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self._failed.add(report.nodeid)
+        record = getattr(report, RECORD_ATTRIBUTE, None)
+        if record is None:
+            return
+        key = record["test"], getattr(report, "worker_id", "")
+        self._records[key] = record
+        self._pieces.pop(key, None)
+        saved = getattr(report, SAVED_ATTRIBUTE, None)
+        if saved is not None:
+            self._pieces[key] = tuple(saved)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        written = [self._write_traces() if self._save is not None else True]
+        for path, mode in self._summaries():
+            written.append(self._write_summary(self.run(int(session.exitstatus)), path, mode))
+        if not all(written):
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def run(self, exit_status: int) -> Run:
+        """Return what was learned."""
+        from pytest_mlflow_traces.core.runs import Run
+
+        failed = self._failed - {key[0] for key in self._records}
+        return Run(self._tests(), exit_status, len(failed), tuple(self.changes), tuple(self.notes))
+
+    def _tests(self) -> tuple[TracedTest, ...]:
+        from pytest_mlflow_traces.core.runs import TracedTest
+
+        # by name: the order of a run depends on its workers, and on who shuffles
+        return tuple(TracedTest.from_dict(self._records[key]) for key in sorted(self._records))
+
+    def _write_traces(self) -> bool:
+        from pytest_mlflow_traces._saving import merge_parts
+
+        if self._save is None or self._folder is None:
+            raise AssertionError("unreachable: called where a file was asked for")
+        pieces = [self._pieces[key] for key in sorted(self._pieces)]
+        count = sum(len(record["traces"]) for record in self._records.values())
+        try:
+            missing = merge_parts(Path(self._folder.name), pieces, self._save)
+        except OSError as error:
+            self._said.append(f"the traces were not saved: {error}")
+            return False
+        finally:
+            self._folder.cleanup()
+        if missing:
+            self._said.append(f"of {missing} tests the traces are not in {self._save}: their worker's file is not here")
+            return False
+        self._said.append(f"{count} trace{'' if count == 1 else 's'} saved to {self._shown(self._save)}")
+        return True
+
+    def _summaries(self) -> list[tuple[str, str]]:
+        """Return the files that a summary goes to, each with the mode to open it in."""
+        if self._config.option.collectonly:
+            return []
+        asked, github = self._config.getoption("--mlflow-traces-summary"), os.environ.get("GITHUB_STEP_SUMMARY")
+        files = [(asked, "w")] if asked else []
+        # what a step of GitHub wrote before stays, and a suite without traces adds nothing unasked
+        return [*files, *([(github, "a")] if github and self._records and github != asked else [])]
+
+    def _write_summary(self, run: Run, path: str, mode: str) -> bool:
+        from pytest_mlflow_traces.reports.markdown import summary
+
+        target = Path(path).absolute()
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open(mode, encoding="utf-8", newline="\n") as stream:
+                stream.write(summary(run))
+        except OSError as error:
+            self._said.append(f"the summary was not written: {error}")
+            return False
+        if mode == "w":
+            self._said.append(f"summary written to {self._shown(target)}")
+        return True
+
+    def _shown(self, path: Path) -> str:
+        inside = path.is_relative_to(self._config.invocation_params.dir)
+        return str(path.relative_to(self._config.invocation_params.dir) if inside else path)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        lines = list(self._said)
+        if self._records and self._config.get_verbosity() >= 0:
+            from pytest_mlflow_traces.reports.headlines import totals
+
+            lines.insert(0, totals(self.run(0)))
+        for line in lines:
+            terminalreporter.write_line(f"mlflow traces: {line}")

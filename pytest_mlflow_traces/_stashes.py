@@ -1,0 +1,42 @@
+"""What a test and a session remember, and the names under which reports carry it; light, since every run loads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces._assertions import Explained
+    from pytest_mlflow_traces._attempts import Attempt
+    from pytest_mlflow_traces._marker import Demand
+    from pytest_mlflow_traces._saving import PartFile
+    from pytest_mlflow_traces._suite_contracts import SuiteContracts
+    from pytest_mlflow_traces.captured import CapturedTraces
+
+# of a test
+DEMAND: pytest.StashKey[Demand] = pytest.StashKey()
+MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
+# of one run of a test
+CAPTURED: pytest.StashKey[CapturedTraces] = pytest.StashKey()
+HEARD: pytest.StashKey[list[Explained]] = pytest.StashKey()
+APPLIED: pytest.StashKey[list[str]] = pytest.StashKey()
+ATTEMPT: pytest.StashKey[Attempt] = pytest.StashKey()
+# of a session
+CONTRACTS: pytest.StashKey[SuiteContracts] = pytest.StashKey()
+PART: pytest.StashKey[PartFile] = pytest.StashKey()
+
+# attributes of reports, plain data: pytest-xdist carries them to the controller
+RECORD_ATTRIBUTE = "mlflow_traces_record"
+SAVED_ATTRIBUTE = "mlflow_traces_saved"  # which piece of which part file has the traces
+APPLIED_ATTRIBUTE = "mlflow_traces_contracts"
+SECTION = "mlflow traces"  # of a report
+PARTS_INPUT = "mlflow_traces_parts"  # in the input of a worker: the folder for part files
+
+
+def forget(item: pytest.Item) -> None:
+    """Drop what an earlier run of the same test left behind: some plugins run tests again."""
+    keys: tuple[pytest.StashKey[Any], ...] = (CAPTURED, HEARD, APPLIED, ATTEMPT)
+    for key in keys:
+        if key in item.stash:
+            del item.stash[key]

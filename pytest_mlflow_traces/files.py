@@ -1,0 +1,120 @@
+"""Traces in files: JSON Lines as `--mlflow-traces-save` writes them, or the JSON of MLflow's `Trace.to_json()`.
+
+Reading streams: one line is in memory at a time, and no line may be longer than `LONGEST_LINE`. An error names the file
+and the line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core import convert
+from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.tree import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEST_NAME = "mlflow.test.name"  # MLflow's own tag: its pytest plugin sets it, too
+STDIN = "-"
+LONGEST_LINE = 128 * 2**20  # what is decoded of it takes several times as much memory
+_OPENINGS = (b"{", b"[", b"[{")  # what JSON over several lines begins with, and a line of JSON Lines never is
+
+
+class TraceFileError(ValueError):
+    """Say what is wrong with a file of traces, and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrace:
+    """A trace, and where it stands: `traces.jsonl, line 3`."""
+
+    trace: Trace
+    where: str
+
+    @property
+    def test(self) -> str | None:
+        """The test that made the trace."""
+        name = self.trace.system_tags.get(TEST_NAME)
+        return None if name is None else str(name)
+
+
+def read_traces(path: str | os.PathLike[str]) -> list[Trace]:
+    """Return the traces of a file: JSON Lines, or the JSON of one trace or of a list; `-` reads standard input.
+
+    Raises:
+        OSError: for a file that cannot be read.
+        ValueError: for what is no trace, naming the file, the line and what is wrong there.
+    """
+    return [stored.trace for stored in stored_traces(path)]
+
+
+def stored_traces(path: str | os.PathLike[str]) -> Iterator[StoredTrace]:
+    """Yield the traces of a file one by one, as `read_traces` reads them."""
+    name = os.fspath(path)
+    if name == STDIN:
+        yield from _traces_in(sys.stdin.buffer, "standard input")
+        return
+    with Path(name).open("rb") as stream:
+        yield from _traces_in(stream, visible(name))
+
+
+def _traces_in(stream: IO[bytes], name: str) -> Iterator[StoredTrace]:
+    number, may_be_document = 0, True
+    while line := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        where = f"{name}, line {number}"
+        if len(line) > LONGEST_LINE:
+            raise TraceFileError(f"{where}: longer than {LONGEST_LINE // 2**20} MiB, which no line of traces may be")
+        said = line.strip(b" \t\r\n\xef\xbb\xbf" if number == 1 else b" \t\r\n")
+        if not said:
+            continue
+        if may_be_document and said in _OPENINGS:
+            yield from _traces_of(_document(line, stream, name), name)
+            return
+        yield from _traces_of(_decoded(said, where), where)
+        may_be_document = False
+
+
+def _document(first: bytes, stream: IO[bytes], name: str) -> Any:
+    """Read JSON that goes over several lines, whole."""
+    rest = stream.read(LONGEST_LINE + 1)
+    if len(rest) > LONGEST_LINE:
+        raise TraceFileError(
+            f"{name}: JSON over several lines, longer than {LONGEST_LINE // 2**20} MiB; write one trace a line"
+        )
+    return _decoded(first + rest, name)
+
+
+def _decoded(said: bytes, where: str) -> Any:
+    try:
+        return json.loads(said)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, " if b"\n" in said.rstrip() else ""
+        is_cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
+        end = "; it ends in the middle, as if it were cut off" if is_cut else ""
+        raise TraceFileError(f"{where}: no JSON at {place}column {error.colno}: {error.msg}{end}") from None
+    except UnicodeDecodeError as error:
+        raise TraceFileError(f"{where}: no UTF-8 at byte {error.start + 1}") from None
+    except RecursionError:
+        raise TraceFileError(f"{where}: the JSON is nested too deep to be read") from None
+    except ValueError as error:  # a number of too many digits
+        raise TraceFileError(f"{where}: {error}") from None
+
+
+def _traces_of(said: Any, where: str) -> Iterator[StoredTrace]:
+    if isinstance(said, dict) and "info" not in said and isinstance(said.get("traces"), list):
+        said = said["traces"]  # as MLflow's own command line lists them
+    several = isinstance(said, list)
+    for number, each in enumerate(said if several else [said], 1):
+        at = f"{where}, trace {number}" if several else where
+        try:
+            facts, forest = convert.parse_dict(each)
+        except ValueError as error:
+            raise TraceFileError(f"{at}: {visible(str(error))}") from None
+        yield StoredTrace(Trace(forest, facts, each), at)

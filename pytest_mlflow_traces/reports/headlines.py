@@ -1,0 +1,47 @@
+"""A run in one line: the verdict for whoever gates on it, the totals for whoever watches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.runs import total_tokens
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.runs import Run
+
+
+def verdict(run: Run) -> str:
+    """Say whether the traces of a run hold; a run that traced nothing has checked nothing."""
+    failed = len(run.failed)
+    if not run.tests:
+        return "nothing was traced"
+    if failed:
+        return f"{failed} of {counted(len(run.tests), 'test')} failed"
+    held = sum(test.outcome in ("passed", "xfailed", "xpassed") for test in run.tests)
+    if not held:
+        return "every test was skipped"
+    if run.exit_status:
+        others = f"{counted(run.others, 'test')} without traces failed" if run.others else "and not for a trace"
+        return f"{counted(held, 'test')} passed, but the run failed ({others})"
+    return f"{counted(held, 'test')} passed"
+
+
+def totals(run: Run) -> str:
+    """Say how much was traced: `2 traces of 1 test, 18 spans, 3 tool calls, 1,204 tokens, 1 finding`."""
+    traces = run.traces
+    tokens = total_tokens(traces)
+    calls = sum(count for trace in traces for _, count in trace.tools)
+    findings = sum(len(test.findings) for test in run.tests)
+    said = [
+        f"{counted(len(traces), 'trace')} of {counted(len(run.tests), 'test')}",
+        counted(sum(trace.spans for trace in traces), "span"),
+        *([counted(calls, "tool call")] if calls else []),
+        *([] if tokens is None else [counted(tokens, "token")]),
+        *([counted(findings, "finding")] if findings else []),
+    ]
+    return ", ".join(said)
+
+
+def counted(number: int, what: str) -> str:
+    """Say how many there are: `1 test`, `1,204 tokens`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,119 @@
+"""A run as Markdown, for the summary of a CI job or a comment on a pull request.
+
+Names of spans and tests come from anywhere, so nothing of them is left to be read as Markdown, HTML or a terminal's
+escape: every such character is written as an entity, in elements in which GitHub looks for no mention and no link.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.runs import total_tokens, total_tools
+from pytest_mlflow_traces.core.spans import escaped
+from pytest_mlflow_traces.reports.headlines import counted, totals, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_mlflow_traces.core.runs import BaselineChange, Run, TracedTest
+
+# GitHub takes a mebibyte of summary from one step, and nobody reads that
+_ROWS = 300
+_FAILURES = 50
+_CHANGES = 50
+_LINES = 60
+_TOOLS = 6
+_WIDTH = 160
+_HEADER = (
+    "| test | outcome | traces | spans | tools | tokens | findings |",
+    "|:--|:--|--:|--:|:--|--:|--:|",
+)
+
+
+def summary(run: Run) -> str:
+    """Return the report: the verdict, the tests, what differs, and the baselines that the run changed."""
+    blocks = [f"## MLflow traces: {verdict(run)}", *_alerts(run)]
+    if run.tests:
+        blocks += [f"{totals(run)}.", "\n".join(_table(run))]
+    failed = run.failed
+    if failed:
+        blocks += ["### What differs", *map(_failure, failed[:_FAILURES])]
+        blocks += [f"… {counted(len(failed) - _FAILURES, 'more failure')}"] if len(failed) > _FAILURES else []
+    changes = run.baseline_changes
+    if changes:
+        blocks += ["### Baselines changed in this run", *map(_change, changes[:_CHANGES])]
+        blocks += [f"… {counted(len(changes) - _CHANGES, 'more baseline')}"] if len(changes) > _CHANGES else []
+    return "\n\n".join(blocks) + "\n"
+
+
+def _alerts(run: Run) -> list[str]:
+    said = []
+    if not run.tests:
+        said.append(("CAUTION", "No test of this run captured a trace, so nothing was checked."))
+    changed = [change for change in run.baseline_changes if change.kind != "refused"]
+    if changed:
+        text = f"This run rewrote {counted(len(changed), 'baseline')}: it shows what the agent does now, and checks no"
+        said.append(("IMPORTANT", f"{text} baseline. Review the changes below, and run again without the update."))
+    said += [("WARNING", inert(note)) for note in run.notes]
+    return [f"> [!{kind}]\n> {text}" for kind, text in said]
+
+
+def _table(run: Run) -> list[str]:
+    tests = sorted(run.tests, key=lambda test: not test.is_failed)
+    lines = [*_HEADER, *map(_row, tests[:_ROWS])]
+    more = tests[_ROWS:]
+    if more:
+        failed = sum(test.is_failed for test in more)
+        lines.append(f"| … {counted(len(more), 'more test')} | {f'{failed} failed' if failed else ''} | | | | | |")
+    return lines
+
+
+def _row(test: TracedTest) -> str:
+    tools = [f"{code(name)}{f' x{count}' if count > 1 else ''}" for name, count in total_tools(test.traces).items()]
+    tokens = total_tokens(test.traces)
+    cells = [
+        code(test.test),
+        f"**{test.outcome}**" if test.is_failed else test.outcome,
+        f"{len(test.traces):,}",
+        f"{sum(trace.spans for trace in test.traces):,}",
+        ", ".join([*tools[:_TOOLS], *([f"{len(tools) - _TOOLS} more"] if len(tools) > _TOOLS else [])]),
+        "" if tokens is None else f"{tokens:,}",
+        f"{len(test.findings):,}" if test.findings else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _failure(test: TracedTest) -> str:
+    found = f": {counted(len(test.findings), 'finding')}" if test.findings else ""
+    return _folded(f"{code(test.test)}{found}", (test.failure or "no message").split("\n"))
+
+
+def _change(change: BaselineChange) -> str:
+    return _folded(f"{change.kind} {code(change.file)}", change.lines)
+
+
+def _folded(title: str, lines: Sequence[str]) -> str:
+    # an HTML block that begins with <pre> goes on to its </pre>, over blank lines, and has no Markdown in it
+    shown = [*lines[:_LINES], *([f"… {len(lines) - _LINES} more lines"] if len(lines) > _LINES else [])]
+    return f"<details><summary>{title}</summary>\n\n<pre>\n{_preformatted(shown)}\n</pre>\n\n</details>"
+
+
+def _preformatted(lines: Iterable[str]) -> str:
+    return "\n".join(
+        html.escape(escaped(line if len(line) <= 4 * _WIDTH else _cut(line, 4 * _WIDTH))) for line in lines
+    )
+
+
+def code(text: str) -> str:
+    """Return `text` as code within a line or a cell of a table."""
+    return f"<code>{inert(_cut(text, _WIDTH))}</code>"
+
+
+def inert(text: str) -> str:
+    """Return `text` with an entity for each character that could mean something, in Markdown or in HTML."""
+    return "".join(char if char.isalnum() or char in " _./,-" else f"&#{ord(char)};" for char in escaped(text))
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width // 2]}…{text[-width // 2 :]}"

@@ -1,0 +1,46 @@
+"""A run in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_mlflow_traces.core.findings import Finding
+from pytest_mlflow_traces.core.runs import Run, TracedTest, TraceRecord
+from pytest_mlflow_traces.reports.headlines import totals, verdict
+
+TRACE = TraceRecord("tr-1", "agent", "OK", 9, (("search", 2),), tokens=1204, ms=3.0)
+
+
+def ended(*outcomes):
+    return tuple(TracedTest(str(number), outcome, (TRACE,)) for number, outcome in enumerate(outcomes))
+
+
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        (Run(), "nothing was traced"),
+        (Run(exit_status=5), "nothing was traced"),
+        (Run(ended("passed")), "1 test passed"),
+        (Run(ended("passed", "xfailed", "xpassed", "skipped")), "3 tests passed"),
+        (Run(ended("skipped")), "every test was skipped"),
+        (Run(ended("failed", "passed", "error"), exit_status=1), "2 of 3 tests failed"),
+        (
+            Run(ended("passed"), exit_status=1, others=2),
+            "1 test passed, but the run failed (2 tests without traces failed)",
+        ),
+        (Run(ended("passed"), exit_status=2), "1 test passed, but the run failed (and not for a trace)"),
+    ],
+)
+def test_the_verdict_is_green_only_where_something_was_checked_and_held(run, says):
+    assert verdict(run) == says
+
+
+def test_the_totals():
+    assert totals(Run(ended("passed"))) == "1 trace of 1 test, 9 spans, 2 tool calls, 1,204 tokens"
+
+
+def test_what_is_not_known_or_not_there_is_not_told():
+    plain = TraceRecord("tr-1", "agent", "OK", 1)
+    run = Run((TracedTest("t", "failed", (plain, plain), (Finding("shape.missing", "agent"),)),))
+
+    assert totals(run) == "2 traces of 1 test, 2 spans, 1 finding"
