@@ -92,6 +92,7 @@ class VirtualClock:
     It is a discrete event simulation: workers that took a seat (`thread_seats`, `task_seats`) run one at a time, and
     time jumps to the next alarm only when all of them sleep. Threads and asyncio tasks may share one clock. Because
     turns are taken, a run is repeatable, and two workers that wait at all are always seen side by side in a trace.
+    Who has a seat must not wait for somebody else's end other than by sleeping: it would hold the clock for both.
 
         >>> clock = VirtualClock(start=100.0)
         >>> clock.sleep(30)

@@ -61,8 +61,6 @@ def as_genie_error(error: Exception, space_id: str) -> GenieError:
     from databricks.sdk import errors
     from databricks.sdk.errors.base import DatabricksError
 
-    if isinstance(error, GenieError):
-        return error
     if isinstance(error, TimeoutError) and isinstance(error.__cause__, Exception):
         # How the SDK reports that it ran out of retries; the cause is what happened.
         return as_genie_error(error.__cause__, space_id)

@@ -64,7 +64,7 @@ class Memory:
 
     def __init__(self, path: str = ":memory:", *, clock: Clock | None = None) -> None:
         self._clock = clock if clock is not None else SystemClock()
-        # Workers save from their own threads; one connection behind a lock is all that a process of this size needs.
+        # Under asyncio every call comes from another thread; a process of this size can share one connection.
         self._connection = sqlite3.connect(path, check_same_thread=False)
         self._lock = threading.Lock()
         # From Python 3.13 on, a connection that is merely dropped is reported as a leak.
@@ -149,7 +149,12 @@ async def load_context(memory: Memory, user_id: str, session_id: str | None, run
 
         context = _as_context(short_term, long_term)
         span.set_attributes(
-            {"user_role": context.role, "preference_count": len(context.preferences), "degraded": bool(missing)}
+            {
+                "user_role": context.role,
+                "preference_count": len(context.preferences),
+                "frequent_query_count": len(context.frequent_queries),
+                "degraded": bool(missing),
+            }
         )
         span.set_outputs(
             {"message_count": len(context.messages), "has_preferences": bool(context.preferences), "missing": missing}

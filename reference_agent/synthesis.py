@@ -26,7 +26,7 @@ _PROMPT = ChatPromptTemplate.from_messages(
             "system",
             (
                 "You are the Health Monitor of a data platform. Answer from the findings below and from nothing else;"
-                " say which domain each fact comes from. The reader is {role}."
+                " say which domain each fact comes from. The reader is {reader}."
             ),
         ),
         MessagesPlaceholder("history"),
@@ -70,5 +70,11 @@ def _prompt_values(query: str, findings: Sequence[str], context: Context) -> dic
         "query": query,
         "findings": "\n".join(f"- {finding}" for finding in findings),
         "history": list(context.messages),
-        "role": context.role or "an engineer",
+        "reader": _reader(context),
     }
+
+
+def _reader(context: Context) -> str:
+    preferences = ", ".join(f"{name}: {value}" for name, value in sorted(context.preferences.items()))
+    role = context.role or "an engineer"
+    return f"{role} ({preferences})" if preferences else role

@@ -122,7 +122,7 @@ class StubChat(BaseChatModel):
 
     def _reply(self, messages: list[BaseMessage]) -> str:
         instructions = " ".join(str(message.content) for message in messages if message.type == "system")
-        stage: Stage = "classify" if "JSON" in instructions else "synthesize"
+        stage: Stage = "classify" if "Reply with JSON" in instructions else "synthesize"
         fault = self.faults.get(stage)
         if fault == "error":
             raise ModelUnavailableError(f"{self.model} is not available")

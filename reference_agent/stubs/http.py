@@ -28,11 +28,18 @@ class StubAdapter(HTTPAdapter):
 
     def __init__(self, mock: responses.RequestsMock) -> None:
         super().__init__()
+        self._mock = mock
         self._send = mock.unbound_on_send()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Answer instead of sending."""
-        return self._send(self, request, *args, **kwargs)
+        try:
+            return self._send(self, request, *args, **kwargs)
+        finally:
+            # `responses` keeps every call for assertions that nobody makes here; an agent may run for long.
+            self._mock.calls.reset()
+            for answered in self._mock.registered():
+                answered.calls.reset()
 
 
 def stub_session(session: requests.Session, answer: Callable[[requests.PreparedRequest], Reply | Exception]) -> None:

@@ -44,7 +44,7 @@ def test_classification_goes_by_words(question, domains):
 
 
 def test_follow_up_is_about_what_was_asked_before():
-    prompt = [("system", "JSON"), ("human", "Who had access?"), ("ai", "Ada."), ("human", "And yesterday?")]
+    prompt = [("system", "Reply with JSON."), ("human", "Who had access?"), ("ai", "Ada."), ("human", "And yesterday?")]
 
     assert json.loads(StubChat().invoke(prompt).content)["domains"] == ["SECURITY"]
 

@@ -117,6 +117,17 @@ def test_misspelt_fault_is_refused(run):
     assert "genie-404x" in result.output
 
 
+def test_request_that_left_no_trace_says_why(run):
+    mlflow.tracing.disable()
+    try:
+        result = run()
+    finally:
+        mlflow.tracing.enable()
+
+    assert result.exit_code == 1
+    assert "is tracing disabled?" in result.output
+
+
 def test_module_runs_without_a_network_and_leaves_nothing_behind(tmp_path, monkeypatch, capsys):
     """Though the environment points to servers, which must not be asked."""
     for name, value in {

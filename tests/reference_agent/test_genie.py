@@ -324,6 +324,15 @@ def test_stub_is_not_shadowed_by_a_mock_of_the_test(captured):
     assert captured.one().info.state == "OK"
 
 
+def test_answered_calls_are_not_kept(captured):
+    orchestrator = stub_orchestrator()
+    orchestrator.invoke(QUESTION, user_id="ada")
+
+    adapter = orchestrator.workers.genie.workspace.api_client._api_client._session.get_adapter(HOST)
+    assert len(adapter._mock.calls) == 0
+    assert [len(answered.calls) for answered in adapter._mock.registered()] == [0] * 5
+
+
 def test_connection_that_breaks_is_an_error_of_ours():
     error = as_genie_error(requests.ConnectionError("connection reset"), "cost-space")
 

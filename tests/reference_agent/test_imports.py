@@ -61,6 +61,13 @@ def test_examples_in_docstrings_run(captured, name):
     assert results.failed == 0
 
 
+def test_package_offers_the_orchestrator_and_its_stub():
+    from reference_agent.orchestrator import TracedOrchestrator
+
+    assert reference_agent.TracedOrchestrator is TracedOrchestrator
+    assert isinstance(reference_agent.stub_orchestrator(), TracedOrchestrator)
+
+
 def test_names_that_do_not_exist_are_refused():
     with pytest.raises(AttributeError, match="no attribute 'Orchestrator'"):
         _ = reference_agent.Orchestrator

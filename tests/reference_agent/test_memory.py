@@ -76,7 +76,7 @@ def test_profile_reaches_the_prompt(captured, memory):
     assert loaded.attributes["preference_count"] == 1
     assert loaded.outputs == {"message_count": 0, "has_preferences": True, "missing": []}
     prompts = [str(each.inputs) for each in trace.data.spans if each.name == "StubChat"]
-    assert "The reader is a finance lead." in prompts[-1]
+    assert "The reader is a finance lead (currency: EUR)." in prompts[-1]
 
 
 def test_memory_in_a_file_outlives_the_process(captured, tmp_path):

@@ -126,6 +126,17 @@ def test_slow_spans_come_slowest_first(captured):
     assert len(find_slow_spans(captured.one().info.trace_id)) == 8
 
 
+def test_span_that_never_ended_is_not_slow(captured, monkeypatch):
+    spans = [
+        SimpleNamespace(name=name, span_type="TOOL", start_time_ns=0, end_time_ns=end, attributes={})
+        for name, end in (("ended", 2_000_000_000), ("open", None))
+    ]
+    trace = SimpleNamespace(data=SimpleNamespace(spans=spans))
+    monkeypatch.setattr("mlflow.MlflowClient.get_trace", lambda client, trace_id: trace)
+
+    assert [found["name"] for found in find_slow_spans("tr-1")] == ["ended"]
+
+
 def test_errors_are_counted_where_they_arose(captured):
     for message in ("no such table", "no such table", "no such column"):
         with pytest.raises(Exception, match=message):
