@@ -17,120 +17,186 @@ each is tried: one flow for each, or for each combination where there are severa
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.bitsets import Intervals, between, lowest, members
+from pytest_mlflow_traces.core.models import Run
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
 from pytest_mlflow_traces.core.operands import Operand
 from pytest_mlflow_traces.core.overlaps import OverlappingWindow, overlapping_sets
-from pytest_mlflow_traces.core.siblings import PatternTooComplexError
+from pytest_mlflow_traces.core.siblings import PatternTooComplexError, Units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.siblings import Siblings, Units
+    from pytest_mlflow_traces.core.rows import Row
+    from pytest_mlflow_traces.core.siblings import Siblings
 
-Edges: TypeAlias = "Callable[[int], Sequence[int]]"
-_MOST_FLOWS = 10_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """`low` to `high` spans (`None`: no limit), each matched by one of `units`."""
-
-    units: Units
-    low: int
-    high: int | None
-
-    @property
-    def shortest(self) -> int:
-        """The least number of spans."""
-        return self.low
-
-    @property
-    def longest(self) -> int | None:
-        """The greatest number of spans."""
-        return self.high
+Edges: TypeAlias = "Callable[[int], int]"  # from a span to the set of the runs that it can go to
+_MOST_STEPS = 400_000
 
 
-@dataclass(frozen=True, eq=False)
-class Row:
-    """Runs in any order: `free` ones, and `rings` of runs whose spans overlap pairwise; `gap` lets others between."""
-
-    free: tuple[Run, ...] = ()
-    rings: tuple[tuple[Run, ...], ...] = ()
-    gap: bool = False
-
-    def runs(self) -> list[Run]:
-        """Return all runs, those of rings included."""
-        return [*self.free, *(run for ring in self.rings for run in ring)]
-
-    @cached_property
-    def plan(self) -> _Plan:
-        """What is worked out of the row before it meets any spans."""
-        return _Plan(self)
-
-
-class _Plan:
-    """A row with what cannot matter left out, equal runs merged, and its runs indexed by name."""
+class Assignment:
+    """Decide one row: what cannot matter left out, equal runs merged, the runs indexed by name."""
 
     def __init__(self, row: Row) -> None:
-        self.gap = row.gap
-        self.runs: list[Run] = []
-        self.ring_of: list[int] = []  # -1: in none
-        self.rings = 0
+        self._gap = row.gap
+        self._runs: list[Run] = []
+        self._rings: list[int] = []  # each a set of runs
         free = list(row.free)
         for ring in row.rings:
-            # with a gap only what must be there is assigned; and one span by itself overlaps whatever is asked of it
+            # with a gap only what must be there is assigned; and a span by itself has nothing to overlap
             needed = [run for run in ring if run.low] if row.gap else ring
             most = [run.low if row.gap else run.high for run in needed]
             if None in most or sum(high or 0 for high in most) > 1:
-                self._add(needed, self.rings)
-                self.rings += 1
+                self._rings.append(self._add(needed))
             else:
                 free += needed
-        self._add([run for run in free if run.low] if row.gap else free, -1)
-        self.need = sum(run.low for run in self.runs)
-        self._named: dict[str, list[int]] = {}
-        self._unnamed: list[int] = []
-        for r, run in enumerate(self.runs):
-            if run.units.unnamed:
-                self._unnamed.append(r)
-            else:
-                for name in run.units.named:
-                    self._named.setdefault(name, []).append(r)
+        self._free = self._add([run for run in free if run.low] if row.gap else free)
+        self._need = sum(run.low for run in self._runs)
+        self._units = Units(unit for run in self._runs for unit in run.units.patterns)
+        self._runs_of: dict[int, int] = {}  # by the id of a one-span pattern: the set of the runs that it stands in
+        for r, run in enumerate(self._runs):
+            for unit in run.units.patterns:
+                self._runs_of[id(unit)] = self._runs_of.get(id(unit), 0) | 1 << r
 
-    def _add(self, runs: Sequence[Run], ring: int) -> None:
+    def _add(self, runs: Sequence[Run]) -> int:
         merged: dict[object, Run] = {}
         times = Counter(run.units.patterns for run in runs)
         for run in runs:
             patterns = run.units.patterns
             alike = times[patterns] > 1 and all(map(_is_literal, patterns))
             key = patterns if alike else tuple(map(id, patterns))
-            same = merged.get(key)
-            if same is not None:
-                high = None if same.high is None or run.high is None else same.high + run.high
-                run = Run(run.units, same.low + run.low, high)
-            merged[key] = run
-        self.runs += merged.values()
-        self.ring_of += [ring] * len(merged)
+            same = merged.get(key, Run(run.units, 0, 0))
+            high = None if same.high is None or run.high is None else same.high + run.high
+            merged[key] = Run(run.units, same.low + run.low, high)
+        first = len(self._runs)
+        self._runs += merged.values()
+        return between(first, len(self._runs) - 1)
 
-    def edges(self, siblings: Siblings) -> Edges:
-        """Return the function from a span to the runs that it can go to."""
-        known: dict[int, list[int]] = {}
+    def ends(self, siblings: Siblings, starts: int) -> int:
+        """Return the set of the ends of the windows that hold the row and start in the set `starts`."""
+        first, count = lowest(starts), len(siblings)
+        if first + self._need > count:
+            return 0
+        edges = self._edges(siblings)
+        if self._gap:
+            return between(self._first_end(siblings, edges, first), count)
+        if not self._rings:
+            return self._window_ends(edges, members(starts), count, None)[0]
+        if len(self._rings) == 1 and not self._free:
+            window = OverlappingWindow(siblings.starts(), siblings.ends())
+            return self._window_ends(edges, members(starts), count, window)[0]
+        found = steps = 0
+        for way in self._ways(siblings, first, edges):
+            ends, end = self._window_ends(way, members(starts), count, None)
+            found |= ends
+            steps = _counted(steps + end - first, count)
+        return found
 
-        def edges(k: int) -> list[int]:
+    def _edges(self, siblings: Siblings) -> Edges:
+        known: dict[int, int] = {}
+
+        def edges(k: int) -> int:
             found = known.get(k)
             if found is None:
-                candidates = [*self._named.get(siblings.name(k), ()), *self._unnamed]
-                known[k] = found = [r for r in candidates if siblings.matches(self.runs[r].units, k)]
+                found = 0
+                for unit in siblings.which(self._units, k):
+                    found |= self._runs_of[id(unit)]
+                known[k] = found
             return found
 
         return edges
+
+    def _ways(self, siblings: Siblings, first: int, edges: Edges) -> Iterator[Edges]:
+        """Yield the edges under each choice of where the spans of every ring lie."""
+        if not self._rings:
+            yield edges
+            return
+        places = [self._places(siblings, first, edges, ring) for ring in self._rings]
+        if len(places) == 1:
+            for inside in places[0]:
+                yield self._restricted(edges, (inside,))
+            return
+        choices = [list(sets) for sets in places]
+        _counted(prod(map(len, choices)), len(siblings))
+        for chosen in product(*choices):
+            yield self._restricted(edges, chosen)
+
+    def _places(self, siblings: Siblings, first: int, edges: Edges, ring: int) -> Iterator[frozenset[int]]:
+        """Yield sets of spans that overlap pairwise, one of which holds all spans of `ring`, wherever they lie."""
+        need = sum(self._runs[r].low for r in members(ring))
+        candidates = [k for k in range(first, len(siblings)) if edges(k) & ring]
+        if not candidates and not need:
+            yield frozenset()
+        for inside in overlapping_sets(candidates, siblings.starts(), siblings.ends()):
+            if len(inside) >= need:
+                yield inside
+
+    def _restricted(self, edges: Edges, chosen: tuple[frozenset[int], ...]) -> Edges:
+        def restricted(k: int) -> int:
+            allowed = self._free
+            for ring, inside in zip(self._rings, chosen, strict=True):
+                if k in inside:
+                    allowed |= ring
+            return edges(k) & allowed
+
+        return restricted
+
+    def _first_end(self, siblings: Siblings, edges: Edges, start: int) -> int:
+        """Return the end of the shortest window from `start` in which every run has its least; else one too many."""
+        count = len(siblings)
+        for k in range(start, count):
+            edges(k)  # asked now, needed or not, lest each span that disappoints costs a round of its own
+        best, steps = count + 1, 0
+        for way in self._ways(siblings, start, edges):
+            needs = _Matching([run.low for run in self._runs], way)
+            end = start
+            while needs.size < self._need and end < best - 1:
+                needs.insert(end)
+                end += 1
+            if needs.size == self._need:
+                best = end
+            steps = _counted(steps + end - start, count)
+        return best
+
+    def _window_ends(
+        self, edges: Edges, starts: list[int], count: int, overlapping: OverlappingWindow | None
+    ) -> tuple[int, int]:
+        """Return the ends of the windows where every span has a run and every run its least, and how far it looked."""
+        caps = _Matching([count if run.high is None else run.high for run in self._runs], edges)
+        needs = _Matching([run.low for run in self._runs], edges)
+        found = Intervals()
+        first = full = end = starts[0]  # the window is first..end; its runs have their least from first..full on
+        for start in starts:
+            while first < start:
+                caps.drop(first)
+                needs.drop(first)
+                if overlapping is not None:
+                    overlapping.drop(first)
+                first += 1
+            full, end = max(full, start), max(end, start)
+            while end < count and (overlapping is None or overlapping.admits(end)) and caps.insert(end):
+                if overlapping is not None:
+                    overlapping.push(end)
+                end += 1
+            while needs.size < self._need and full < end:
+                needs.insert(full)
+                full += 1
+            if needs.size == self._need:
+                found.add(full, end)
+        return found.bits(), end
+
+
+def _counted(steps: int, siblings: int) -> int:
+    if steps > _MOST_STEPS:
+        raise PatternTooComplexError(
+            f"parallel(...) beside other patterns of one group, over {siblings} siblings: the parallel spans could be "
+            "chosen in too many ways; say more about them (their names), so that fewer spans can be meant"
+        )
+    return steps
 
 
 def _is_literal(pattern: SpanPattern) -> bool:
@@ -148,114 +214,20 @@ def _is_literal(pattern: SpanPattern) -> bool:
     return True
 
 
-def ends(row: Row, siblings: Siblings, starts: int) -> int:
-    """Return the set of the ends of the windows that hold `row` and start in the set `starts`."""
-    plan, count = row.plan, len(siblings)
-    first = lowest(starts)
-    if first + plan.need > count:
-        return 0
-    edges = plan.edges(siblings)
-    alone = plan.rings == 1 and -1 not in plan.ring_of and not plan.gap
-    if alone or not plan.rings:
-        ways: Iterable[Edges] = [edges]
-    else:
-        ways = _ways(plan, siblings, first, edges)
-    if plan.gap:
-        end = count + 1
-        for way in ways:
-            end = _first_end(plan, way, first, end, count)
-        return between(end, count)
-    found = 0
-    for way in ways:
-        overlapping = OverlappingWindow(siblings.starts(), siblings.ends()) if alone else None
-        found |= _window_ends(plan, way, members(starts), count, overlapping)
-    return found
-
-
-def _ways(plan: _Plan, siblings: Siblings, first: int, edges: Edges) -> Iterable[Edges]:
-    """Yield the edges under each choice of where the spans of every ring lie."""
-    starts, stops = siblings.starts(), siblings.ends()
-    choices: list[list[frozenset[int]]] = []
-    for ring in range(plan.rings):
-        inside = {r for r, its in enumerate(plan.ring_of) if its == ring}
-        need = sum(plan.runs[r].low for r in inside)
-        candidates = [k for k in range(first, len(siblings)) if not inside.isdisjoint(edges(k))]
-        sets = [each for each in overlapping_sets(candidates, starts, stops) if len(each) >= need]
-        choices.append(sets if sets or need else [frozenset()])
-    if prod(map(len, choices)) > _MOST_FLOWS:
-        raise PatternTooComplexError(
-            f"parallel(...) beside other patterns of one group over {len(siblings)} siblings: more than {_MOST_FLOWS} "
-            "sets of spans could be the parallel ones; say more about its spans (their names), so that fewer can"
-        )
-    for chosen in product(*choices):
-        yield _restricted(edges, plan.ring_of, chosen)
-
-
-def _restricted(edges: Edges, ring_of: list[int], chosen: tuple[frozenset[int], ...]) -> Edges:
-    known: dict[int, list[int]] = {}
-
-    def restricted(k: int) -> list[int]:
-        found = known.get(k)
-        if found is None:
-            known[k] = found = [r for r in edges(k) if ring_of[r] < 0 or k in chosen[ring_of[r]]]
-        return found
-
-    return restricted
-
-
-def _first_end(plan: _Plan, edges: Edges, start: int, before: int, count: int) -> int:
-    """Return the end of the shortest window from `start` in which every run has its least; `before` if none is."""
-    needs = _Matching([run.low for run in plan.runs], edges)
-    end = start
-    while needs.size < plan.need and end < before - 1:
-        needs.insert(end)
-        end += 1
-    for k in range(end, count):
-        edges(k)  # asked now, though not needed yet, lest each span that disappoints costs a round of its own
-    return end if needs.size == plan.need else before
-
-
-def _window_ends(
-    plan: _Plan, edges: Edges, starts: list[int], count: int, overlapping: OverlappingWindow | None
-) -> int:
-    """Return the ends of the windows in which every span has a run and every run its least number of spans."""
-    caps = _Matching([count if run.high is None else run.high for run in plan.runs], edges)
-    needs = _Matching([run.low for run in plan.runs], edges)
-    found = Intervals()
-    first = full = end = starts[0]  # the window is first..end; its runs have their least from first..full on
-    for start in starts:
-        while first < start:
-            caps.drop(first)
-            needs.drop(first)
-            if overlapping is not None:
-                overlapping.drop(first)
-            first += 1
-        full, end = max(full, start), max(end, start)
-        while end < count and (overlapping is None or overlapping.admits(end)) and caps.insert(end):
-            if overlapping is not None:
-                overlapping.push(end)
-            end += 1
-        while needs.size < plan.need and full < end:
-            needs.insert(full)
-            full += 1
-        if needs.size == plan.need:
-            found.add(full, end)
-    return found.bits()
-
-
 class _Matching:
     """Give spans to runs within their capacities: always as many of the spans that are in as can be."""
 
     def __init__(self, capacities: list[int], edges: Edges) -> None:
         self.size = 0
-        self._spare = capacities
         self._edges = edges
+        self._spare = capacities
+        self._open = sum(1 << r for r, capacity in enumerate(capacities) if capacity)  # the runs with room
         self._held: list[set[int]] = [set() for _ in capacities]
         self._run_of: dict[int, int] = {}
         self._left_over: dict[int, None] = {}
 
     def insert(self, k: int) -> bool:
-        """Let the span at `k` in; return whether one more span has a run."""
+        """Let the span at `k` in; return whether it has a run now."""
         if not self._edges(k):
             return False
         if k in self._run_of:  # turned away before, and placed when another went
@@ -270,26 +242,35 @@ class _Matching:
         if run is not None:
             self._held[run].discard(k)
             self._spare[run] += 1
+            self._open |= 1 << run
             self.size -= 1
             self._augment(tuple(self._left_over))
 
     def _augment(self, sources: tuple[int, ...]) -> bool:
+        """Give one more span a run, others moving from run to run as they must, where that is possible."""
         came_from: dict[int, int] = {}
+        unseen = -1
         queue = list(sources)
         for k in queue:  # which grows
-            for run in self._edges(k):
-                if run in came_from:
-                    continue
+            runs = self._edges(k) & unseen
+            if not runs:
+                continue
+            unseen &= ~runs
+            if runs & self._open:
+                run = lowest(runs & self._open)
                 came_from[run] = k
-                if self._spare[run]:
-                    self._hand_on(run, came_from)
-                    return True
+                self._hand_on(run, came_from)
+                return True
+            for run in members(runs):
+                came_from[run] = k
                 queue.extend(self._held[run])
         return False
 
     def _hand_on(self, run: int, came_from: dict[int, int]) -> None:
         """Move one span along the path that ends in `run`, which has room."""
         self._spare[run] -= 1
+        if not self._spare[run]:
+            self._open &= ~(1 << run)
         self.size += 1
         while True:
             k = came_from[run]

@@ -14,44 +14,89 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_mlflow_traces.core import assignment, shuffles
-from pytest_mlflow_traces.core.assignment import Run
+from pytest_mlflow_traces.core import shuffles
+from pytest_mlflow_traces.core.assignment import Assignment
 from pytest_mlflow_traces.core.bitsets import Intervals, between, lowest, members
-from pytest_mlflow_traces.core.models import Choice, Gap, Loop
+from pytest_mlflow_traces.core.models import Choice, Gap, Group, Loop, Run, longest, models_of, parts_of, shortest
+from pytest_mlflow_traces.core.rows import rows_of
+from pytest_mlflow_traces.core.siblings import Units
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
-    from pytest_mlflow_traces.core.models import Content, Group, Model
+    from pytest_mlflow_traces.core.models import Model
+    from pytest_mlflow_traces.core.nodes import Item
     from pytest_mlflow_traces.core.siblings import Siblings
 
 Walking: TypeAlias = "Generator[tuple[Model, int], Any, int]"
 
 
-def accepts(content: Content, siblings: Siblings) -> bool:
-    """Return whether `siblings` are what `content` says."""
-    count, head, tail = len(siblings), content.head, content.tail
-    if count < content.shortest or (content.longest is not None and count > content.longest):
-        return False
-    stop = count - len(tail)
-    if not all(siblings.matches(run.units, k) for k, run in enumerate(head)):
-        return False
-    if not all(siblings.matches(run.units, k) for k, run in enumerate(tail, stop)):
-        return False
-    walk = _Walk(siblings.part(len(head), stop))
-    places = 1
-    for model in content.middle:
-        places = walk.ends(model, places)
-        if not places:
+class Content:
+    """Run the content model of one list of children."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        models = models_of(items)
+        head = _leading_singles(models)
+        tail = _leading_singles(models[: len(head) - 1 if head else None : -1])
+        self._head, self._tail = head, tail[::-1]
+        self._middle = models[len(head) : len(models) - len(tail)]
+        self._shortest, self._longest = shortest(models), longest(models)
+        within = [part for model in models for part in (parts_of(model) if isinstance(model, Group) else (model,))]
+        self.required = [part.units for part in within if isinstance(part, Run) and part.low]  # some, not all that is
+        every = _every(models)
+        self.timed = any(isinstance(model, Group) and model.overlapping for model in every)
+        units = [model.units for model in every if isinstance(model, Run)]
+        self.patterns = Units(units).patterns  # all one-span patterns in it
+        self._assignments: dict[int, list[Assignment] | None] = {}  # of each group, made once
+
+    def accepts(self, siblings: Siblings) -> bool:
+        """Return whether `siblings` are what the list of children says."""
+        count, first = len(siblings), len(self._head)
+        if count < self._shortest or (self._longest is not None and count > self._longest):
             return False
-    return bool(places >> (stop - len(head)) & 1)
+        if not count:
+            return True  # nothing is long enough, so nothing is asked for
+        stop = count - len(self._tail)
+        if not all(siblings.matches(run.units, k) for k, run in enumerate(self._head)):
+            return False
+        if not all(siblings.matches(run.units, k) for k, run in enumerate(self._tail, stop)):
+            return False
+        places = 1
+        walk = _Walk(siblings.part(first, stop), self._assignments)
+        for model in self._middle:
+            places = walk.ends(model, places)
+            if not places:
+                return False
+        return bool(places >> (stop - first) & 1)
+
+
+def _every(models: list[Model]) -> list[Model]:
+    """Return the models and all that they are made of, each once."""
+    found: dict[int, Model] = {}
+    stack = list(models)
+    while stack:
+        model = stack.pop()
+        if id(model) not in found:
+            found[id(model)] = model
+            stack += parts_of(model)
+    return list(found.values())
+
+
+def _leading_singles(models: list[Model]) -> list[Run]:
+    singles: list[Run] = []
+    for model in models:
+        if not (isinstance(model, Run) and model.low == model.high == 1):
+            break
+        singles.append(model)
+    return singles
 
 
 class _Walk:
     """Follow models over one list of siblings."""
 
-    def __init__(self, siblings: Siblings) -> None:
+    def __init__(self, siblings: Siblings, assignments: dict[int, list[Assignment] | None]) -> None:
         self._siblings = siblings
+        self._assignments = assignments
         self._loops = 0  # how many loops are being followed, one inside the other
         self._known: dict[tuple[int, int], int] = {}
 
@@ -100,11 +145,15 @@ class _Walk:
     def _group(self, group: Group, starts: int) -> int:
         if not starts:
             return 0
-        if group.rows is None:
+        if id(group) not in self._assignments:
+            rows = rows_of(group)
+            self._assignments[id(group)] = None if rows is None else [Assignment(row) for row in rows]
+        assignments = self._assignments[id(group)]
+        if assignments is None:
             return shuffles.ends(group, self._siblings, starts)
         found = 0
-        for row in group.rows:
-            found |= assignment.ends(row, self._siblings, starts)
+        for assignment in assignments:
+            found |= assignment.ends(self._siblings, starts)
         return found
 
     def _choice(self, choice: Choice, starts: int) -> Walking:

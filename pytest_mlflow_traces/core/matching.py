@@ -20,12 +20,11 @@ and `PatternTooComplexError` for where it ends.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_mlflow_traces.core.content import accepts
-from pytest_mlflow_traces.core.models import content_of
+from pytest_mlflow_traces.core.content import Content
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.overlaps import overlap
 from pytest_mlflow_traces.core.predicates import Predicates
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_mlflow_traces.core.forest import Forest
-    from pytest_mlflow_traces.core.models import Content
     from pytest_mlflow_traces.core.nodes import Item
     from pytest_mlflow_traces.core.predicates import Check
 
@@ -47,6 +45,7 @@ class _Unasked(Enum):
 
 
 _UNASKED = _Unasked.UNASKED
+_FEW = 32  # candidates; up to so many are looked into one by one
 
 
 def matches(forest: Forest, pattern: Pattern, spans: Sequence[int]) -> bool:
@@ -100,9 +99,8 @@ class Matcher:
 
     def accepts(self, items: Sequence[Item], spans: Sequence[int]) -> bool:
         """Return whether the list of siblings at `spans` is what `items` say, as a list of children."""
-        content = content_of(items)
-        siblings = Siblings(self._forest, spans, self._ask)
-        while (answer := self._round(accepts, content, siblings)) is None:
+        content, siblings = Content(items), Siblings(self._forest, spans, self._ask)
+        while (answer := self._round(content.accepts, siblings)) is None:
             self._settle(list(self._open))
         return answer
 
@@ -150,6 +148,9 @@ class Matcher:
         question = known.base + i
         answer = self._answers.get(question, _UNASKED)
         if answer is _UNASKED:
+            if known.found is not None:
+                at = bisect_left(known.found, i)
+                return known.found[at : at + 1] == [i]
             for _, check in known.checks:
                 if not check(i):
                     answer = False
@@ -215,9 +216,12 @@ class Matcher:
         if all(isinstance(child, SpanPattern) for child in children):
             singles = cast("tuple[SpanPattern, ...]", children)
             return len(spans) == len(singles) and all(map(self._ask, singles, spans))
+        return self._content(known).accepts(Siblings(self._forest, spans, self._ask))
+
+    def _content(self, known: _Known) -> Content:
         if known.content is None:
-            known.content = content_of(children)
-        return accepts(known.content, Siblings(self._forest, spans, self._ask))
+            known.content = Content(known.pattern.children or ())
+        return known.content
 
     def _look_everywhere(self, known: _Known) -> bool:
         """Find all spans that the pattern matches, or note what that hangs on."""
@@ -231,10 +235,52 @@ class Matcher:
                 if marks is not None:
                     found = [i for i in found if bool(marks[i]) is wanted]
         if pattern.children is not None and not self._open:
-            found = [i for i in found if self._ask_below(known, i)]
+            found = self._with_children(known, found)
         if not self._open:
             known.found, known.candidates = found, None
         return True
+
+    def _with_children(self, known: _Known, candidates: list[int]) -> list[int]:
+        """Return the candidates whose children are as the pattern says, as far as that can be said."""
+        if not known.pattern.children:
+            stops = self._forest.stops
+            return [i for i in candidates if stops[i] == i + 1]
+        if len(candidates) <= _FEW:
+            return [i for i in candidates if self._ask_below(known, i)]
+        # many: the patterns of the children are looked for everywhere too, so that each answer is a look into a list
+        content = self._content(known)
+        parts = [self._know(pattern) for pattern in content.patterns]
+        self._open.update((part.everywhere, None) for part in parts if part.found is None)
+        return [] if self._open else self._with_words(content, parts, candidates)
+
+    def _with_words(self, content: Content, parts: list[_Known], candidates: list[int]) -> list[int]:
+        """Return the candidates whose children `content` accepts, all its patterns being known everywhere.
+
+        Most of the lists of children look alike, if all that is seen of a child is which patterns match it.
+        """
+        forest, stops = self._forest, self._forest.stops
+        for units in content.required:
+            its = [self._know(pattern).found or () for pattern in units.patterns]
+            if sum(map(len, its)) < len(candidates):
+                above = {forest.parents[k] for found in its for k in found}
+                candidates = [i for i in candidates if i in above]
+        letters = [0] * self._size
+        for number, part in enumerate(parts):
+            for i in part.found or ():
+                letters[i] |= 1 << number
+        answers: dict[tuple[int, ...], bool] = {}
+        accepted = []
+        for i in candidates:
+            word, k = [i] if content.timed else [], i + 1
+            while k < stops[i]:
+                word.append(letters[k])
+                k = stops[k]
+            key = tuple(word)
+            if key not in answers:
+                answers[key] = content.accepts(Siblings(forest, forest.children(i), self._ask))
+            if answers[key]:
+                accepted.append(i)
+        return accepted
 
     def _ask_below(self, known: _Known, i: int) -> bool:
         """Ask about a span whose fields match."""

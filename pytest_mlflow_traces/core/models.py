@@ -8,9 +8,7 @@ A model is a set of words over sibling spans. The forms of the pattern language 
 - `Loop`, `Choice`: `repeat` and `one_of` of what is no run.
 - `Group`: `any_order` and `parallel`; nested bare groups merge (shuffling is associative, a gap inside frees all).
 
-A group whose items are runs, or choices among such, is also a list of `Row`s: alternatives that `assignment` decides by
-flows. What is left over (a repeated group inside a group) goes to `shuffles`. Everything here is a loop over a stack,
-since patterns may be nested thousands deep.
+Everything here is a loop over a stack, since patterns may be nested thousands deep.
 """
 
 from __future__ import annotations
@@ -19,19 +17,35 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.assignment import Row, Run
 from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.siblings import Units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_mlflow_traces.core.nodes import Item
 
 Model: TypeAlias = "Run | Gap | Loop | Choice | Group"
-Rows: TypeAlias = "list[Row] | None"  # None: no such list, or too long a one
-_MOST_ROWS = 4_096
-_MOST_RUNS = 200_000  # in all rows together
+_MOST_MERGED = 100  # options of a loop in a loop; merging them level by level is quadratic in the depth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """`low` to `high` spans (`None`: no limit), each matched by one of `units`."""
+
+    units: Units
+    low: int
+    high: int | None
+
+    @property
+    def shortest(self) -> int:
+        """The least number of spans."""
+        return self.low
+
+    @property
+    def longest(self) -> int | None:
+        """The greatest number of spans."""
+        return self.high
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +65,6 @@ class Loop:
     high: int | None
     shortest: int
     longest: int | None
-    rows: Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -61,7 +74,6 @@ class Choice:
     options: tuple[Model, ...]
     shortest: int
     longest: int | None
-    rows: Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -73,45 +85,40 @@ class Group:
     overlapping: bool
     shortest: int
     longest: int | None
-    rows: Rows
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Content:
-    """The model of a whole list of children: single spans at both ends, and what stands between them."""
-
-    head: tuple[Run, ...]
-    middle: tuple[Model, ...]
-    tail: tuple[Run, ...]
-    shortest: int
-    longest: int | None
 
 
 _EMPTY = Run(Units(()), 0, 0)
 _GAP = Gap()
 
 
-def content_of(items: Iterable[Item]) -> Content:
-    """Return the content model of a list of children."""
+def models_of(items: Iterable[Item]) -> list[Model]:
+    """Return the models that a list of children stands for, one after the other."""
     models: list[Model] = []
     made: dict[int, Model] = {}
     for item in items:
         model = _GAP if isinstance(item, EllipsisType) else _model_of(item, made)
         if model is not _EMPTY and not (model is _GAP and models and models[-1] is _GAP):
             models.append(model)
-    head = _leading_singles(models)
-    tail = _leading_singles(models[: len(head) - 1 if head else None : -1])
-    middle = tuple(models[len(head) : len(models) - len(tail)])
-    return Content(tuple(head), middle, tuple(reversed(tail)), _shortest(models), _longest(models))
+    return models
 
 
-def _leading_singles(models: list[Model]) -> list[Run]:
-    singles: list[Run] = []
-    for model in models:
-        if not (isinstance(model, Run) and model.low == model.high == 1):
-            break
-        singles.append(model)
-    return singles
+def parts_of(model: Model) -> tuple[Model, ...]:
+    """Return the models that `model` is made of."""
+    if isinstance(model, Loop):
+        return (model.item,)
+    if isinstance(model, Choice):
+        return model.options
+    return model.items if isinstance(model, Group) else ()
+
+
+def shortest(models: Sequence[Model]) -> int:
+    """Return the least number of spans that all of `models` take together."""
+    return sum(model.shortest for model in models)
+
+
+def longest(models: Sequence[Model]) -> int | None:
+    """Return the greatest number of spans that all of `models` take together, `None` for no limit."""
+    return None if any(model.longest is None for model in models) else sum(model.longest or 0 for model in models)
 
 
 def _model_of(pattern: Pattern, made: dict[int, Model]) -> Model:
@@ -158,10 +165,8 @@ def _loop(item: Model, low: int, high: int | None) -> Model:
         item, low = _without_inner_loops(item, low)
         if isinstance(item, Run) and item.low == item.high == 1:
             return Run(item.units, low, None)
-    inner = _rows_of(item)
-    rows = [Row(), *inner] if inner is not None and (low, high) == (0, 1) else None
-    longest = None if high is None or item.longest is None else high * item.longest
-    return Loop(item, low, high, low * item.shortest, longest, rows)
+    most = None if high is None or item.longest is None else high * item.longest
+    return Loop(item, low, high, low * item.shortest, most)
 
 
 def _multiplied(low: int, high: int | None, least: int, most: int | None) -> tuple[int, int | None] | None:
@@ -175,9 +180,10 @@ def _without_inner_loops(item: Model, low: int) -> tuple[Model, int]:
     """Return `item` and `low` of an endless loop with the endless loops directly inside gone: (a | b*)* is (a | b)*."""
     options: list[Model] = []
     for option in item.options if isinstance(item, Choice) else (item,):
-        if isinstance(option, Loop) and option.high is None and option.low <= 1:
+        inner = parts_of(option.item) if isinstance(option, Loop) and isinstance(option.item, Choice) else ()
+        if isinstance(option, Loop) and option.high is None and option.low <= 1 and len(inner) < _MOST_MERGED:
             low = min(low, option.low)
-            options += option.item.options if isinstance(option.item, Choice) else (option.item,)
+            options += inner or (option.item,)
         elif isinstance(option, Run) and option.low <= 1 and option.high != 0:
             low = min(low, option.low)
             options.append(Run(option.units, 1, 1))
@@ -196,15 +202,13 @@ def _choice(options: list[Model]) -> Model:
             distinct[id(option)] = option
     models = list(distinct.values())
     if len(singles) > 1:
-        units = {id(unit): unit for single in singles for unit in single.units.patterns}
-        singles = [Run(Units(tuple(units.values())), min(single.low for single in singles), int(bool(units)))]
+        units = Units(single.units for single in singles)
+        singles = [Run(units, min(single.low for single in singles), max(single.high or 0 for single in singles))]
     models[:0] = singles
     if len(models) == 1:
         return models[0]
-    longest = None if any(model.longest is None for model in models) else max(model.longest or 0 for model in models)
-    listed = [_rows_of(model) for model in models]
-    rows = None if None in listed else _limited([row for rows in listed for row in rows or ()])
-    return Choice(tuple(models), min(model.shortest for model in models), longest, rows)
+    most = None if any(model.longest is None for model in models) else max(model.longest or 0 for model in models)
+    return Choice(tuple(models), min(model.shortest for model in models), most)
 
 
 def _group(parts: list[Model], *, gap: bool, overlapping: bool) -> Model:
@@ -213,44 +217,12 @@ def _group(parts: list[Model], *, gap: bool, overlapping: bool) -> Model:
         if isinstance(part, Group) and (overlapping or not part.overlapping):
             items += part.items
             gap = gap or part.gap
+        elif part is _GAP:
+            gap = True
         elif part is not _EMPTY:
             items.append(part)
     if not items:
         return _GAP if gap else _EMPTY
     if len(items) == 1 and not gap and (not overlapping or items[0].longest == 1):
         return items[0]
-    rows = _shuffled_rows(items, gap=gap, overlapping=overlapping)
-    return Group(tuple(items), gap, overlapping, _shortest(items), None if gap else _longest(items), rows)
-
-
-def _shuffled_rows(items: list[Model], *, gap: bool, overlapping: bool) -> Rows:
-    """Return every way to choose one row of each item, as one row each."""
-    rows = [Row(free=tuple(item for item in items if isinstance(item, Run)))]
-    for item in items:
-        if not isinstance(item, Run):
-            more = _rows_of(item)
-            if more is None or len(rows) * len(more) > _MOST_ROWS:
-                return None
-            rows = [Row((*a.free, *b.free), (*a.rings, *b.rings), a.gap or b.gap) for a in rows for b in more]
-    if overlapping:  # what a ring inside asks for, the ring outside asks for too
-        rows = [Row(rings=(tuple(row.runs()),), gap=row.gap) for row in rows]
-    return _limited([Row(row.free, row.rings, row.gap or gap) for row in rows])
-
-
-def _rows_of(model: Model) -> Rows:
-    if isinstance(model, Run):
-        return [Row((model,))]
-    return None if isinstance(model, Gap) else model.rows
-
-
-def _limited(rows: list[Row]) -> Rows:
-    too_many = len(rows) > _MOST_ROWS or sum(len(row.free) + len(row.rings) for row in rows) > _MOST_RUNS
-    return None if too_many else rows
-
-
-def _shortest(models: list[Model]) -> int:
-    return sum(model.shortest for model in models)
-
-
-def _longest(models: list[Model]) -> int | None:
-    return None if any(model.longest is None for model in models) else sum(model.longest or 0 for model in models)
+    return Group(tuple(items), gap, overlapping, shortest(parts), None if gap else longest(parts))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pytest_mlflow_traces.core.operands import Operand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.nodes import SpanPattern, Text
@@ -25,6 +25,7 @@ class Predicates:
 
     def __init__(self, forest: Forest) -> None:
         self._forest = forest
+        self._everywhere: list[int] | None = None
         self._of_texts: dict[tuple[Text | None, ...], tuple[tuple[str, Check], ...]] = {}
 
     def checks(self, pattern: SpanPattern) -> tuple[tuple[str, Check], ...]:
@@ -46,13 +47,15 @@ class Predicates:
     def narrowed(self, pattern: SpanPattern) -> list[int]:
         """Return the positions of all spans that pass every check of `pattern`, in pre-order."""
         said = self.checks(pattern)
-        positions: Iterable[int] = range(len(self._forest))
         if isinstance(pattern.name, str):
             positions, said = self._forest.named(pattern.name), said[1:]
+        else:
+            if self._everywhere is None:
+                self._everywhere = list(range(len(self._forest)))
+            positions = self._everywhere
         for _, check in said:
-            positions = list(positions)
-            positions = compress(positions, map(check, positions))
-        return list(positions)
+            positions = list(compress(positions, map(check, positions)))
+        return positions
 
 
 def _rarer_checks(forest: Forest, pattern: SpanPattern) -> list[tuple[str, Check]]:
@@ -107,10 +110,12 @@ def _attribute(forest: Forest, key: str, operand: Operand) -> Check:
 
 
 def _equal(forest: Forest, field: str, actual: Callable[[int], Any], operand: Operand) -> Check:
+    equals = operand.equals
+
     def test(i: int) -> bool:
         value = actual(i)
         try:
-            return operand.equals(value)
+            return equals(value)
         except Exception as error:
             _add_note(error, f"while comparing {field} of span {forest.path(i)} with {operand.text}")
             raise

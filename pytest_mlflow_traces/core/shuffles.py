@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from pytest_mlflow_traces.core.assignment import Run
 from pytest_mlflow_traces.core.bitsets import members
-from pytest_mlflow_traces.core.models import Choice, Group, Loop
+from pytest_mlflow_traces.core.models import Choice, Group, Loop, Run, parts_of
 from pytest_mlflow_traces.core.overlaps import overlap
 from pytest_mlflow_traces.core.siblings import PatternTooComplexError
 
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.models import Model
     from pytest_mlflow_traces.core.siblings import Siblings, Units
 
-_MOST_STEPS = 300_000
+_MOST_STEPS = 100_000
+_MOST_STEPS_PER_SPAN = 300
 
 # What may follow a span, and whether a pattern (not a gap) matched that span.
 Following: TypeAlias = "set[tuple[int, bool]]"
@@ -80,8 +80,7 @@ def ends(group: Group, siblings: Siblings, starts: int) -> int:
         if any(terms.shortest[term] == 0 for term in alive):
             found |= 1 << k
         if k < len(siblings):
-            left = len(siblings) - k - 1
-            alive = {after for after in reader.following(alive, k) if terms.shortest[after] <= left}
+            alive = reader.following(alive, k)
     return found
 
 
@@ -143,11 +142,11 @@ class _Terms:
         stack = [model]
         while stack:
             top = stack[-1]
-            missing = [part for part in _parts(top) if id(part) not in made]
+            missing = [part for part in parts_of(top) if id(part) not in made]
             if missing:
                 stack.extend(missing)
                 continue
-            made[id(top)] = self._assembled(top, [made[id(part)] for part in _parts(top)])
+            made[id(top)] = self._assembled(top, [made[id(part)] for part in parts_of(top)])
             stack.pop()
         return made[id(model)]
 
@@ -167,14 +166,6 @@ class _Terms:
         return self.shuffle((), gap=True)
 
 
-def _parts(model: Model) -> tuple[Model, ...]:
-    if isinstance(model, Loop):
-        return (model.item,)
-    if isinstance(model, Choice):
-        return model.options
-    return model.items if isinstance(model, Group) else ()
-
-
 class _Reader:
     """Take derivatives by the spans of one list of siblings."""
 
@@ -183,10 +174,11 @@ class _Reader:
         self._siblings = siblings
         self._starts, self._ends = siblings.starts(), siblings.ends()
         self._group = group
-        self._steps = 0
+        self._steps, self._most = 0, _MOST_STEPS + _MOST_STEPS_PER_SPAN * len(siblings)
 
     def following(self, alive: set[int], k: int) -> set[int]:
         """Return the terms that say what may follow the span at `k`, one of `alive` having come before it."""
+        shortest, left = self._terms.shortest, len(self._siblings) - k - 1
         done: dict[int, Following] = {}
         stack = list(alive)
         while stack:
@@ -196,19 +188,20 @@ class _Reader:
                 stack.extend(missing)
                 continue
             if top not in done:
-                done[top] = self._derivative(top, k, done)
-                self._count(len(done[top]))
+                found = self._derivative(top, k, done)
+                self._count(len(found))
+                done[top] = {after for after in found if shortest[after[0]] <= left}  # whatever is around asks for more
             stack.pop()
         return {after for term in alive for after, _ in done[term]}
 
     def _count(self, steps: int) -> None:
         self._steps += 1 + steps
-        if self._steps > _MOST_STEPS:
+        if self._steps > self._most:
             raise PatternTooComplexError(
-                f"any_order(...) of {len(self._group.items)} items, groups among them, over {len(self._siblings)} "
-                f"siblings: the spans could be shared out in more than {_MOST_STEPS} ways. Say more about the spans "
-                "inside the groups (their names), so that each fits fewer of them; or take the repeated group out of "
-                "any_order; or write its spans as single items, any_order(repeat(span('a')), repeat(span('b')))"
+                f"any_order(...) of {len(self._group.items)} items with groups inside groups, over "
+                f"{len(self._siblings)} siblings: there are too many ways to share the spans out. Say more about the "
+                "spans inside the groups (their names), so that each fits fewer of them; or take the repeated group "
+                "out of any_order; or write its spans as single items, any_order(repeat(span('a')), repeat(span('b')))"
             )
 
     def _needed(self, number: int) -> tuple[int, ...]:

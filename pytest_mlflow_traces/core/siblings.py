@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_mlflow_traces.core.nodes import SpanPattern
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_mlflow_traces.core.forest import Forest
-    from pytest_mlflow_traces.core.nodes import SpanPattern
 
 Ask: TypeAlias = "Callable[[SpanPattern, int], bool]"
 
@@ -20,17 +22,37 @@ class PatternTooComplexError(ValueError):
 class Units:
     """Hold one-span patterns, any of which will do, by the names of the spans that they can match."""
 
-    __slots__ = ("named", "patterns", "unnamed")
+    def __init__(self, parts: Iterable[SpanPattern | Units]) -> None:
+        self._parts = tuple(parts)  # not flattened before it is needed, as a deep pattern makes a union at each level
 
-    def __init__(self, patterns: tuple[SpanPattern, ...]) -> None:
-        self.patterns = patterns
-        self.named: dict[str, list[SpanPattern]] = {}
-        self.unnamed: list[SpanPattern] = []
-        for pattern in patterns:
+    @cached_property
+    def patterns(self) -> tuple[SpanPattern, ...]:
+        """All patterns, each once."""
+        found: dict[int, SpanPattern] = {}
+        seen: set[int] = set()
+        stack = list(self._parts)
+        while stack:
+            part = stack.pop()
+            if isinstance(part, SpanPattern):
+                found[id(part)] = part
+            elif id(part) not in seen:
+                seen.add(id(part))
+                stack += part._parts
+        return tuple(found.values())
+
+    @cached_property
+    def named(self) -> dict[str, list[SpanPattern]]:
+        """The patterns that say a name, by that name."""
+        found: dict[str, list[SpanPattern]] = {}
+        for pattern in self.patterns:
             if isinstance(pattern.name, str):
-                self.named.setdefault(pattern.name, []).append(pattern)
-            else:
-                self.unnamed.append(pattern)
+                found.setdefault(pattern.name, []).append(pattern)
+        return found
+
+    @cached_property
+    def unnamed(self) -> list[SpanPattern]:
+        """The patterns that say no name, or one of many."""
+        return [pattern for pattern in self.patterns if not isinstance(pattern.name, str)]
 
 
 class Siblings:
@@ -48,18 +70,18 @@ class Siblings:
         """Return the siblings from `start` to before `stop`, numbered from 0."""
         return Siblings(self._forest, self._spans[start:stop], self._ask)
 
+    def which(self, units: Units, k: int) -> list[SpanPattern]:
+        """Return those of `units` that match the span at `k`."""
+        i, ask = self._spans[k], self._ask
+        named = units.named.get(self._forest.names[i])
+        if named is None:
+            return [pattern for pattern in units.unnamed if ask(pattern, i)]
+        return [pattern for patterns in (named, units.unnamed) for pattern in patterns if ask(pattern, i)]
+
     def matches(self, units: Units, k: int) -> bool:
         """Return whether one of `units` matches the span at `k`."""
-        i, answer = self._spans[k], False
-        for candidates in (units.named.get(self._forest.names[i], ()), units.unnamed):
-            for pattern in candidates:
-                if self._ask(pattern, i):
-                    answer = True  # the others are asked too, so that whatever is open is settled in one go
-        return answer
-
-    def name(self, k: int) -> str:
-        """Return the name of the span at `k`."""
-        return self._forest.names[self._spans[k]]
+        # all of them are asked, so that whatever is open is settled in one go
+        return bool(self.which(units, k))
 
     def starts(self) -> list[int]:
         """Return the start times of all."""

@@ -17,7 +17,7 @@ from types import EllipsisType
 
 import pytest
 
-from pytest_mlflow_traces.core import matching, models
+from pytest_mlflow_traces.core import matching, rows
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.operands import Operand
 from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
@@ -317,7 +317,7 @@ def comparisons(rng):
             pattern = author.one(each, 3)
             if size(pattern) <= 40:
                 right = oracle.find(pattern)
-                answers = [matching.find(trace.forest, pattern), one_by_one(trace, pattern)]
+                answers = [matching.find(trace.forest, pattern), everywhere(trace, pattern), one_by_one(trace, pattern)]
                 yield oracle.index[each] in right, answers, right, trace, pattern
         else:
             above = rng.choice((None, *trace.spans[:2]))
@@ -326,6 +326,13 @@ def comparisons(rng):
             if size(pattern) <= 40:
                 right = oracle.accepts((pattern,), word)
                 yield right, [matching.matches(trace.forest, pattern, list(word))], right, trace, pattern
+
+
+def everywhere(trace, pattern):
+    """Find as if there were too many candidates to look into them one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "_FEW", 0)
+        return matching.find(trace.forest, pattern)
 
 
 def one_by_one(trace, pattern):
@@ -348,9 +355,9 @@ def run(cases, seed, *, seconds=None):
     return done, matched, wrong
 
 
-@pytest.mark.parametrize("most_rows", [models._MOST_ROWS, 0], ids=["by flows", "by derivatives"])
+@pytest.mark.parametrize("most_rows", [rows._MOST_ROWS, 0], ids=["by flows", "by derivatives"])
 def test_matching_agrees_with_the_definition(monkeypatch, most_rows):
-    monkeypatch.setattr(models, "_MOST_ROWS", most_rows)
+    monkeypatch.setattr(rows, "_MOST_ROWS", most_rows)
 
     done, matched, wrong = run(1500, seed=most_rows)
 
@@ -366,7 +373,7 @@ def main():
     parser.add_argument("--derivatives", action="store_true", help="decide every group by derivatives, none by flows")
     given = parser.parse_args()
     if given.derivatives:
-        models._MOST_ROWS = 0
+        rows._MOST_ROWS = 0
     done, matched, wrong = run(given.cases, given.seed, seconds=given.seconds)
     sys.stdout.write("\n\n".join([*wrong[:5], f"{done} cases, {matched} match, {len(wrong)} disagreements\n"]))
     sys.exit(bool(wrong))
