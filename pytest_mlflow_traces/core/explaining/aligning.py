@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pytest_mlflow_traces.core.explaining.contents import Content
-from pytest_mlflow_traces.core.explaining.costs import ORDER, SLIGHT, WRAPPER, Costs, named
+from pytest_mlflow_traces.core.explaining.costs import ORDER, SLIGHT, WRAPPER, Assumed, Costs, named
 from pytest_mlflow_traces.core.explaining.descents import Descents
 from pytest_mlflow_traces.core.explaining.orders import order_of
 from pytest_mlflow_traces.core.explaining.pieces import pieces
@@ -43,10 +43,11 @@ _GUESS = 10.0
 class Aligner:
     """Align one pattern with one forest, pair by pair."""
 
-    def __init__(self, forest: Forest, matcher: Matcher, pattern: Pattern) -> None:
+    def __init__(self, forest: Forest, matcher: Matcher, pattern: Pattern, assumed: Assumed = Assumed()) -> None:  # noqa: B008  # immutable
         self.forest = forest
         self.matcher = matcher
-        self.costs = Costs(forest, matcher, pattern)
+        self.costs = Costs(forest, matcher, pattern, assumed)
+        self.work = 0  # points of all searches
         self._descents = Descents(forest, matcher, self.costs)
         self._contents: dict[int, Content] = {}
         self._prices: dict[tuple[int, int], tuple[float, bool]] = {}  # whether it is exact, or a lower bound
@@ -163,6 +164,7 @@ class Aligner:
         for start, goal, some in self._parts(content, spans, stop):
             search = Search(self, parent, some, start, goal, content)
             found = yield from search.run(limit - cost)
+            self.work += search.work
             if not found:
                 cost = limit
                 break

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.contents import slots_of
-from pytest_mlflow_traces.core.explaining.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, WRAPPER, named
+from pytest_mlflow_traces.core.explaining.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, named
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Apart, Missing, Unexpected
 from pytest_mlflow_traces.core.matching import overlap
 from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, SpanPattern
@@ -149,7 +149,7 @@ def assigned(
     yield from _pair(rest, slots, aligner, gap=gap, namesakes=True)
     if rest.spans and not gap:
         _unwrap(rest, slots, takers, aligner)
-    if rest.lacking and rest.spans:
+    if rest.spans and not gap:
         _lift(rest, slots, aligner, parent, before)
     yield from _pair(rest, slots, aligner, gap=gap, namesakes=False)
     for span in () if gap else rest.spans:
@@ -170,12 +170,15 @@ def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner
         inside: dict[int, int] = {}  # span: slot
         children = [] if _lacks_namesake(rest, slots, aligner, span) else aligner.forest.children(span)
         for child in children:
-            free = [n for n in takers.of(child) if list(inside.values()).count(n) < rest.lacking.get(n, 0)]
+            taken = list(inside.values())
+            free = [n for n in takers.of(child) if taken.count(n) < rest.lacking.get(n, 0) + rest.spare.get(n, 0)]
             if free:
                 inside[child] = free[0]
         others = [child for child in children if child not in inside]
-        price = WRAPPER + sum(map(aligner.costs.unexpected, others))
-        saved = aligner.costs.unexpected(span) + sum(aligner.costs.missing(slots[n].unit) for n in inside.values())
+        price = aligner.costs.shell + sum(map(aligner.costs.unexpected, others))
+        saved = aligner.costs.unexpected(span) + sum(
+            aligner.costs.missing(slots[n].unit) for n in inside.values() if n in rest.lacking
+        )
         if inside and price < saved:
             rest.spans.remove(span)
             rest.edits += [Unexpected(span, wrapper=True), *map(Unexpected, others)]
@@ -185,18 +188,20 @@ def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner
 
 
 def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, before: int) -> None:
-    """Look among the unexpected spans for what belongs below a missing one, in any order."""
-    for number in list(rest.lacking):
+    """Look among the unexpected spans for what belongs below one that is not there, in any order."""
+    costs = aligner.costs
+    for number in [*rest.lacking, *rest.spare]:
         unit = slots[number].unit
-        items = [item for item in unit.children or () if isinstance(item, Pattern)] if isinstance(unit, SpanPattern) else []
-        inner = slots_of(AnyOrder(tuple(items))) if items else ()
+        items = unit.children if isinstance(unit, SpanPattern) else None
+        inner = slots_of(AnyOrder(tuple(item for item in items if isinstance(item, Pattern)))) if items else ()
         seating = Seating(Takers(inner, aligner), len(inner))
         room = [float("inf") if slot.high is None else slot.high for slot in inner]
-        there = [span for span in rest.spans if seating.seated(span, room)]
+        there = [span for span in rest.spans if seating.seated(span, room)] if inner else []
         lacking = [(slot, slot.low - len(seating.sitting[n])) for n, slot in enumerate(inner)]
         lost = [Missing(slot.unit, parent, before, count) for slot, count in lacking if count > 0]
-        price = WRAPPER + sum(aligner.costs.missing(each.pattern, each.count) for each in lost)
-        if there and price < aligner.costs.missing(unit) + sum(map(aligner.costs.unexpected, there)):
+        price = aligner.costs.shell + sum(costs.missing(each.pattern, each.count) for each in lost)
+        saved = sum(map(costs.unexpected, there)) + (costs.missing(unit) if number in rest.lacking else 0.0)
+        if there and price < saved:
             rest.spans = [span for span in rest.spans if span not in there]
             rest.edits += [Missing(unit, parent, before, lifted=True), *lost]
             rest.cost += price

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from math import log2
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_mlflow_traces.core.explaining.ledger import Ledger, in_post_order, positions_in
 from pytest_mlflow_traces.core.explaining.likeness import Likeness
@@ -30,14 +30,25 @@ _LOST, _EACH, _MANY = 10.0, 2.0, 10  # a subtree lost or added: its root, and ea
 STANDS_ELSEWHERE, BELONGS_ELSEWHERE = 6.4, 5.1
 _FIELDS = {"name": 12.0, "type": 9.0, "status": 6.0}
 _OTHER_FIELD = 4.0
+_ASSUMED = 1.0
 _NAMESAKE, _ALIKE = 0.75, 0.95
 _COUNTED = 1 << 40  # spans of a pattern
+
+
+class Assumed(NamedTuple):
+    """What is taken for granted while pricing, to see whether it makes an explanation shorter."""
+
+    pattern: Pattern | None = None  # it stands elsewhere,
+    span: int = -1  # here, where it does not belong
+    shells: bool = True  # spans may be wrapped around others, or be gone from around them
 
 
 class Costs:
     """Say what each difference between one pattern and one forest costs."""
 
-    def __init__(self, forest: Forest, matcher: Matcher, pattern: Pattern) -> None:
+    def __init__(self, forest: Forest, matcher: Matcher, pattern: Pattern, assumed: Assumed) -> None:
+        self.shell = WRAPPER if assumed.shells else 1e6
+        self._assumed = assumed
         self._forest = forest
         self._matcher = matcher
         self.ledger = Ledger(forest, matcher, pattern)
@@ -49,6 +60,8 @@ class Costs:
 
     def missing(self, pattern: Pattern, count: int = 1, *, gap: bool = False) -> float:
         """What it costs that nothing stands for `pattern`, `count` times; beside a gap, which may hide it, in full."""
+        if self.is_moved(pattern):
+            return _ASSUMED
         if gap:
             return self._lost(pattern) + _EACH * min(count - 1, _MANY)
         known = self._missing.get(id(pattern))
@@ -59,9 +72,15 @@ class Costs:
 
     def unexpected(self, i: int) -> float:
         """What it costs that the subtree of `i` stands for nothing."""
+        if i == self._assumed.span:
+            return _ASSUMED
         if self.ledger.belongs_elsewhere(i):
             return BELONGS_ELSEWHERE
         return lost(self._forest.stops[i] - i)
+
+    def is_moved(self, pattern: Pattern) -> bool:
+        """Return whether `pattern` is assumed to stand elsewhere."""
+        return pattern is self._assumed.pattern or pattern == self._assumed.pattern
 
     def own(self, pattern: SpanPattern, i: int) -> float:
         """What it costs that the span at `i` fails fields of `pattern`, its children apart."""

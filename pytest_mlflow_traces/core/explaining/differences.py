@@ -1,40 +1,87 @@
-"""Everything that is different between a pattern and a trace: pairs are aligned from the top, one list at a time."""
+"""Everything that is different between a pattern and a trace: pairs are aligned from the top, one list at a time.
+
+What is found is told as few differences as can be. Where there are several, and looking again is cheap, some things are
+taken for granted one after the other: that what is unexpected has been moved from where the pattern has the like, and
+that no span is wrapped around others or gone from around them. The shortest of the explanations is the one.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.aligning import Aligner
-from pytest_mlflow_traces.core.explaining.edits import Aligned, Different
+from pytest_mlflow_traces.core.explaining.costs import Assumed
+from pytest_mlflow_traces.core.explaining.edits import Aligned, Different, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.ledger import in_post_order
 from pytest_mlflow_traces.core.explaining.moves import with_moves
 from pytest_mlflow_traces.core.nodes import SpanPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
     from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Pattern
 
+_AGAIN = 8  # as many other explanations are tried
+_LOOKED_AT = 5_000  # spans and points of searches that looking again may take
+_SAME_KIND = 4  # places that one unexpected span may come from
+
 
 def differences(forest: Forest, matcher: Matcher, pattern: Pattern, spans: Sequence[int]) -> list[Edit]:
     """Return what is different between `pattern` and the siblings at `spans`."""
     aligner = Aligner(forest, matcher, pattern)
-    first, stop = spans[0], forest.stops[spans[-1]]
-    if len(spans) == 1 and isinstance(pattern, SpanPattern) and _agree(aligner, pattern, first):
-        return within(aligner, Aligned(pattern, first))
-    edits = aligner.aligned((pattern,), forest.parents[first], first, stop)
-    return with_moves(_resolved(edits, aligner), forest, matcher)
-
-
-def _agree(aligner: Aligner, pattern: SpanPattern, i: int) -> bool:
-    return pattern.name == aligner.forest.names[i] and aligner.costs.own(pattern, i) == 0.0
+    first = _aligned(aligner, pattern, spans)
+    best = with_moves(first, forest, matcher)
+    spent = 0
+    for assumed in _assumptions(pattern, first, aligner) if len(best) > 1 else ():
+        spent += aligner.work + len(forest)
+        if spent > _LOOKED_AT or len(best) == 1:
+            break
+        aligner = Aligner(forest, matcher, pattern, assumed)
+        edits = with_moves(_aligned(aligner, pattern, spans), forest, matcher)
+        if len(edits) < len(best):
+            best = edits
+    return best
 
 
 def within(aligner: Aligner, pair: Aligned) -> list[Edit]:
     """Return what is different in one span that is to stand for one pattern."""
     return with_moves(_resolved([pair], aligner), aligner.forest, aligner.matcher)
+
+
+def _aligned(aligner: Aligner, pattern: Pattern, spans: Sequence[int]) -> list[Edit]:
+    forest, first = aligner.forest, spans[0]
+    if len(spans) == 1 and isinstance(pattern, SpanPattern) and pattern.name == forest.names[first]:
+        if aligner.costs.own(pattern, first) == 0.0:
+            return _resolved([Aligned(pattern, first)], aligner)
+    edits = aligner.aligned((pattern,), forest.parents[first], first, forest.stops[spans[-1]])
+    return _resolved(edits, aligner)
+
+
+def _assumptions(pattern: Pattern, edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
+    count = 0
+    if any(isinstance(edit, Missing) and edit.lifted for edit in edits) or any(
+        isinstance(edit, Unexpected) and edit.wrapper for edit in edits
+    ):
+        yield Assumed(shells=False)
+    parts: dict[str, list[SpanPattern]] = {}
+    for each in in_post_order(pattern):
+        if isinstance(each, SpanPattern) and isinstance(each.name, str):
+            parts.setdefault(each.name, []).append(each)
+    for edit in edits:
+        if isinstance(edit, Unexpected) and not edit.wrapper:
+            same = [
+                each
+                for each in parts.get(aligner.forest.names[edit.span], ())
+                if aligner.matcher.matches(each, edit.span)
+            ]
+            for each in same[:_SAME_KIND]:
+                count += 1
+                if count > _AGAIN:
+                    return
+                yield Assumed(each, edit.span)
 
 
 def _resolved(edits: list[Edit], aligner: Aligner) -> list[Edit]:

@@ -37,6 +37,7 @@ _PATIENCE = 8_000  # points of one search
 _PRICED = 8  # points that a price counts for
 _NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, has the name of something expected
 _HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
+_OPENED = 4  # spans that are tried as wrappers around some of a group
 _LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
 
 Point: TypeAlias = "tuple[Step, int, int]"  # step, place, and how many spans a repeated step has taken
@@ -57,6 +58,7 @@ class _Window(NamedTuple):
     spans: list[int]
     taken: int
     base: float
+    opened: tuple[Edit, ...]
 
 
 class _Forward:
@@ -142,7 +144,7 @@ class Search:
                     self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
             elif isinstance(edge, _Window):
                 price, edits = yield from self._assigned(edge, point)
-                self._push(edge.base + price, point, before, tuple(edits))
+                self._push(edge.base + price, point, before, (*edge.opened, *edits))
             elif point not in self._came:
                 self._came[point] = before, edge
                 if point[0] is self._goal and point[1] == self._stop:
@@ -154,9 +156,14 @@ class Search:
 
     def _against_a_gap(self, price: float, pattern: SpanPattern, edge: _Price) -> float:
         """Let a namesake stand for the pattern rather than vanish in a gap, where it has enough in common."""
-        if not self._has_gap or not self._costs.is_like(pattern, edge.span, price):
+        if not self._has_gap or self._costs.is_moved(edge.unit) or not self._costs.is_like(pattern, edge.span, price):
             return price
         return min(price, 0.9 * self._costs.missing(edge.unit, gap=True))
+
+    @property
+    def work(self) -> int:
+        """How many points it has looked at."""
+        return self._forward.count
 
     def edits(self) -> list[Edit]:
         """Return what the path that was found consists of, besides what matches."""
@@ -230,8 +237,14 @@ class Search:
         least = min(self._costs.least(each, k) for each in _alternatives(unit))
         # below a span that stands for nothing, only a namesake is worth a look
         if least < WRAPPER or (step.inside == 0 and self._parents[k] == self._parent):
-            self._push(cost + least, after, point, _Price(unit, k, cost))
+            # a span that has the name of one item hardly stands for another that is there too
+            odd = _NAMESAKE * 5 if least >= WRAPPER and self._is_at_home(unit, k) else 0.0
+            self._push(cost + least + odd, after, point, _Price(unit, k, cost + odd))
         return False
+
+    def _is_at_home(self, unit: Pattern, k: int) -> bool:
+        known = self._names is not None and self._aligner.forest.names[k] in self._names
+        return known and any(each.name in self._there for each in _alternatives(unit))
 
     def _leave(self, cost: float, point: Point) -> None:
         """Go on without a span for the step, or with no more than it has taken."""
@@ -251,7 +264,7 @@ class Search:
             names = below(each)
             if each.children and (names is None or not self._there.isdisjoint(names)):
                 lifted = Missing(each, parent, k, lifted=True)
-                price = WRAPPER + _NAMESAKE * (each.name in self._there)
+                price = self._costs.shell + _NAMESAKE * (each.name in self._there)
                 self._push(cost + price, (entered(step, each), k, 0), point, (lifted,))
 
     def _hides(self, unit: Pattern) -> bool:
@@ -267,23 +280,38 @@ class Search:
     def _enter(self, cost: float, point: Point) -> None:
         """Take the next span for a wrapper, and look at its children in its stead."""
         step, k, count = point
-        stop = self._stops[k]
-        inside = self._aligner.forest.names[k + 1 : min(stop, k + 1 + _INSIDE)]
-        if inside and (self._names is None or any(name in self._names for name in inside)):
-            price = WRAPPER + _NAMESAKE * (self._names is not None and self._aligner.forest.names[k] in self._names)
+        if self._may_wrap(k):
+            price = self._costs.shell + _NAMESAKE * (self._names is not None and self._aligner.forest.names[k] in self._names)
             self._push(cost + price, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
+
+    def _may_wrap(self, k: int) -> bool:
+        """Return whether something below the span at `k` has the name of an item of the list."""
+        inside = self._aligner.forest.names[k + 1 : min(self._stops[k], k + 1 + _INSIDE)]
+        return bool(inside) and (self._names is None or any(name in self._names for name in inside))
 
     def _group(self, cost: float, point: Point) -> None:
         step, k, _ = point
-        spans: list[int] = []
+        spans = self._from(k)
+        ways: list[tuple[list[int], float, tuple[Edit, ...]]] = [(spans, cost, ())]
+        for place, span in enumerate(spans[:_FAR] if not step.gap else ()):
+            if len(ways) > _OPENED:
+                break
+            if self._may_wrap(span) and not any(self._matches(slot.unit, span) for slot in step.slots):
+                opened = [*spans[:place], *self._from(span + 1)]
+                ways.append((opened, cost + self._costs.shell, (Unexpected(span, wrapper=True),)))
         after = step.then[0]
+        last = after is self._goal or after.kind is Kind.END
+        for taken, base, edits in ways:
+            for count, least in windows(step.slots, taken, self._aligner, gap=step.gap, last=last):
+                end = k if count == 0 else self._stops[taken[count - 1]]
+                self._push(base + least, (after, end, 0), point, _Window(step, taken, count, base, edits))
+
+    def _from(self, k: int) -> list[int]:
+        spans = []
         while k < self._stop:
             spans.append(k)
             k = self._stops[k]
-        last = after is self._goal or after.kind is Kind.END
-        for count, least in windows(step.slots, spans, self._aligner, gap=step.gap, last=last):
-            end = point[1] if count == 0 else self._stops[spans[count - 1]]
-            self._push(cost + least, (after, end, 0), point, _Window(step, spans, count, cost))
+        return spans
 
     def _assigned(self, edge: _Window, point: Point) -> Generator[Question, float, tuple[float, list[Edit]]]:
         spans = edge.spans[: edge.taken]
