@@ -68,9 +68,10 @@ class _Route:
     capture: Capture | None
     sequence: int
     is_remote: bool
-    open_spans: int = 0
+    open_spans: set[int] = field(default_factory=set)
     root_ended: bool = False
     is_done: bool = False
+    so_far: Any = None  # of a trace that another process began
 
 
 class Router:
@@ -100,19 +101,24 @@ class Router:
     def started(self, span: Any) -> bool:
         """Note that a span started; return whether it belongs to a trace that is being captured."""
         trace_id = span.context.trace_id
-        is_remote = span.parent is not None and span.parent.is_remote
+        is_root = span.parent is None
+        is_remote = not is_root and span.parent.is_remote
+        # MLflow drops a child of a trace that it does not know, or no longer
+        is_known = is_root or InMemoryTraceManager.get_instance().get_mlflow_trace_id_from_otel_id(trace_id) is not None
         with self._lock:
             route = self._routes.get(trace_id)
             if route is None:
-                if span.parent is not None and not is_remote:
+                if is_remote and not is_known:
+                    _refuse(self.capture(), f"{span.name!r}, since it was not told of the process that began its trace")
+                if not is_known or not (is_root or is_remote):
                     return False
                 route = self._routes[trace_id] = _Route(self._capture_of(span), next(self._sequence), is_remote)
-            elif span.parent is None:
-                _refuse(route, f"{span.name!r}, since another trace has the same id")
+            elif is_root:
+                _refuse(route.capture, f"{span.name!r}, since another trace has the same id")
                 return False
-            if route.is_done:
+            if route.is_done or not is_known:
                 return False
-            route.open_spans += 1
+            route.open_spans.add(span.context.span_id)
             return True
 
     def _capture_of(self, root: Any) -> Capture | None:
@@ -125,31 +131,36 @@ class Router:
         """Note that MLflow could not start a span; it drops it without a word."""
         with self._lock:
             route = self._routes[span.context.trace_id]
-            route.open_spans -= 1
+            route.open_spans.discard(span.context.span_id)
             if span.parent is None:
                 del self._routes[span.context.trace_id]
-            _refuse(route, f"{span.name!r}: {type(error).__name__}: {error}")
+            _refuse(route.capture, f"{span.name!r}: {type(error).__name__}: {error}")
 
     def ended(self, span: Any) -> None:
         """Note that a span ended, and hand over its trace if it was the last one."""
         trace_id = span.context.trace_id
         with self._lock:
             route = self._routes.get(trace_id)
-            if route is None or route.is_done:
+            if route is None or span.context.span_id not in route.open_spans:
                 return
-            route.open_spans -= 1
+            route.open_spans.remove(span.context.span_id)
             route.root_ended = route.root_ended or span.parent is None or route.is_remote
-            if route.open_spans > 0 or not route.root_ended:
-                return
-            route.is_done = not route.is_remote
-            if route.capture is None:
+            is_complete = route.root_ended and not route.open_spans
+            if route.is_remote:
+                # MLflow keeps the spans of one request only, and others may follow or overlap
+                now = copied(trace_id)
+                route.so_far = (
+                    now if route.so_far is None else route.so_far if now is None else merged(route.so_far, now)
+                )
+            elif is_complete:
+                route.is_done = True
+            if is_complete and route.capture is None:
                 del self._routes[trace_id]
-        raw = copied(trace_id) if route.is_remote else popped(trace_id)
-        if raw is None or route.capture is None or not route.capture.is_open:
+        if not is_complete:
             return
-        with self._lock:  # another process's trace may end here in two threads at once
-            known = route.capture.log.raw(raw.info.trace_id) if route.is_remote else None
-            route.capture.log.put(route.sequence, raw if known is None else merged(known, raw))
+        raw = route.so_far if route.is_remote else popped(trace_id)
+        if raw is not None and route.capture is not None and route.capture.is_open:
+            route.capture.log.put(route.sequence, raw)
 
     def knows(self, span: Any) -> bool:
         """Return whether a span ended in a trace that is being captured, so that its end is worth noting."""
@@ -183,7 +194,7 @@ class Router:
     def open_traces(self, capture: Capture) -> list[Trace]:
         """The traces of a capture that have spans open, as they are now."""
         with self._lock:
-            open_ids = [key for key, route in self._routes.items() if route.capture is capture and route.open_spans > 0]
+            open_ids = [key for key, route in self._routes.items() if route.capture is capture and route.open_spans]
         # as trees at once: MLflow's entities change when their span ends
         return [Trace.from_mlflow(raw) for raw in map(copied, open_ids) if raw is not None]
 
@@ -199,9 +210,9 @@ class Router:
             InMemoryTraceManager.get_instance().pop_trace(trace_id)
 
 
-def _refuse(route: _Route, what: str) -> None:
-    if route.capture is not None:
-        route.capture.refusals.append(what)
+def _refuse(capture: Capture | None, what: str) -> None:
+    if capture is not None:
+        capture.refusals.append(what)
 
 
 router = Router()
