@@ -15,6 +15,7 @@ from pytest_mlflow_traces.core.operands import UNSAID, Unsaid
 from pytest_mlflow_traces.core.patterns import checked_one_span
 from pytest_mlflow_traces.core.spans import visible
 from pytest_mlflow_traces.core.spelling import listed, nearest, unknown_keywords
+from pytest_mlflow_traces.core.statistics import LatencyStatistics
 from pytest_mlflow_traces.core.tree import Span, Trace
 
 if TYPE_CHECKING:
@@ -241,6 +242,18 @@ class CapturedTraces(Sequence[Trace]):
         if isinstance(value, Pattern):
             raise TypeError("count spans trace by trace: sum(trace.count(pattern) for trace in mlflow_traces)")
         return super().count(value)
+
+    def latency(self, pattern: Pattern) -> LatencyStatistics:
+        """Return how long the spans that match took, in all traces together: count, min, median, p95 and max.
+
+        Raises:
+            TraceAssertionError: for no such span, or one that never ended.
+        """
+        checked = checked_one_span(pattern, "latency()")
+        traces = self._log.traces()
+        if not traces:
+            self.fail_empty(f"expected spans like {checked!r}")
+        return LatencyStatistics.of(traces, checked)
 
     def fail_empty(self, what: str) -> NoReturn:
         """Raise the error that says why nothing was captured."""

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
+from pytest_mlflow_traces.core.nodes import short
+from pytest_mlflow_traces.core.spans import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.tree import Trace
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
@@ -25,16 +30,33 @@ def rank(percent: int, count: int) -> int:
 class LatencyStatistics:
     """State how long some spans took, in milliseconds; percentiles are by nearest rank.
 
-    Made by `CapturedTraces.latency()`. There are no `count` of 0 and no unfinished spans: these were refused.
+    Made by `CapturedTraces.latency()`, which refuses to measure nothing.
     """
 
     samples_ns: tuple[int, ...]
-    what: str = "spans"
+    what: str
 
     @classmethod
-    def of(cls, samples_ns: Sequence[int], what: str) -> LatencyStatistics:
-        """Make it of durations in any order; `what` names the spans in errors."""
-        return cls(tuple(sorted(samples_ns)), what)
+    def of(cls, traces: Sequence[Trace], pattern: Pattern) -> LatencyStatistics:
+        """Measure the spans that match in all of `traces`.
+
+        Raises:
+            TraceAssertionError: for no such span, or one that never ended.
+        """
+        what = short(pattern)
+        spans = [span for trace in traces for span in trace.find(pattern)]
+        if not spans:
+            names = ", ".join(dict.fromkeys(visible(trace.name) for trace in traces))
+            text = f"no span in {len(traces)} traces is {what}: there is no latency to tell\nthe traces: {names:.200}"
+            raise TraceAssertionError(
+                text, [Finding("budget.absent", what, actual=f"no such span in {len(traces)} traces")]
+            )
+        unfinished = [span for span in spans if span.end_ns is None]
+        if unfinished:
+            paths = "".join(f"\n  {span.path}" for span in unfinished[:10])
+            text = f"{len(unfinished)} of {len(spans)} spans like {what} never ended:{paths}"
+            raise TraceAssertionError(text, [Finding("budget.unfinished", unfinished[0].path, actual="never ended")])
+        return cls(tuple(sorted(span.end_ns - span.start_ns for span in spans if span.end_ns is not None)), what)
 
     @property
     def count(self) -> int:
@@ -59,9 +81,9 @@ class LatencyStatistics:
             TraceAssertionError: for fewer than 20 spans, of which it would be the maximum.
         """
         if self.count < ENOUGH_FOR_P95:
-            text = f"a p95 takes at least {ENOUGH_FOR_P95} samples, got {self.count} of {self.what}: run it more often"
             expected = f"at least {ENOUGH_FOR_P95} samples for a p95"
-            raise TraceAssertionError(text, [Finding("budget.samples", self.what, expected, str(self.count))])
+            finding = Finding("budget.samples", self.what, expected, str(self.count), "of fewer it is the maximum")
+            raise TraceAssertionError(f"expected {expected} of {self.what}, got {self.count}", [finding])
         return self._percentile(95)
 
     @property

@@ -291,3 +291,18 @@ def test_it_equals_only_itself(three):
     with capture_traces() as other:
         assert three != other
     assert len({three, other}) == 2
+
+
+# -- latency
+
+
+def test_latency_is_that_of_all_spans_that_match(three):
+    statistics = three.latency(span("answer"))
+
+    assert statistics.count == 2
+    assert 0 <= statistics.min <= statistics.median <= statistics.max
+
+
+def test_latency_of_nothing_is_refused(traces):
+    assert said(lambda: traces.latency(span("a"))).startswith("expected spans like span('a'), but nothing was traced")
+    assert said(lambda: traces.latency("a"), TypeError) == ("latency() takes a pattern, not a string: write span('a')")
