@@ -1,138 +1,182 @@
-"""What is wrong with a set of tags, as findings: pydantic's errors in the words of tags, with the likely mend."""
+"""What is wrong with a set of tags, as findings: in the words of tags, with the likely mend."""
 
 from __future__ import annotations
 
+import math
 import re
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.portability import masked, secret_kind, tag_where
+from pytest_mlflow_traces.core.masking import masked, secret_kind, shown
+from pytest_mlflow_traces.core.portability import metadata_where, tag_where
 from pytest_mlflow_traces.core.spelling import nearest
+from pytest_mlflow_traces.core.tag_forms import (
+    BoolForm,
+    EitherForm,
+    ItemsForm,
+    NumberForm,
+    OtherForm,
+    WordsForm,
+    described,
+)
+from pytest_mlflow_traces.core.tag_problems import plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from pydantic import BaseModel, ValidationError
-    from pydantic.fields import FieldInfo
+    from pydantic import BaseModel
 
-_RULES = "rule"  # where the findings on rules stand that span several tags
+    from pytest_mlflow_traces.core.tag_forms import Form
+    from pytest_mlflow_traces.core.tag_problems import Plan, Problem
+
+_ALIKE = 0.8  # of two names, from which on one is taken for the other misspelt
+_MOST_SHOWN = 400  # characters of the tags that a rule looked at
+_BOOLS = {
+    **dict.fromkeys(("true", "yes", "y", "on", "1", "t"), "true"),
+    **dict.fromkeys(("false", "no", "n", "off", "0", "f"), "false"),
+}
 
 
-class TagFindings:
-    """Collect one finding for each bad tag, and one for each broken rule."""
+def findings_of(schema: type[BaseModel], given: Mapping[Any, Any], problems: Sequence[Problem]) -> list[Finding]:
+    """Return a finding for each problem, `given` having the values by tag; a misspelt tag is one, not two."""
+    plan = plan_of(schema)
+    missing = [each.tag for each in problems if each.kind == "missing"]
+    found = []
+    for each in problems:
+        if each.kind == "rule":
+            found.append(_of_rule(each, given, plan))
+        elif each.kind == "unknown":
+            found.append(_of_unknown(each.tag, given, plan, missing))
+        elif each.kind == "value":
+            found.append(_of_value(each, given.get(each.tag), plan))
+    for tag in missing:
+        hint = _set_metadata(plan, tag) if tag in plan.sources else None
+        found.append(Finding("tags.missing", _where(plan, tag), described(plan.forms[tag]), "nothing", hint))
+    return found
 
-    def __init__(self, fields: Mapping[str, FieldInfo], given: Mapping[Any, Any], sources: Mapping[str, str]) -> None:
-        self.found: list[Finding] = []
-        self._fields = fields
-        self._given = given
-        self._sources = sources  # of fields that are metadata: their keys
 
-    def add_fields(self, error: ValidationError) -> None:
-        """Add what pydantic found on single tags."""
-        by_tag: dict[str, list[Any]] = {}
-        for each in error.errors(include_url=False):
-            if each["loc"]:
-                by_tag.setdefault(str(each["loc"][0]), []).append(each)
-        missing = [tag for tag, errors in by_tag.items() if errors[0]["type"] == "missing"]
-        for tag, errors in by_tag.items():
-            kind = errors[0]["type"]
-            if kind == "extra_forbidden":
-                self._add_unknown(tag, missing)
-            elif kind != "missing":
-                self._add_value(tag, errors)
-        for tag in missing:
-            self.found.append(Finding("tags.missing", self._where(tag), _wanted(self._fields.get(tag)), "nothing"))
+def _where(plan: Plan, tag: str) -> str:
+    return metadata_where(plan.sources[tag]) if tag in plan.sources else tag_where(tag)
 
-    def _add_unknown(self, tag: str, missing: list[str]) -> None:
-        meant = nearest(tag, missing)
-        for each in missing:
-            if repr(each) in meant:
-                missing.remove(each)  # one tag misspelt is one finding, not one missing and one unknown
-                break
-        value = self._shown(tag)
-        if meant:
-            self.found.append(Finding("tags.unknown", tag_where(tag), "a tag of the schema", value, meant.lstrip("; ")))
-            return
-        hint = 'add it to the schema, or say extra="allow"'
-        self.found.append(Finding("tags.unknown", tag_where(tag), "only the tags of the schema", value, hint))
 
-    def _add_value(self, tag: str, errors: list[Any]) -> None:
-        field = self._fields.get(tag)
-        parts = []
-        for each in errors:
-            item = f"item {each['loc'][1] + 1} " if len(each["loc"]) > 1 and isinstance(each["loc"][1], int) else ""
-            parts.append(item + re.sub(r"^(Value error, )?(Input|String) should (be|have|match) ?", "", each["msg"]))
-        hint = _mend(self._given.get(tag), field)
-        self.found.append(Finding("tags.value", self._where(tag), "; ".join(parts), self._shown(tag), hint))
+def _set_metadata(plan: Plan, tag: str) -> str:
+    return f"set it by mlflow.update_current_trace(metadata={{{plan.sources[tag]!r}: ...}})"
 
-    def add_rules(self, error: ValidationError, validated: BaseModel | None) -> None:
-        """Add each broken rule over several tags; pydantic stops at the first, so each is asked again by itself."""
-        broken = _broken_rules(validated) if validated is not None else []
-        for each in broken or [(_RULES, item["msg"]) for item in error.errors(include_url=False)]:
-            name, message = each
-            text = re.sub(r"^(Value|Assertion) error,? ?", "", message)
-            self.found.append(Finding("tags.rule", name, text or "what the rule says", self._tags_shown()))
 
-    def _tags_shown(self) -> str:
-        shown = ", ".join(f"{tag}={self._shown(tag)}" for tag in self._given if tag in self._fields)
-        return shown if len(shown) <= 200 else f"{shown[:197]}..."
+def _of_unknown(tag: str, given: Mapping[Any, Any], plan: Plan, missing: list[str]) -> Finding:
+    """Return the finding on a tag that the schema does not name; take the one that was meant from `missing`."""
+    hint: str | None = None
+    if tag in plan.sources:
+        hint = f"it is metadata: {_set_metadata(plan, tag)}"
+        missing[:] = [other for other in missing if other != tag]
+    else:
+        absent = [
+            other for other in plan.names if other not in plan.sources and (other in missing or other not in given)
+        ]
+        alike = [other for other in absent if SequenceMatcher(None, tag.casefold(), other.casefold()).ratio() >= _ALIKE]
+        meant = nearest(tag, alike or absent).lstrip("; ")
+        hint = meant or 'add it to the schema, or say extra="allow"'
+        missing[:] = [other for other in missing if other not in alike or repr(other) not in meant]
+    return Finding("tags.unknown", tag_where(tag), "only tags that the schema names", shown(tag, given.get(tag)), hint)
 
-    def _shown(self, tag: str) -> str:
-        value = self._given.get(tag)
+
+def _of_value(problem: Problem, value: Any, plan: Plan) -> Finding:
+    where, form = _where(plan, problem.tag), plan.forms[problem.tag]
+    own = [each["msg"] for each in problem.errors if each["type"] in ("value_error", "assertion_error")]
+    words = [re.sub(r"^(Value error|Assertion failed), ", "", text) for text in own]
+    custom = [text for text in words if not text.startswith("Input should be")]
+    hidden = secret_kind(problem.tag, value) is not None
+    if custom:
+        said = _veiled("; ".join(custom), value) if hidden else "; ".join(custom)
+        return Finding("tags.value", where, "a value that its validator takes", shown(problem.tag, value), said)
+    expected = described(form)
+    if isinstance(form, OtherForm):
+        said = "; ".join(re.sub(r"^Input should be ", "", each["msg"]) for each in problem.errors)
+        expected = _veiled(said, value) if hidden else said
+    hint = None if hidden else _mend(form, value) or _wrong_item(form, value, problem)
+    return Finding("tags.value", where, expected, shown(problem.tag, value), hint)
+
+
+def _of_rule(problem: Problem, given: Mapping[Any, Any], plan: Plan) -> Finding:
+    parts = []
+    for tag in plan.names if problem.reads is None else problem.reads:
+        if tag in given:
+            parts.append(f"{tag}={shown(tag, given[tag])}")
+        elif problem.reads is not None:
+            parts.append(f"no {tag}")
+    actual = ", ".join(parts)
+    if len(actual) > _MOST_SHOWN:
+        actual = f"{actual[: _MOST_SHOWN - 3]}..."
+    message = re.sub(r"^(Value error|Assertion failed), ?", "", problem.message)
+    for tag, value in given.items():
         if secret_kind(tag, value) is not None:
-            return masked(value)
-        text = repr(value)
-        return text if len(text) <= 80 else f"{text[:60]}...{text[-17:]}"
-
-    def _where(self, tag: str) -> str:
-        key = self._sources.get(tag)
-        return tag_where(tag) if key is None else f"metadata {key!r}"
+            message = _veiled(message, value)
+    where = f"schema {plan.schema.__name__!r}" if problem.rule is None else f"rule {problem.rule!r}"
+    return Finding("tags.rule", where, "the rule to hold", actual or "these tags", _reason(message))
 
 
-def _broken_rules(validated: BaseModel) -> list[tuple[str, str]]:
-    """Return the name and the message of each `@model_validator(mode="after")` that refuses the tags."""
-    broken = []
-    for name, decorator in type(validated).__pydantic_decorators__.model_validators.items():
-        if decorator.info.mode != "after":
-            continue
-        try:
-            getattr(validated, name)()
-        except (ValueError, AssertionError) as error:
-            broken.append((f"rule {name!r}", str(error)))
-        except TypeError:
-            return []  # it takes pydantic's info as well; then its first error is all there is
-    return broken
+def _reason(message: str) -> str:
+    """Return what a rule says on one line, without what pytest adds to the `assert` of a test module."""
+    said, asserted, _ = message.partition("\nassert ")
+    if not asserted and message.startswith("assert "):
+        said = message.partition("\n")[0]
+    return " ".join(said.split())
 
 
-def _wanted(field: FieldInfo | None) -> str:
-    if field is None:
-        return "a tag"
-    literal = _literals(field.annotation)
-    return f"one of {', '.join(map(repr, literal))}" if literal else "a value"
+def _veiled(text: str, secret: Any) -> str:
+    return text.replace(str(secret), masked(secret)) if str(secret) else text
 
 
-def _literals(annotation: Any) -> tuple[str, ...]:
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    return tuple(value for part in get_args(annotation) for value in _literals(part))
-
-
-def _mend(value: object, field: FieldInfo | None) -> str | None:
+def _mend(form: Form, value: Any) -> str | None:
     """Return the likely mend of a value, where there is one."""
-    if not isinstance(value, str) or field is None:
+    if not isinstance(value, str):
         return None
-    legal = _literals(field.annotation)
-    if any(getattr(mark, "holds", None) == "bool" for mark in _marks(field)):
-        return f"write {value.lower()!r}: str(True) is 'True'" if value.lower() in {"true", "false"} else None
-    wrong = [item for item in value.split(",") if item not in legal] if legal else []
-    stripped = ",".join(item.strip() for item in value.split(","))
-    if any(getattr(mark, "holds", None) == "list" for mark in _marks(field)) and stripped != value:
-        return f"write {stripped!r}"
-    return nearest(wrong[0], legal).lstrip("; ") or None if wrong else None
+    if isinstance(form, BoolForm):
+        meant = _BOOLS.get(value.strip().lower())
+        why = ": str(True) is 'True'" if value in ("True", "False") else ""
+        return f"write {meant!r}{why}" if meant else None
+    if isinstance(form, NumberForm):
+        return _mended_number(form, value)
+    if isinstance(form, WordsForm):
+        return nearest(value, form.words).lstrip("; ") or None
+    if isinstance(form, ItemsForm):
+        return _mended_items(form, value)
+    if isinstance(form, EitherForm):
+        return next((mend for option in form.options if (mend := _mend(option, value)) is not None), None)
+    return None
 
 
-def _marks(field: FieldInfo) -> list[Any]:
-    return [
-        *field.metadata,
-        *(mark for part in get_args(field.annotation) for mark in getattr(part, "__metadata__", ())),
-    ]
+def _mended_number(form: NumberForm, value: str) -> str | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    if not math.isfinite(number) or (form.whole and not number.is_integer()):
+        return None
+    meant = str(int(number)) if form.whole else str(number)
+    low = form.low < number if form.low_open else form.low <= number
+    high = number < form.high if form.high_open else number <= form.high
+    return f"write {meant!r}" if meant != value and low and high and len(meant) < 30 else None
+
+
+def _mended_items(form: ItemsForm, value: str) -> str | None:
+    if value[:1] in "[({" and value[-1:] in "])}" and len(value) > 1:  # str(["a", "b"])
+        meant = ",".join(re.findall(r"[^\[\](){}'\",\s]+", value))
+        return f"write {meant!r}: items are separated by commas alone"
+    items = [item.strip() for item in value.split(",")]
+    meant = ",".join(filter(None, items))
+    if meant != value:
+        return f"write {meant!r}: items are separated by commas alone"
+    return _mend(form.item, value) if len(items) == 1 else None
+
+
+def _wrong_item(form: Form, value: Any, problem: Problem) -> str | None:
+    """Return which item of a list is the first that is wrong."""
+    places = [part for each in problem.errors for part in each["loc"][1:] if isinstance(part, int)]
+    items = value.split(",") if isinstance(value, str) else []
+    if len(items) < 2 or not places or places[0] >= len(items):
+        return None
+    item = items[places[0]]
+    mend = _mend(form.item, item) if isinstance(form, ItemsForm) else None
+    return f"item {places[0] + 1} is {item!r}{f': {mend}' if mend else ''}"

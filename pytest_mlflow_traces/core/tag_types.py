@@ -6,6 +6,7 @@ is `bool`, `IntTag` `int`, `FloatTag` `float` and `ListTag[T]` `list[T]`: valida
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -13,7 +14,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator
 
 T = TypeVar("T")
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+_MOST_DIGITS = 4096  # a longer value is cut by a server, and int() takes time by the square of the length
+_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -33,25 +35,36 @@ class Metadata:
     >>> class Tags(TagSchema):
     ...     environment: str
     ...     session: Annotated[str, Metadata("mlflow.trace.session")]
+
+    Raises:
+        TypeError: for a key that is no string.
+        ValueError: for an empty key.
     """
 
     key: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.key, str):
+            raise TypeError(f"Metadata() takes the key of the metadata, a string, got {self.key!r}")
+        if not self.key:
+            raise ValueError("Metadata(''): the key is empty")
+
 
 def _read_bool(text: Any) -> Any:
-    if text in {"true", "false"}:
+    if isinstance(text, str) and text in {"true", "false"}:
         return text == "true"
     raise ValueError("Input should be 'true' or 'false'")
 
 
 def _read_int(text: Any) -> Any:
-    if isinstance(text, str) and _WHOLE.fullmatch(text):
+    if isinstance(text, str) and len(text) <= _MOST_DIGITS and _WHOLE.fullmatch(text):
         return int(text)
     raise ValueError("Input should be a whole number")
 
 
 def _read_float(text: Any) -> Any:
-    if isinstance(text, str) and _NUMBER.fullmatch(text):
+    # 1e999 looks like a number, and is infinite
+    if isinstance(text, str) and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     raise ValueError("Input should be a number")
 
@@ -61,10 +74,8 @@ def _read_list(text: Any) -> Any:
         raise ValueError("Input should be comma-separated text")
     items = text.split(",") if text else []
     for number, item in enumerate(items, 1):
-        if not item:
-            raise ValueError(f"Input should be comma-separated; item {number} is empty")
-        if item != item.strip():
-            raise ValueError(f"Input should be comma-separated without spaces; item {number} is {item!r}")
+        if not item or item != item.strip():
+            raise ValueError(f"Input should be comma-separated text; item {number} is {item!r}")
     return items
 
 

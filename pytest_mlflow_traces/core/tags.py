@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from pytest_mlflow_traces.core.portability import portability, warn_of_secrets
+from pytest_mlflow_traces.core.portability import metadata_findings, tag_finding, tag_findings, warn_of_secrets
 from pytest_mlflow_traces.core.spelling import nearest
-from pytest_mlflow_traces.core.tag_findings import TagFindings
-from pytest_mlflow_traces.core.tag_types import BoolTag, FloatTag, IntTag, ListTag, Metadata, TagText
+from pytest_mlflow_traces.core.tag_findings import findings_of
+from pytest_mlflow_traces.core.tag_problems import plan_of, problems
+from pytest_mlflow_traces.core.tag_types import BoolTag, FloatTag, IntTag, ListTag, Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from pydantic.fields import FieldInfo
 
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.tree import Trace
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 __all__ = ["BoolTag", "FloatTag", "IntTag", "ListTag", "Metadata", "TagSchema"]
-_BARE = {
-    bool: "BoolTag",
-    int: "IntTag",
-    float: "FloatTag",
-    list: "ListTag[...]",
-    set: "ListTag[...]",
-    tuple: "ListTag[...]",
-}
 
 
 class TagSchema(BaseModel):
@@ -52,11 +44,21 @@ class TagSchema(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), populate_by_name=False)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # Before pydantic collects the fields: it would take what has the name already for the default of the field.
+        for name, annotation in inspect.get_annotations(cls).items():
+            taken = hasattr(TagSchema, name)
+            if (taken or name.startswith("_")) and not _is_class_var(annotation):
+                why = "the schema needs this name for itself" if taken else "pydantic takes no field that begins with _"
+                cure = f"{name.strip('_') or 'tag'}_: ... = Field(alias={name!r})"
+                raise TypeError(f"{cls.__name__}.{name}: {why}; write {cure}")
+        super().__init_subclass__(**kwargs)
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        for name, field in cls.model_fields.items():
-            _refuse_bare(cls, name, field.annotation, field.metadata)
+        if cls.__pydantic_complete__:  # else at the first check: it names what is not defined yet
+            plan_of(cls)
 
     @classmethod
     def from_mapping(
@@ -78,6 +80,9 @@ class TagSchema(BaseModel):
             raise ValueError("from_mapping({}) checks nothing: name a tag")
         if extra not in {"forbid", "allow"}:
             raise ValueError(f"from_mapping(): extra is 'forbid' or 'allow', got {extra!r}")
+        for tag in tags:
+            if not isinstance(tag, str):
+                raise TypeError(f"from_mapping(): the name of a tag is a string, got {tag!r}")
         absent = set(optional)
         for each in sorted(absent - set(tags)):
             raise ValueError(f"from_mapping(): {each!r} is optional but not in the table{nearest(each, tags)}")
@@ -97,58 +102,35 @@ class TagSchema(BaseModel):
         Tags that look like secrets are warnings (`SecretTagWarning`), with the value masked.
         """
         warn_of_secrets(trace)
-        found = portability(trace)
-        flagged = {finding.where for finding in found}
-        return found + [each for each in cls.check_tags(trace.tags, trace.metadata) if each.where not in flagged]
+        return cls._found(tag_findings(trace), trace.tags, trace.metadata)
 
     @classmethod
     def check_tags(cls, tags: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> list[Finding]:
-        """Return the findings on plain mappings of tags and of metadata, one for each bad tag and each broken rule."""
-        given, sources = dict(tags), {}
-        for tag, field in cls.fields_by_tag().items():
-            key = metadata_key(field)
-            if key is not None:
-                sources[tag] = key
-                if metadata is not None and key in metadata:
-                    given[tag] = metadata[key]
-        findings = TagFindings(cls.fields_by_tag(), given, sources)
-        context: dict[str, Any] = {}
-        try:
-            cls.model_validate({str(key): value for key, value in given.items()}, context=context)
-        except ValidationError as error:
-            findings.add_fields(error)
-            if not findings.found:  # each tag is as it should be; what is broken spans several
-                findings.add_rules(error, context.get("validated"))
-        return findings.found
+        """Return the findings on plain mappings of tags and of metadata, one for each bad tag and each broken rule.
+
+        Without `metadata`, nothing is known of the fields that are metadata: they are not missing, and a rule that
+        looks at them is not decided.
+        """
+        flagged = {key: each for key, value in tags.items() if (each := tag_finding(key, value)) is not None}
+        return cls._found(flagged, tags, metadata)
 
     @classmethod
-    def fields_by_tag(cls) -> dict[str, FieldInfo]:
-        """Return the fields by the names of their tags."""
-        return {field.alias or name: field for name, field in cls.model_fields.items()}
+    def _found(
+        cls, flagged: dict[Any, Finding], tags: Mapping[str, Any], metadata: Mapping[str, Any] | None
+    ) -> list[Finding]:
+        """Return what backends do not keep, then what the schema says of the tags that have no finding yet."""
+        plan = plan_of(cls)
+        if cls is TagSchema or (plan.is_open and not plan.names and not plan.has_rules):
+            raise TypeError(f"{cls.__name__} checks nothing: it names no tag, and has no rules")
+        flagged_metadata = {} if metadata is None else metadata_findings(metadata)
+        keys = plan.sources.items()
+        unknown = {*flagged, *(tag for tag, key in keys if key in flagged_metadata)}
+        wrong = problems(cls, tags, metadata, unknown=unknown)
+        known = {} if metadata is None else metadata
+        given = {**tags, **{tag: known[key] for tag, key in keys if key in known}} if wrong else {}
+        return [*flagged.values(), *flagged_metadata.values(), *findings_of(cls, given, wrong)]
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Note the validated tags for `check_tags`, which then asks each rule by itself."""
-        if isinstance(context, dict):
-            context["validated"] = self
 
-
-def metadata_key(field: FieldInfo) -> str | None:
-    """Return the metadata key that a field is looked up by, `None` for a tag."""
-    return next((mark.key for mark in field.metadata if isinstance(mark, Metadata)), None)
-
-
-def _refuse_bare(schema: type, name: str, annotation: Any, marks: Iterable[Any]) -> None:
-    """Refuse a type that pydantic would read from text in its own way: its `bool` takes "yes", "on" and "True"."""
-    if any(isinstance(mark, TagText) for mark in marks):
-        return
-    kind = get_origin(annotation) or annotation
-    if kind in _BARE:
-        raise TypeError(f"{schema.__name__}.{name}: every tag is text; for {annotation} write {_BARE[kind]}")
-    if kind is Literal:
-        for value in get_args(annotation):
-            if not isinstance(value, str):
-                raise TypeError(f"{schema.__name__}.{name}: every tag is text; {value!r} in Literal is none")
-        return
-    for part in get_args(annotation):
-        inner = getattr(part, "__metadata__", ())
-        _refuse_bare(schema, name, part.__origin__ if inner else part, inner)
+def _is_class_var(annotation: Any) -> bool:
+    text = annotation if isinstance(annotation, str) else ""
+    return get_origin(annotation) is ClassVar or annotation is ClassVar or "ClassVar" in text.partition("[")[0]

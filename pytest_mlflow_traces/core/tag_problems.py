@@ -1,0 +1,225 @@
+"""What is wrong with a set of tags by a schema, as data: missing, unknown and illegal tags, and broken rules.
+
+A rule that spans several tags is decided where all that it reads is known, whatever is wrong with other tags.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, PydanticUndefinedAnnotation, ValidationError
+
+from pytest_mlflow_traces.core.convert import is_system
+from pytest_mlflow_traces.core.portability import is_own, name_problem
+from pytest_mlflow_traces.core.tag_forms import form_of
+from pytest_mlflow_traces.core.tag_rules import UNKNOWN, broken_after, broken_before, crash, without_rules
+from pytest_mlflow_traces.core.tag_types import Metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+    from pytest_mlflow_traces.core.tag_forms import Form
+
+_PLAN = "__tag_plan__"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """State one way in which tags are not what a schema says; `kind` is missing, unknown, value or rule."""
+
+    kind: str
+    tag: str = ""
+    errors: tuple[Any, ...] = ()  # of a value: what pydantic says
+    rule: str | None = None  # of a rule: its name, where it is known
+    message: str = ""
+    reads: tuple[str, ...] | None = None  # of a rule: the tags it looked at, where they are known
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a schema says, read once: by tag, the name of its field and the form of its text."""
+
+    schema: type[BaseModel]
+    names: Mapping[str, str]
+    forms: Mapping[str, Form]
+    required: AbstractSet[str]
+    sources: Mapping[str, str]  # of the fields that are metadata: their keys
+    tags: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", {name: tag for tag, name in self.names.items()})
+
+    @property
+    def is_open(self) -> bool:
+        """Whether tags that the schema does not name are welcome."""
+        return self.schema.model_config.get("extra") == "allow"
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there is any rule over several tags."""
+        return bool(self.schema.__pydantic_decorators__.model_validators)
+
+    @cached_property
+    def bare(self) -> type[BaseModel]:
+        """The schema without its rules."""
+        return without_rules(self.schema)
+
+
+def plan_of(schema: type[BaseModel]) -> Plan:
+    """Return what a schema says.
+
+    Raises:
+        TypeError: for what no tag can be.
+    """
+    plan: Plan | None = schema.__dict__.get(_PLAN)
+    if plan is None:
+        try:
+            schema.model_rebuild()  # of a schema that named what was not defined yet; else it does nothing
+        except PydanticUndefinedAnnotation as error:
+            raise TypeError(f"{schema.__name__}: the name {error.name!r} is not defined") from None
+        plan = _read(schema)
+        type.__setattr__(schema, _PLAN, plan)
+    return plan
+
+
+def _read(schema: type[BaseModel]) -> Plan:
+    extra = schema.model_config.get("extra")
+    if extra not in {"forbid", "allow"}:
+        raise TypeError(f"{schema.__name__}: extra is 'forbid' or 'allow', got {extra!r}")
+    names: dict[str, str] = {}
+    forms: dict[str, Form] = {}
+    sources: dict[str, str] = {}
+    for name, info in schema.model_fields.items():
+        tag = info.alias if info.validation_alias is None else info.validation_alias
+        tag = name if tag is None else tag
+        where = f"{schema.__name__}.{name}"
+        if not isinstance(tag, str):
+            raise TypeError(f"{where}: a tag has one name, and {tag!r} is several")
+        if tag in names:
+            raise TypeError(f"{where}: the tag {tag!r} has a field already, {names[tag]}")
+        try:
+            forms[tag] = form_of(info.annotation, info.metadata)
+        except TypeError as error:
+            raise TypeError(f"{where}: {error}") from None
+        names[tag] = name
+        key = next((mark.key for mark in info.metadata if isinstance(mark, Metadata)), None)
+        if key is not None:
+            sources[tag] = key
+        elif is_system(tag):
+            raise TypeError(f"{where}: {tag!r} is MLflow's own, and its tags never count; is it Metadata({tag!r})?")
+        elif (refused := name_problem(tag)) is not None:
+            raise TypeError(f"{where}: no tag can have {refused}")
+    required = {tag for tag, name in names.items() if schema.model_fields[name].is_required()}
+    return Plan(schema, names, forms, required, sources)
+
+
+def problems(
+    schema: type[BaseModel],
+    tags: Mapping[Any, Any],
+    metadata: Mapping[Any, Any] | None = None,
+    *,
+    unknown: AbstractSet[str] = frozenset(),
+) -> list[Problem]:
+    """Return what is wrong by the schema; the tags in `unknown` are there, and nothing can be said of their values.
+
+    Where `metadata` is None, nothing is known of the fields that are metadata.
+    """
+    plan = plan_of(schema)
+    given = {
+        tag: value
+        for tag, value in tags.items()
+        if isinstance(tag, str)
+        and tag not in unknown
+        and tag not in plan.sources
+        and not is_system(tag)
+        and (tag in plan.names or not is_own(tag, value))
+    }
+    unknown = {tag for tag in unknown if tag in plan.names}
+    for tag, key in plan.sources.items():
+        if metadata is None:
+            unknown.add(tag)
+        elif key in metadata and tag not in unknown:
+            given[tag] = metadata[key]
+    found = [] if plan.is_open else [Problem("unknown", tag) for tag in plan.sources if tag in tags]
+    stopped: Problem | None = None
+    if not unknown:
+        try:
+            schema.model_validate(given)
+        except ValidationError as error:
+            stopped = Problem("rule", message=_first_message(error))
+        except Exception as error:
+            stopped = Problem("rule", message=crash(error))
+        else:
+            return found
+    found += _one_by_one(plan, given, unknown)
+    return found or ([] if stopped is None else [stopped])
+
+
+def _one_by_one(plan: Plan, given: Mapping[str, Any], unknown: AbstractSet[str]) -> list[Problem]:
+    errors, values, stopped = _validated(plan, given)
+    found = [
+        Problem("unknown" if each[0]["type"] == "extra_forbidden" else "value", tag, tuple(each))
+        for tag, each in errors.items()
+    ]
+    missing = [tag for tag in plan.names if tag in plan.required and tag not in given and tag not in unknown]
+    found += [Problem("missing", tag) for tag in missing]
+    if values is None:  # a validator that raised for want of a tag says nothing that is not said already
+        return found or ([] if stopped is None else [stopped])
+    for tag in {*errors, *unknown, *missing} & set(plan.names):
+        values.__dict__[plan.names[tag]] = UNKNOWN
+    for broken in broken_after(plan.schema, values):
+        reads = tuple(plan.tags[name] for name in broken.reads)
+        found.append(Problem("rule", rule=broken.rule, message=broken.message, reads=reads))
+    return found
+
+
+def _validated(plan: Plan, given: Mapping[str, Any]) -> tuple[dict[str, list[Any]], BaseModel | None, Problem | None]:
+    """Return the errors by tag, the values of the tags that have none, and what has stopped pydantic, if anything."""
+    errors: dict[str, list[Any]] = {}
+    try:
+        return errors, plan.bare.model_validate(given), None
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            if not each["loc"]:  # a rule that comes before the fields: nothing more is known
+                message = _first_message(error)
+                rule = broken_before(plan.schema, dict(given), message)
+                return errors, None, Problem("rule", rule=rule, message=message)
+            errors.setdefault(_tag_at(plan, each), []).append(each)
+    except Exception as error:
+        for tag in given:
+            errors.update(_alone(plan, tag, given[tag]))
+        return errors, None, Problem("rule", message=crash(error))
+    try:
+        return errors, plan.bare.model_validate({tag: given[tag] for tag in given if tag not in errors}), None
+    except Exception:
+        return errors, None, None
+
+
+def _alone(plan: Plan, tag: str, value: Any) -> dict[str, list[Any]]:
+    """Return what is wrong with one tag whatever the others are: not what a validator says, which may look at them."""
+    try:
+        plan.bare.model_validate({tag: value})
+    except ValidationError as error:
+        errors = [each for each in error.errors(include_url=False) if each["loc"] and _is_own(each)]
+        return {tag: errors} if errors else {}
+    except Exception:
+        return {}
+    return {}
+
+
+def _is_own(error: Any) -> bool:
+    return error["type"] not in ("value_error", "assertion_error") or "Input should be" in error["msg"]
+
+
+def _tag_at(plan: Plan, error: Any) -> str:
+    name = str(error["loc"][0])
+    if error["type"] == "extra_forbidden" or name in plan.names:
+        return name
+    return plan.tags.get(name, name)  # where the schema says loc_by_alias=False
+
+
+def _first_message(error: ValidationError) -> str:
+    return str(error.errors(include_url=False)[0]["msg"])

@@ -1,0 +1,165 @@
+"""The rules of a schema that span several tags, each asked by itself, and what each of them looks at.
+
+Pydantic runs the `@model_validator(mode="after")` of a model in a chain that stops at the first to refuse, and not at
+all where some field is wrong. Here each is asked on a copy of the schema without rules that notes which fields are
+read, and that knows which are unknown: a rule that reads one of those stays undecided.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from operator import getitem
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, Field, create_model, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+UNKNOWN = object()
+# what tells of all fields at once; methods of the schema itself are followed
+_WHOLE = {"__dict__", "__iter__", *(name for name in dir(BaseModel) if not name.startswith("__"))}
+_HARMLESS = {"model_config", "model_fields", "model_computed_fields"}
+
+
+class _UndecidedError(BaseException):
+    """A rule reads what is unknown. No `Exception`: a rule that catches those must not swallow it."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    fields: tuple[str, ...]
+    read: dict[str, None] = field(default_factory=dict)  # in the order of the first look
+
+    def look(self, values: dict[str, Any], name: str) -> None:
+        looked_at: Iterable[str] = ()
+        if name in self.fields:
+            looked_at = (name,)
+        elif name in _WHOLE and name not in _HARMLESS:
+            looked_at = self.fields
+        for each in looked_at:
+            self.read[each] = None
+            if values.get(each) is UNKNOWN:
+                raise _UndecidedError
+
+
+_watch: ContextVar[_Watch | None] = ContextVar("_watch", default=None)
+
+
+class _Watched:
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        watch = _watch.get()
+        if watch is not None:
+            watch.look(object.__getattribute__(self, "__dict__"), name)
+        return super().__getattribute__(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """State which rule refuses the tags, with which words, after a look at which fields."""
+
+    rule: str
+    message: str
+    reads: tuple[str, ...]
+
+
+def rules_of(schema: type[BaseModel], mode: str) -> tuple[str, ...]:
+    """Return the names of the model validators of a mode, in the order in which they are inherited and defined."""
+    decorators = schema.__pydantic_decorators__.model_validators
+    return tuple(name for name, each in decorators.items() if each.info.mode == mode)
+
+
+def without_rules(schema: type[BaseModel]) -> type[BaseModel]:
+    """Return the schema with no rules, and in which every field may be unknown."""
+
+    def held(self: Any) -> Any:
+        return self
+
+    fields: dict[str, Any] = {}
+    for name, info in schema.model_fields.items():
+        parts = (info.annotation, *info.metadata)
+        annotation: Any = getitem(Annotated, parts) if info.metadata else info.annotation
+        if info.is_required():
+            said: dict[str, Any] = {"default": UNKNOWN, "validate_default": False}
+        elif info.default_factory is not None:
+            said = {"default_factory": info.default_factory}
+        else:
+            said = {"default": info.default}
+        aliases = {"alias": info.alias, "validation_alias": info.validation_alias}
+        said.update((key, alias) for key, alias in aliases.items() if alias is not None)
+        fields[name] = (annotation, Field(**said))
+    validators: dict[str, Any] = {name: model_validator(mode="after")(held) for name in rules_of(schema, "after")}
+    bases: Any = (_Watched, schema)
+    made: type[BaseModel] = create_model(
+        schema.__name__, __base__=bases, __module__=schema.__module__, __validators__=validators, **fields
+    )
+    return made
+
+
+def broken_after(schema: type[BaseModel], values: BaseModel) -> list[Broken]:
+    """Return the rules that refuse `values`, an instance of `without_rules(schema)`."""
+    fields = tuple(schema.model_fields)
+    broken = []
+    for name in rules_of(schema, "after"):
+        watch = _Watch(fields)
+        token = _watch.set(watch)
+        try:
+            result = _asked(getattr(schema, name), values, schema)
+            message = None
+        except _UndecidedError:
+            continue
+        except (ValueError, AssertionError) as error:
+            message = str(error) or "it gives no reason"
+        except Exception as error:
+            message = crash(error)
+        finally:
+            _watch.reset(token)
+        if message is not None:
+            broken.append(Broken(name, message, tuple(watch.read)))
+        elif isinstance(result, type(values)):
+            values = result  # the next one sees what this one made of it, as in pydantic's chain
+    return broken
+
+
+def broken_before(schema: type[BaseModel], given: dict[str, Any], message: str) -> str | None:
+    """Return which rule that comes before the fields has refused the tags with `message`; `None` if that is unclear."""
+    return next((name for name in rules_of(schema, "before") if _refuses(name, schema, dict(given), message)), None)
+
+
+def _refuses(name: str, schema: type[BaseModel], given: dict[str, Any], message: str) -> bool:
+    try:
+        _asked(getattr(schema, name), given, schema)
+    except (ValueError, AssertionError) as error:
+        return str(error) in message
+    except Exception:
+        return False
+    return False
+
+
+def _asked(rule: Any, subject: Any, schema: type[BaseModel]) -> Any:
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [
+        each
+        for each in inspect.signature(rule).parameters.values()
+        if each.kind in positional and each.default is inspect.Parameter.empty
+    ]
+    if len(needed) < 2:
+        return rule(subject)
+    # pydantic's own ValidationInfo cannot be made
+    info = SimpleNamespace(context=None, config=dict(schema.model_config), mode="python", data={}, field_name=None)
+    return rule(subject, info)
+
+
+def crash(error: Exception) -> str:
+    """Return what was raised in place of an answer, and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    where = f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"it raised {what}{where}"
