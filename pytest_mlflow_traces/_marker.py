@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,24 @@ def demand_of(item: pytest.Item) -> Demand:
     if expectations and at_most == 0:
         raise _misuse(item, "count=0 contradicts expect: no trace is left to check")
     return Demand(at_least, at_most, _checked(item, expectations))
+
+
+def refuse_examples(item: pytest.Item) -> None:
+    """Refuse a Hypothesis test that asks for the fixture: one capture would mix the traces of all examples.
+
+    One that only runs beside an autouse fixture which captures has not asked.
+
+    Raises:
+        pytest.UsageError: saying what to write instead.
+    """
+    asked = {name for marker in item.iter_markers("usefixtures") for name in marker.args}
+    asked.update(inspect.signature(item.obj).parameters)  # type: ignore[attr-defined]  # a Function has it
+    if item.get_closest_marker(MARKER) is not None or MARKER in asked:
+        raise pytest.UsageError(
+            f"{item.nodeid}: {MARKER} is one capture for all examples of a Hypothesis test, which mixes their traces."
+            " Open one for each example, inside the test: `with capture_traces() as traces:`"
+            " (from pytest_mlflow_traces import capture_traces)"
+        )
 
 
 def _limits(item: pytest.Item, count: object) -> tuple[int, int | None]:

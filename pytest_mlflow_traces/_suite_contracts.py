@@ -59,6 +59,8 @@ def _loaded(name: str) -> Any:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise pytest.UsageError(f"{option}: {error}") from None
+    except Exception as error:  # such as a schema that is refused where it is defined
+        raise pytest.UsageError(f"{option}: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
         raise pytest.UsageError(f"{option}: {module_name} has no {attribute!r}{nearest(attribute, vars(module))}")
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.portability import portability
+from pytest_mlflow_traces.core.portability import SecretTagWarning, portability, secret_texts
 from pytest_mlflow_traces.core.spans import visible
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def _check_whole(item: pytest.Item, traces: CapturedTraces) -> None:
         for finding in wrong:
             item.warn(MlflowTracesWarning(str(finding)))
         return
+    for text in (text for trace in traces for text in secret_texts(trace)):
+        item.warn(SecretTagWarning(text))
     wrong += [finding for trace in traces for finding in portability(trace)]
     if wrong:
         text = "\n".join(["the traces of this test are not whole (mlflow_traces_strict):", *map(str, wrong)])

@@ -112,6 +112,10 @@ def _prepare(item: pytest.Item, config: pytest.Config) -> None:
             if "mlflow_traces" not in names:
                 names.insert(0, "mlflow_traces")
         if "mlflow_traces" in names:
+            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+                from pytest_mlflow_traces._marker import refuse_examples
+
+                refuse_examples(item)
             _load_contracts(config)
     except pytest.UsageError as error:
         if not hasattr(config, "workerinput"):

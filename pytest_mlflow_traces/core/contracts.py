@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.nodes import Pattern
 from pytest_mlflow_traces.core.patterns import checked_one_span
 from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spelling import unknown_keywords
 from pytest_mlflow_traces.core.tree import Trace
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _LISTED = 20  # findings of one expectation in a message; the error carries all 
 class Contract:
     """Hold several expectations as one, for the traces whose tree contains `applies_to` (all, where that is `None`).
 
+    A contract inside a contract has a say only about the traces that both apply to.
+
     >>> from pytest_mlflow_traces import Contract, span
     >>> answers = Contract("answers", span("agent")[..., span("guardrail"), ...], applies_to=span("agent"))
     >>> answers.name
@@ -42,11 +46,17 @@ class Contract:
     applies_to: Pattern | None
 
     def __init__(
-        self, name: str, *expectations: Pattern | Expectation | type, applies_to: Pattern | None = None
+        self,
+        name: str,
+        *expectations: Pattern | Expectation | type,
+        applies_to: Pattern | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise unknown_keywords("Contract()", unknown, ["applies_to"])
         if not isinstance(name, str):
             raise TypeError(f"Contract(): the first argument is its name, got {name!r:.80}")
-        if not name:
+        if not name.strip():
             raise ValueError("Contract(): the name is empty; reports call the contract by it")
         if not expectations:
             raise ValueError(f"Contract({name!r}) expects nothing: give it a pattern, a Budget or a TagSchema")
@@ -84,10 +94,20 @@ class Verdict:
 
 def checked_expectation(value: Any) -> Any:
     """Return `value` where it is an expectation; raise a TypeError that says what is one otherwise."""
-    if isinstance(value, Pattern) or callable(getattr(value, "check", None)):
+    if isinstance(value, Pattern):
         return value
-    cure = f": write span({value!r})" if isinstance(value, str) else ""
-    raise TypeError(f"expected a pattern, Budget, TagSchema or Contract, got {value!r:.80}{cure}")
+    check = getattr(value, "check", None)
+    if not callable(check):
+        cure = f": write span({value!r})" if isinstance(value, str) else ""
+        cure = ": the traces come first, then what is expected of them" if isinstance(value, Trace) else cure
+        raise TypeError(f"expected a pattern, Budget, TagSchema or Contract, got {value!r:.80}{cure}")
+    if isinstance(value, type):
+        if not inspect.ismethod(check):  # a method of its instances, not of the class
+            raise TypeError(f"expected a {value.__name__}, got the class itself: call it")
+    elif hasattr(value, "check_tags"):
+        schema = type(value).__name__
+        raise TypeError(f"expected the schema {schema} itself, got an instance: tags are compared with a schema")
+    return value
 
 
 def check(traces: Any, *expectations: Pattern | Expectation | type) -> list[Finding]:
@@ -128,6 +148,12 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
     checked = [checked_expectation(each) for each in expectations]
     traces = _traces_of(given)
     if not traces:
+        fail_empty = getattr(given, "fail_empty", None)
+        if fail_empty is not None:  # a capture knows why it is empty
+            try:
+                fail_empty("expected at least one trace")
+            except TraceAssertionError as error:
+                return [Verdict(error.findings, str(error))]
         finding = Finding("capture.empty", "no trace", expected="at least one trace", actual="none")
         return [Verdict((finding,), "expected at least one trace, got none: nothing passes on absence")]
     found: list[Verdict] = []

@@ -16,6 +16,12 @@ CONTRACTS = """
     OTHERS = Contract("others", span(status="OK"), applies_to=span("somebody_else"))
     NUMBER = 5
 """
+BROKEN = """
+    from pytest_mlflow_traces import TagSchema
+
+    class Tags(TagSchema):
+        done: bool
+"""
 
 
 def run(project, *args):
@@ -124,14 +130,19 @@ def test_a_part_of_the_suite_does_not_fail_for_it(suite):
         ("contracts", "write it as module:NAME"),
         ("contracts:ANSWER", "contracts has no 'ANSWER'; did you mean 'ANSWERS'?"),
         ("no_such_module:NAME", "No module named 'no_such_module'"),
+        ("broken:Tags", "TypeError: Tags.done: every tag is text; for bool write BoolTag"),
         ("contracts:NUMBER", "expected a pattern, Budget, TagSchema or Contract, got 5"),
     ],
 )
 def test_a_name_that_is_no_contract_is_a_usage_error(suite, name, says):
-    result = run(suite(name))
+    project = suite(name)
+    project.makepyfile(broken=BROKEN)
+
+    result = run(project)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert f"mlflow_traces_contract = {name}: {says}" in result.stderr.str()
+    assert "INTERNALERROR" not in result.stdout.str()
 
 
 @pytest.mark.parametrize("tags", ["{'done': True}", "{'a;b': 'x'}", "{'mlflow.mine': 'x'}", "{'long': 'x' * 5000}"])
@@ -143,3 +154,90 @@ def test_strict_mode_fails_tags_that_servers_do_not_keep(suite, tags):
 
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["the traces of this test are not whole (mlflow_traces_strict):", "tags.*"])
+
+
+def test_strict_mode_warns_of_tags_that_look_like_secrets(suite):
+    project = suite(strict=True)
+    project.makepyfile(
+        test_more="""
+        from app import agent
+
+        def test_tags(mlflow_traces):
+            agent(tags={"contact": "ada@example.com"})
+        """
+    )
+
+    result = run(project, "-W", "default")
+
+    result.assert_outcomes(passed=3, warnings=1)
+    result.stdout.fnmatch_lines(
+        ["*SecretTagWarning: trace 'agent': tag 'contact' looks like an e-mail address: 'ada'*"]
+    )
+    result.stdout.no_fnmatch_line("*ada@example.com*")
+
+
+SAYS = (
+    ": mlflow_traces is one capture for all examples of a Hypothesis test, which mixes their traces."
+    " Open one for each example, inside the test: `with capture_traces() as traces:`"
+    " (from pytest_mlflow_traces import capture_traces)"
+)
+
+
+@pytest.mark.parametrize(
+    ("decorator", "arguments"),
+    [
+        ("@given(st.integers())", "mlflow_traces, number"),
+        ("@pytest.mark.mlflow_traces(count=1)\n@given(st.integers())", "number"),
+        ("@given(st.integers())\n@pytest.mark.mlflow_traces", "number"),
+        ("@pytest.mark.usefixtures('mlflow_traces')\n@given(number=st.integers())", "number"),
+        (
+            "@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])\n@given(st.integers())",
+            "mlflow_traces, number",
+        ),
+    ],
+)
+def test_one_capture_for_all_examples_of_hypothesis_is_refused(project, decorator, arguments):
+    pytest.importorskip("hypothesis")
+    project.makepyfile(f"""
+import pytest
+from app import agent
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+{decorator}
+def test_examples({arguments}):
+    agent()
+""")
+
+    result = run(project)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    name = "test_one_capture_for_all_examples_of_hypothesis_is_refused"
+    assert f"{name}.py::test_examples{SAYS}" in result.stderr.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_each_example_of_hypothesis_has_a_capture_of_its_own(project):
+    pytest.importorskip("hypothesis")
+    project.makepyfile(
+        """
+        import pytest
+        from app import agent
+        from hypothesis import given, settings, strategies as st
+        from pytest_mlflow_traces import capture_traces, span
+
+        @pytest.fixture(autouse=True)
+        def beside(mlflow_traces):
+            yield
+
+        @given(st.integers(1, 3))
+        @settings(max_examples=5, deadline=None)
+        def test_examples(number):
+            with capture_traces() as traces:
+                for _ in range(number):
+                    agent()
+
+            assert len(traces) == number
+        """
+    )
+
+    run(project).assert_outcomes(passed=1)

@@ -1,0 +1,196 @@
+"""Expectations put to the test: which are taken, which traces they are about, and what is said where they fail."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_mlflow_traces import Contract, Finding, IntTag, TagSchema, TraceAssertionError, assert_trace, one_of, span
+from pytest_mlflow_traces.core.contracts import check
+from tests.building import tree
+from tests.messages import exactly
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces import Trace
+
+
+class Tags(TagSchema):
+    team: str
+    level: IntTag = 0
+
+
+class Calm:
+    """An expectation of somebody else's."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = list(findings)
+
+    def check(self, trace: Trace) -> list[Finding]:
+        return self.findings
+
+
+AGENT = tree("agent AGENT", ["plan", "search TOOL"], tags={"team": "red"})
+OTHER = tree("other", tags={"team": "red"})
+WRONG = tree("agent AGENT", ["plan"], tags={"level": "1.0"})
+SHAPE = span("agent")[span("plan"), span("search")]
+WRONG_TAGS = (
+    "  tags.value at tag 'level': expected a whole number, got '1.0' (write '1')\n"
+    "  tags.missing at tag 'team': expected a string, got nothing"
+)
+
+
+def rules(traces: Any, *expectations: Any) -> list[str]:
+    return [finding.rule for finding in check(traces, *expectations)]
+
+
+class TestAssertTrace:
+    def test_it_passes_where_all_holds(self):
+        assert_trace(AGENT, SHAPE, Tags, Calm())
+
+    def test_it_raises_one_error_with_every_finding_of_every_expectation(self):
+        with pytest.raises(TraceAssertionError) as caught:
+            assert_trace(WRONG, SHAPE, Tags, Calm(Finding("calm.not", "agent", actual="noise")))
+
+        assert [finding.rule for finding in caught.value.findings] == [
+            "shape.missing",
+            "tags.value",
+            "tags.missing",
+            "calm.not",
+        ]
+        assert str(caught.value).startswith("trace 'agent' does not match: 1 missing\n")
+        assert str(caught.value).endswith(
+            f"\n\ntrace 'agent':\n{WRONG_TAGS}\n\ntrace 'agent':\n  calm.not at agent: got noise"
+        )
+
+    @pytest.mark.parametrize("traces", [[AGENT, WRONG], (AGENT, WRONG), iter([AGENT, WRONG])])
+    def test_it_takes_several_traces(self, traces):
+        with pytest.raises(TraceAssertionError, match=exactly(f"trace 'agent':\n{WRONG_TAGS}")):
+            assert_trace(traces, Tags)
+
+    @pytest.mark.parametrize("traces", [[], (), iter([])])
+    def test_no_trace_is_a_failure(self, traces):
+        text = "expected at least one trace, got none: nothing passes on absence"
+        with pytest.raises(TraceAssertionError, match=exactly(text)) as caught:
+            assert_trace(traces, SHAPE)
+
+        assert [finding.rule for finding in caught.value.findings] == ["capture.empty"]
+
+    def test_an_empty_capture_says_why_it_is_empty(self):
+        class Capture(list[Any]):
+            def fail_empty(self, what: str) -> None:
+                raise TraceAssertionError(f"{what}, but tracing is off", [Finding("capture.bypassed", "here")])
+
+        with pytest.raises(TraceAssertionError, match=exactly("expected at least one trace, but tracing is off")):
+            assert_trace(Capture(), SHAPE)
+
+    @pytest.mark.parametrize("given", [None, 5, "agent", b"agent", span("agent")])
+    def test_what_is_no_trace_is_refused(self, given):
+        with pytest.raises(TypeError):
+            assert_trace(given, SHAPE)
+
+    def test_columns_of_a_data_frame_are_no_traces(self):
+        with pytest.raises(TypeError, match=r"expected a trace with \.info and \.data\.spans"):
+            assert_trace(["trace_id", "spans"], SHAPE)
+
+
+class TestExpectations:
+    def test_nothing_to_expect_is_refused(self):
+        with pytest.raises(TypeError, match=r"no expectation: give a pattern, a Budget, a TagSchema or a Contract"):
+            assert_trace(AGENT)
+
+    @pytest.mark.parametrize(
+        ("given", "text"),
+        [
+            ("agent", "expected a pattern, Budget, TagSchema or Contract, got 'agent': write span('agent')"),
+            (5, "expected a pattern, Budget, TagSchema or Contract, got 5"),
+            (None, "expected a pattern, Budget, TagSchema or Contract, got None"),
+            ([SHAPE], f"expected a pattern, Budget, TagSchema or Contract, got [{SHAPE!r}]"),
+            (..., "expected a pattern, Budget, TagSchema or Contract, got Ellipsis"),
+            (Calm, "expected a Calm, got the class itself: call it"),
+            (Contract, "expected a Contract, got the class itself: call it"),
+            (
+                Tags(team="red"),
+                "expected the schema Tags itself, got an instance: tags are compared with a schema",
+            ),
+        ],
+    )
+    def test_what_is_no_expectation_is_refused(self, given, text):
+        for attempt in (lambda: assert_trace(AGENT, given), lambda: Contract("c", given)):
+            with pytest.raises(TypeError, match=exactly(text)):
+                attempt()
+
+    def test_traces_come_first(self):
+        with pytest.raises(TypeError, match=r": the traces come first, then what is expected of them$"):
+            assert_trace(SHAPE, AGENT)
+
+
+class TestContract:
+    ANSWERS = Contract("answers", SHAPE, Tags, applies_to=span("agent"))
+
+    def test_it_holds_where_all_its_expectations_do(self):
+        assert_trace(AGENT, self.ANSWERS)
+        assert self.ANSWERS.check(AGENT) == []
+
+    def test_each_failure_is_told_by_its_name(self):
+        with pytest.raises(TraceAssertionError) as caught:
+            assert_trace(WRONG, self.ANSWERS)
+
+        assert str(caught.value).startswith("contract 'answers': trace 'agent' does not match: 1 missing\n")
+        assert str(caught.value).endswith(f"\n\ncontract 'answers': trace 'agent':\n{WRONG_TAGS}")
+        assert rules(WRONG, self.ANSWERS) == [finding.rule for finding in self.ANSWERS.check(WRONG)]
+
+    def test_it_has_no_say_about_other_traces(self):
+        assert self.ANSWERS.applies(AGENT)
+        assert not self.ANSWERS.applies(OTHER)
+        assert self.ANSWERS.check(OTHER) == []
+        assert_trace([OTHER, AGENT], self.ANSWERS)
+
+    def test_one_that_applies_to_no_trace_is_a_failure(self):
+        text = "contract 'answers' applies to none of 2 trace(s) (other): no span matches span('agent')"
+        with pytest.raises(TraceAssertionError, match=exactly(text)) as caught:
+            assert_trace([OTHER, OTHER], self.ANSWERS)
+
+        assert list(caught.value.findings) == [Finding("contract.unused", "answers", "span('agent')", "no such span")]
+
+    def test_what_it_applies_to_may_be_anywhere_in_the_tree(self):
+        searches = Contract("searches", span(has=span("plan")), applies_to=one_of(span("search"), span("web")))
+
+        assert searches.applies(AGENT)
+        assert searches.applies(tree("root", ["web"]))
+        assert not searches.applies(OTHER)
+
+    def test_contracts_nest(self):
+        outer = Contract("suite", span("agent"), self.ANSWERS, Contract("never", Tags, applies_to=span("nowhere")))
+
+        assert_trace(AGENT, outer)
+        with pytest.raises(TraceAssertionError, match=r"^contract 'suite': contract 'answers': trace 'agent' does not"):
+            assert_trace(WRONG, outer)
+
+    @pytest.mark.parametrize(
+        ("arguments", "keywords", "error", "text"),
+        [
+            (("",  SHAPE), {}, ValueError, "Contract(): the name is empty; reports call the contract by it"),
+            ((" ", SHAPE), {}, ValueError, "Contract(): the name is empty; reports call the contract by it"),
+            ((SHAPE,), {}, TypeError, f"Contract(): the first argument is its name, got {SHAPE!r:.80}"),
+            (("c",), {}, ValueError, "Contract('c') expects nothing: give it a pattern, a Budget or a TagSchema"),
+            (("c", SHAPE), {"aplies_to": 1}, TypeError,
+             "Contract(): unknown keyword 'aplies_to' (legal: 'applies_to'); did you mean 'applies_to'?"),
+            (("c", SHAPE), {"applies_to": "agent"}, TypeError,
+             "applies_to takes a pattern, not a string: write span('agent')"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_is_refused_at_construction(self, arguments, keywords, error, text):
+        with pytest.raises(error, match=exactly(text)):
+            Contract(*arguments, **keywords)
+
+    def test_it_is_a_value(self):
+        same = Contract("answers", SHAPE, Tags, applies_to=span("agent"))
+
+        assert same == self.ANSWERS
+        assert hash(same) == hash(self.ANSWERS)
+        assert same != Contract("answers", SHAPE, applies_to=span("agent"))
+        assert pickle.loads(pickle.dumps(Contract("c", SHAPE))) == Contract("c", SHAPE)
+        with pytest.raises(AttributeError):
+            same.name = "other"  # type: ignore[misc]
