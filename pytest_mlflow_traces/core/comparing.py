@@ -1,0 +1,143 @@
+"""What a test traced before, and what it traces now: structure is hard, everything else is soft and listed.
+
+What cannot be compared is not the same: a test that only one side has, another number of traces, a trace that is not
+whole, token usage that only one side recorded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core.durations import readable_duration
+from pytest_mlflow_traces.core.explanations import mismatch_of
+from pytest_mlflow_traces.core.findings import Finding
+from pytest_mlflow_traces.core.recording import recorded
+from pytest_mlflow_traces.core.spans import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.tree import Trace
+
+SAME, DIFFERS, NOT_COMPARABLE = "same", "differs", "not comparable"
+# a latency is told where it changed by both: 9 ms that became 15 ms are noise
+_RATIO, _MS = 1.25, 50.0
+_LISTED = 30  # soft differences of one test
+_WIDTH = 60
+_VOLATILE = frozenset({"mlflow.traceRequestId", "mlflow.experimentId"})
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """State how what one test traced compares with what it traced before."""
+
+    test: str
+    verdict: str
+    reason: str | None = None  # where it is not comparable
+    findings: tuple[Finding, ...] = ()
+    soft: tuple[Finding, ...] = ()
+    texts: tuple[str, ...] = ()  # the marked tree of each trace that differs
+
+
+def compare(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Comparison:
+    """Compare the traces of one test, `old` being what is expected."""
+    reason = _incomparable(old, new)
+    if reason is not None:
+        return Comparison(test, NOT_COMPARABLE, reason)
+    findings: list[Finding] = []
+    soft: list[Finding] = []
+    texts = []
+    for before, after in _paired(old, new):
+        pattern = recorded(before.forest)
+        if not after == pattern:  # noqa: SIM201  # traces have no `!=` of their own
+            said = mismatch_of(after, pattern)
+            findings += said.findings
+            texts.append(said.text())
+        elif not after == before.to_pattern():  # noqa: SIM201
+            soft.append(Finding("soft.order", visible(after.name), "spans that overlap in time as before", "another order"))
+        soft += _softly(before, after)
+    if len(soft) > _LISTED:
+        more = len(soft) - _LISTED
+        soft = [*soft[:_LISTED], Finding("soft.more", test, actual=f"{more} more soft differences")]
+    return Comparison(test, DIFFERS if findings else SAME, None, tuple(findings), tuple(soft), tuple(texts))
+
+
+def _incomparable(old: Sequence[Trace], new: Sequence[Trace]) -> str | None:
+    if not old:
+        return "only in the new traces"
+    if not new:
+        return "only in the old traces"
+    if len(old) != len(new):
+        return f"{len(old)} trace(s) before, {len(new)} now"
+    for which, traces in (("old", old), ("new", new)):
+        for trace in traces:
+            wrong = "it has no spans" if not len(trace.forest) else next(iter(trace.problems), None)
+            if wrong is not None:
+                return f"the {which} trace '{visible(trace.name)}' is not whole: {wrong}"
+    for before, after in _paired(old, new):
+        if (before.token_usage is None) is not (after.token_usage is None):
+            without = "old" if before.token_usage is None else "new"
+            return f"the {without} trace '{visible(after.name)}' recorded no token usage, the other did"
+    return None
+
+
+def _paired(old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
+    """Pair the traces by their start; those of other names by name first, since traces of threads start as they like."""
+    sides = [sorted(traces, key=lambda trace: trace.start_ns or 0) for traces in (old, new)]
+    if Counter(trace.name for trace in old) == Counter(trace.name for trace in new):
+        sides = [sorted(traces, key=lambda trace: trace.name) for traces in sides]
+    yield from zip(*sides, strict=True)
+
+
+def _softly(before: Trace, after: Trace) -> Iterator[Finding]:
+    name = visible(after.name)
+    yield from _changed("soft.tag", "tag", before.tags, after.tags)
+    old_tokens, new_tokens = (_total(trace) for trace in (before, after))
+    if old_tokens != new_tokens:
+        yield Finding("soft.tokens", name, f"{old_tokens} tokens", f"{new_tokens}")
+    old_ms, new_ms = before.duration_ms, after.duration_ms
+    if old_ms is not None and new_ms is not None and _is_far(old_ms, new_ms):
+        yield Finding("soft.latency", name, *(readable_duration(round(ms * 1e6)) for ms in (old_ms, new_ms)))
+    places: dict[tuple[int, str, int], int] = {}
+    spans = dict(zip(_places(before.forest, places), range(len(before.forest)), strict=True))
+    for place, i in zip(_places(after.forest, places), range(len(after.forest)), strict=True):
+        if place in spans:
+            old, new = before.forest.attributes(spans[place]), after.forest.attributes(i)
+            if old != new:
+                yield from _changed("soft.attribute", f"{after.forest.path(i)}, attribute", old, new)
+
+
+def _total(trace: Trace) -> Any:
+    return (trace.token_usage or {}).get("total_tokens")
+
+
+def _is_far(old: float, new: float) -> bool:
+    low, high = sorted((old, new))
+    return high - low >= _MS and high >= low * _RATIO
+
+
+def _places(forest: Forest, places: dict[tuple[int, str, int], int]) -> Iterator[int]:
+    """Number each span by the place it has in the tree: its parent's place, its name, and which of that name it is."""
+    found: list[int] = []
+    seen: Counter[tuple[int, str]] = Counter()
+    for parent, name in zip(forest.parents, forest.names, strict=True):
+        above = -1 if parent < 0 else found[parent]
+        seen[above, name] += 1
+        found.append(places.setdefault((above, name, seen[above, name]), len(places)))
+    yield from found
+
+
+def _changed(rule: str, what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
+    for key in {**old, **new}:
+        if key in _VOLATILE or (key in old and key in new and old[key] == new[key]):
+            continue
+        said = (_shown(side[key]) if key in side else "absent" for side in (old, new))
+        yield Finding(rule, f"{what} {visible(str(key))}", *said)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH // 2]}...{text[-_WIDTH // 2 :]}"

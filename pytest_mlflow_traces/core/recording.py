@@ -1,0 +1,72 @@
+"""The pattern that a trace is recorded as: what another run of the same code must make again, and no more.
+
+Names, types, status and the tree; no ids, no times, no texts. Siblings that overlap in time came in an order that the
+next run need not keep, so they are recorded as `any order`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, SpanPattern
+from pytest_mlflow_traces.core.overlaps import overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.nodes import Item
+
+
+def recorded(forest: Forest, unordered: Container[int] = ()) -> Pattern:
+    """Return the pattern of a whole trace.
+
+    Args:
+        forest: The spans of the trace.
+        unordered: The positions of spans whose children are recorded as `any order`, overlapping or not.
+
+    Raises:
+        ValueError: for a trace without spans, which equals no pattern.
+    """
+    if not len(forest):
+        raise ValueError("a trace without spans equals no pattern")
+    made: dict[int, Pattern] = {}
+    for i in range(len(forest) - 1, -1, -1):
+        items = grouped(forest, forest.children(i), made, everything=i in unordered)
+        for child in forest.children(i):
+            del made[child]
+        made[i] = strict(forest, i, items)
+    roots = grouped(forest, forest.roots(), made, everything=True)  # the language has no sequence of roots
+    return roots[0]
+
+
+def strict(forest: Forest, i: int, children: tuple[Item, ...] | None) -> SpanPattern:
+    """Return what is recorded of one span."""
+    return SpanPattern(forest.names[i], forest.types[i], forest.statuses[i], children=children)
+
+
+def grouped(
+    forest: Forest, siblings: Sequence[int], made: dict[int, Pattern], *, everything: bool
+) -> tuple[Pattern, ...]:
+    """Return the patterns of siblings, those that overlap (or `everything`) as `any order`."""
+    groups = [list(siblings)] if everything and siblings else overlapping(forest, siblings)
+    return tuple(
+        made[group[0]] if len(group) == 1 else AnyOrder(tuple(made[i] for i in group))
+        for group in groups
+    )
+
+
+def overlapping(forest: Forest, siblings: Sequence[int]) -> list[list[int]]:
+    """Cut siblings into runs, each span of which overlaps some other of its run; most runs are of one span."""
+    runs: list[list[int]] = []
+    low, high = 0, None  # from the first start to the last end of the run at hand
+    for i in siblings:
+        start, end = forest.starts[i], forest.ends[i]
+        if runs and overlap(low, high, start, end):
+            runs[-1].append(i)
+            low = min(low, start)
+            high = None if high is None or end is None else max(high, end)
+        else:
+            runs.append([i])
+            low, high = start, end
+    return runs

@@ -1,0 +1,71 @@
+"""Two sets of traces compared: as text for a person, as plain data for a machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core.comparing import DIFFERS, NOT_COMPARABLE, SAME
+from pytest_mlflow_traces.core.spans import escaped
+from pytest_mlflow_traces.reports.headlines import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_mlflow_traces.core.comparing import Comparison
+    from pytest_mlflow_traces.core.findings import Finding
+
+_WORST_FIRST = (DIFFERS, NOT_COMPARABLE, SAME)
+
+
+def overall(comparisons: Sequence[Comparison]) -> str:
+    """Return the verdict on all: the same only where there is something, and all of it is the same."""
+    verdicts = {each.verdict for each in comparisons} or {NOT_COMPARABLE}
+    return next(verdict for verdict in _WORST_FIRST if verdict in verdicts)
+
+
+def comparison_text(comparisons: Sequence[Comparison]) -> str:
+    """Return what there is to say, the worst last, where a terminal stops, and the count below it."""
+    blocks = [block for verdict in reversed(_WORST_FIRST) for block in _blocks(comparisons, verdict)]
+    return "\n".join([*blocks, conclusion(comparisons)])
+
+
+def conclusion(comparisons: Sequence[Comparison]) -> str:
+    """Say in one line how many tests are how."""
+    if not comparisons:
+        return "not comparable: there are no traces on either side"
+    counts = Counter(each.verdict for each in comparisons)
+    words = {DIFFERS: "different", NOT_COMPARABLE: "not comparable", SAME: "the same"}
+    said = [f"{counts[verdict]} {words[verdict]}" for verdict in _WORST_FIRST if counts[verdict]]
+    soft = sum(len(each.soft) for each in comparisons)
+    told = f"; {counted(soft, 'soft difference')}" if soft else ""
+    return f"{counted(len(comparisons), 'test')}: {', '.join(said)}{told}"
+
+
+def _blocks(comparisons: Sequence[Comparison], verdict: str) -> list[str]:
+    found = []
+    for each in comparisons:
+        if each.verdict != verdict or not (each.texts or each.reason or each.soft):
+            continue
+        lines = [f"{escaped(each.test)}: {verdict}{f': {escaped(each.reason)}' if each.reason else ''}"]
+        lines += [f"  {line}".rstrip() for text in each.texts for line in text.split("\n")]
+        lines += [f"  {_soft_line(finding)}" for finding in each.soft]
+        found.append("\n".join(lines) + "\n")
+    return found
+
+
+def _soft_line(finding: Finding) -> str:
+    if finding.expected is None:
+        return f"soft: {escaped(finding.actual or '')}"
+    return f"soft: {escaped(finding.where)}: {escaped(finding.expected)} -> {escaped(finding.actual or '')}"
+
+
+def comparison_data(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """Return the same as plain data."""
+    counts = Counter(each.verdict for each in comparisons)
+    return {
+        "verdict": overall(comparisons),
+        "counts": {verdict: counts[verdict] for verdict in _WORST_FIRST},
+        "tests": [asdict(each) for each in comparisons],
+    }

@@ -1,0 +1,134 @@
+"""What a test traced before against what it traces now."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from pytest_mlflow_traces.core.comparing import compare
+from pytest_mlflow_traces.core.findings import Finding
+from tests.building import node, tree
+from tests.tracing import traces
+
+USAGE = {"mlflow.trace.tokenUsage": '{"total_tokens": 12}'}
+
+
+def compared(old, new):
+    return compare("test_it", old if isinstance(old, list) else [old], new if isinstance(new, list) else [new])
+
+
+def test_the_same_structure_is_the_same():
+    result = compared(tree("agent", ["plan"]), tree("agent @50-90", ["plan @60-70"]))
+
+    assert (result.verdict, result.findings, result.soft, result.texts) == ("same", (), (), ())
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        tree("agent", ["planning", "search TOOL"]),
+        tree("agent", ["plan"]),
+        tree("agent", ["plan", "search TOOL", "extra"]),
+        tree("agent", ["plan", ["search TOOL"]]),
+        tree("agent", ["plan", "search RETRIEVER"]),
+        tree("agent", ["plan ERROR", "search TOOL"]),
+        tree("agent", ["search TOOL", "plan"]),
+    ],
+)
+def test_every_structural_change_is_hard(new):
+    result = compared(tree("agent", ["plan", "search TOOL"]), new)
+
+    assert result.verdict == "differs"
+    assert result.findings
+    assert len(result.texts) == 1
+
+
+def test_overlapping_siblings_may_change_places_and_it_is_told():
+    result = compared(tree("agent @0-9", ["a @1-5", "b @2-6"]), tree("agent @0-9", ["b @1-5", "a @2-6"]))
+
+    assert result.verdict == "same"
+    assert result.soft == (
+        Finding("soft.order", "agent", "spans that overlap in time as before", "another order"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ([], tree("a"), "only in the new traces"),
+        (tree("a"), [], "only in the old traces"),
+        (tree("a"), [tree("a"), tree("a")], "1 trace(s) before, 2 now"),
+        (tree(), tree("a"), "the old trace '''' is not whole: it has no spans"),
+        (tree("a"), tree("a @0-"), "the new trace 'a' is not whole: unfinished: span a has no end time"),
+        (tree("a", metadata=USAGE), tree("a"), "the new trace 'a' recorded no token usage, the other did"),
+    ],
+)
+def test_what_cannot_be_compared_is_not_the_same(old, new, says):
+    result = compared(old, new)
+
+    assert (result.verdict, result.reason) == ("not comparable", says)
+
+
+def test_tags_tokens_and_attributes_are_soft():
+    old = tree(
+        node("agent AGENT", attributes={"kept": 1, "value": 1, "gone": 1, "mlflow.traceRequestId": "tr-1"}),
+        tags={"team": "red", "same": "x"},
+        metadata=USAGE,
+    )
+    new = tree(
+        node("agent AGENT", attributes={"kept": 1, "value": 2, "new": "x" * 99, "mlflow.traceRequestId": "tr-2"}),
+        tags={"same": "x", "team": "blue", "user": "u1"},
+        metadata={"mlflow.trace.tokenUsage": '{"total_tokens": 15}'},
+    )
+
+    result = compared(old, new)
+
+    assert result.verdict == "same"
+    assert [(each.rule, each.where, each.expected, each.actual) for each in result.soft] == [
+        ("soft.tag", "tag team", "'red'", "'blue'"),
+        ("soft.tag", "tag user", "absent", "'u1'"),
+        ("soft.tokens", "agent", "12 tokens", "15"),
+        ("soft.attribute", "agent, attribute value", "1", "2"),
+        ("soft.attribute", "agent, attribute gone", "1", "absent"),
+        ("soft.attribute", "agent, attribute new", "absent", f"'{'x' * 29}...{'x' * 29}'"),
+    ]
+
+
+@pytest.mark.parametrize(("before", "after", "told"), [(9, 15, 0), (100, 120, 0), (200, 251, 1), (251, 200, 1)])
+def test_a_latency_is_told_where_it_changed_by_a_ratio_and_by_milliseconds(before, after, told):
+    result = compared(tree(f"a @0-{before}"), tree(f"a @0-{after}"))
+
+    assert [each.rule for each in result.soft] == ["soft.latency"] * told
+
+
+def test_attributes_are_told_where_the_structure_differs_too():
+    old = tree("agent", [node("a", attributes={"n": 1}), node("a", attributes={"n": 1}), "b"])
+    new = tree("agent", [node("a", attributes={"n": 1}), node("a", attributes={"n": 2})])
+
+    result = compared(old, new)
+
+    assert result.verdict == "differs"
+    assert [each.where for each in result.soft] == ["agent > a[2], attribute n"]
+
+
+def test_traces_are_paired_by_name_and_then_by_start():
+    old = [tree("a @5-9", ["x @6-7"]), tree("b @1-5", ["y @2-3"]), tree("a @2-3")]
+    new = [tree("b @7-9", ["y @8-9"]), tree("a @1-2"), tree("a @3-9", ["x @4-5"])]
+
+    assert compared(old, new).verdict == "same"
+
+
+def test_a_flood_of_soft_differences_is_counted():
+    old, new = (tree("a", tags={str(key): value for key in range(100)}) for value in "xy")
+
+    soft = compared(old, new).soft
+
+    assert len(soft) == 31
+    assert soft[-1].actual == "70 more soft differences"
+
+
+@given(traces(roots=1))
+def test_a_trace_is_the_same_as_itself(trace):
+    result = compared(trace, trace)
+
+    assert (result.verdict, result.soft) == ("same", ())
