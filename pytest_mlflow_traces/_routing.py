@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.captured import TraceLog
 
 
+_UNSTARTED = "MLflow could not start the span"
+
+
 @dataclass(eq=False)
 class Capture:
     """One open capture: where its traces go, and what was so before it."""
@@ -40,7 +43,7 @@ class Capture:
     is_open: bool = True
     left_over: list[Trace] = field(default_factory=list)
     bypass: str | None = None
-    refusals: list[str] = field(default_factory=list)  # spans that MLflow could not start, and why
+    refusals: list[str] = field(default_factory=list)  # what MLflow dropped, and why
     strays: dict[str, None] = field(default_factory=dict)  # what threads of closed captures traced in the meantime
     place: tuple[int, int, int] = field(default_factory=lambda: _place())
 
@@ -109,12 +112,12 @@ class Router:
             route = self._routes.get(trace_id)
             if route is None:
                 if is_remote and not is_known:
-                    _refuse(self.capture(), f"{span.name!r}, since it was not told of the process that began its trace")
+                    _refuse(self.capture(), f"{_UNSTARTED} {span.name!r}, since another process began its trace untold")
                 if not is_known or not (is_root or is_remote):
                     return False
                 route = self._routes[trace_id] = _Route(self._capture_of(span), next(self._sequence), is_remote)
             elif is_root:
-                _refuse(route.capture, f"{span.name!r}, since another trace has the same id")
+                _refuse(route.capture, f"{_UNSTARTED} {span.name!r}, since another trace has the same id")
                 return False
             if route.is_done or not is_known:
                 return False
@@ -134,7 +137,7 @@ class Router:
             route.open_spans.discard(span.context.span_id)
             if span.parent is None:
                 del self._routes[span.context.trace_id]
-            _refuse(route.capture, f"{span.name!r}: {type(error).__name__}: {error}")
+            _refuse(route.capture, f"{_UNSTARTED} {span.name!r}: {type(error).__name__}: {error}")
 
     def ended(self, span: Any) -> None:
         """Note that a span ended, and hand over its trace if it was the last one."""
@@ -159,7 +162,9 @@ class Router:
         if not is_complete:
             return
         raw = route.so_far if route.is_remote else popped(trace_id)
-        if raw is not None and route.capture is not None and route.capture.is_open:
+        if raw is None:
+            _refuse(route.capture, f"MLflow had forgotten the trace of {span.name!r} before its last span ended")
+        elif route.capture is not None and route.capture.is_open:
             route.capture.log.put(route.sequence, raw)
 
     def knows(self, span: Any) -> bool:

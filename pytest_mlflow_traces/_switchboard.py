@@ -101,7 +101,7 @@ def bypass(capture: Capture) -> str | None:
     if context is not None and context.enabled is False:
         return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
     if capture.refusals:
-        return f"MLflow could not start the span {capture.refusals[0]}"
+        return capture.refusals[0]
     sampler = getattr(tracing_provider.provider.get(), "sampler", None)
     said = "" if sampler is None else sampler.get_description()
     if sampler is not None and said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:

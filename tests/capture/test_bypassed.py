@@ -145,6 +145,18 @@ def test_a_span_that_mlflow_could_not_start_does_not_stand_in_the_way_of_the_nex
     assert traces.unfinished == ()
 
 
+def test_a_trace_that_mlflow_forgets_is_named(traces, monkeypatch):
+    """Its buffer holds so many open traces and no more."""
+    from mlflow.tracing.trace_manager import InMemoryTraceManager
+
+    with mlflow.start_span("agent"):
+        InMemoryTraceManager.get_instance()._traces.clear()
+
+    assert why_empty(traces) == (
+        "expected one trace, but MLflow had forgotten the trace of 'agent' before its last span ended"
+    )
+
+
 def test_a_warning_that_is_an_error_while_the_first_span_starts_loses_no_trace(traces):
     """MLflow imports its pyfunc module then, which warns; here warnings are errors."""
     traced("answer")

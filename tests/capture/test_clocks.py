@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import mlflow
 import pytest
 from programs import answer, names, traced
 
 time_machine = pytest.importorskip("time_machine")
-NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.timezone.utc)
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)
 
 
 def test_a_clock_that_stands_still_keeps_the_order_of_starts(traces):

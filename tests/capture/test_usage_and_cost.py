@@ -84,13 +84,11 @@ def test_with_databricks_the_cost_is_computed_by_the_client_without_the_network(
 def test_spans_in_the_words_of_opentelemetry_are_read_like_mlflow_s_own(traces):
     with mlflow.start_span("llm") as span:
         span.set_attributes({
-            "gen_ai.operation.name": "chat",
             "gen_ai.usage.input_tokens": 7,
             "gen_ai.usage.output_tokens": 3,
         })  # fmt: skip
 
     trace = traces.one()
-    assert trace.root.type == "CHAT_MODEL"
     assert (trace.token_usage["input_tokens"], trace.token_usage["output_tokens"]) == (7, 3)
 
 
