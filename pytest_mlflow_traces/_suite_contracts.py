@@ -6,15 +6,14 @@ pytest-xdist tell the controller by the reports of their tests.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlflow_traces._loading import loaded_expectation
 from pytest_mlflow_traces._stashes import APPLIED_ATTRIBUTE
-from pytest_mlflow_traces.core.contracts import Contract, Verdict, checked_expectation, verdicts
+from pytest_mlflow_traces.core.contracts import Contract, Verdict, verdicts
 from pytest_mlflow_traces.core.findings import TraceAssertionError
-from pytest_mlflow_traces.core.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,22 +50,10 @@ class SuiteContracts:
 
 def _loaded(name: str) -> Any:
     """Import `module:NAME`; raise a UsageError that says what is wrong with it."""
-    option = f"mlflow_traces_contract = {name}"
-    module_name, separator, attribute = name.partition(":")
-    if not separator or not module_name or not attribute:
-        raise pytest.UsageError(f"{option}: write it as module:NAME")
     try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise pytest.UsageError(f"{option}: {error}") from None
-    except Exception as error:  # such as a schema that is refused where it is defined
-        raise pytest.UsageError(f"{option}: {type(error).__name__}: {error}") from error
-    if not hasattr(module, attribute):
-        raise pytest.UsageError(f"{option}: {module_name} has no {attribute!r}{nearest(attribute, vars(module))}")
-    try:
-        return checked_expectation(getattr(module, attribute))
-    except TypeError as error:
-        raise pytest.UsageError(f"{option}: {error}") from None
+        return loaded_expectation(name)
+    except ValueError as error:
+        raise pytest.UsageError(f"mlflow_traces_contract = {name}: {error}") from None
 
 
 class VacuityGuard:

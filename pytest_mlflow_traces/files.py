@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.spans import visible
 from pytest_mlflow_traces.core.tree import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TEST_NAME = "mlflow.test.name"  # MLflow's own tag: its pytest plugin sets it, too
 STDIN = "-"
@@ -54,20 +54,23 @@ def read_traces(path: str | os.PathLike[str]) -> list[Trace]:
     return [stored.trace for stored in stored_traces(path)]
 
 
-def stored_traces(path: str | os.PathLike[str]) -> Iterator[StoredTrace]:
-    """Yield the traces of a file one by one, as `read_traces` reads them."""
+def stored_traces(
+    path: str | os.PathLike[str], advance: Callable[[int], object] = lambda _: None
+) -> Iterator[StoredTrace]:
+    """Yield the traces of a file one by one, as `read_traces` reads them; `advance` is told of the bytes it took."""
     name = os.fspath(path)
     if name == STDIN:
-        yield from _traces_in(sys.stdin.buffer, "standard input")
+        yield from _traces_in(sys.stdin.buffer, "standard input", advance)
         return
     with Path(name).open("rb") as stream:
-        yield from _traces_in(stream, visible(name))
+        yield from _traces_in(stream, visible(name), advance)
 
 
-def _traces_in(stream: IO[bytes], name: str) -> Iterator[StoredTrace]:
+def _traces_in(stream: IO[bytes], name: str, advance: Callable[[int], object]) -> Iterator[StoredTrace]:
     number, may_be_document = 0, True
     while line := stream.readline(LONGEST_LINE + 1):
         number += 1
+        advance(len(line))
         where = f"{name}, line {number}"
         if len(line) > LONGEST_LINE:
             raise TraceFileError(f"{where}: longer than {LONGEST_LINE // 2**20} MiB, which no line of traces may be")

@@ -57,7 +57,9 @@ def compare(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Comparison
             findings += said.findings
             texts.append(said.text())
         elif not after == before.to_pattern():  # noqa: SIM201
-            soft.append(Finding("soft.order", visible(after.name), "spans that overlap in time as before", "another order"))
+            soft.append(
+                Finding("soft.order", visible(after.name), "spans that overlap in time as before", "another order")
+            )
         soft += _softly(before, after)
     if len(soft) > _LISTED:
         more = len(soft) - _LISTED
@@ -85,7 +87,7 @@ def _incomparable(old: Sequence[Trace], new: Sequence[Trace]) -> str | None:
 
 
 def _paired(old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
-    """Pair the traces by their start; those of other names by name first, since traces of threads start as they like."""
+    """Pair the traces by name and then by start, since those of threads start as they like, or else by start."""
     sides = [sorted(traces, key=lambda trace: trace.start_ns or 0) for traces in (old, new)]
     if Counter(trace.name for trace in old) == Counter(trace.name for trace in new):
         sides = [sorted(traces, key=lambda trace: trace.name) for traces in sides]

@@ -50,10 +50,7 @@ def grouped(
 ) -> tuple[Pattern, ...]:
     """Return the patterns of siblings, those that overlap (or `everything`) as `any order`."""
     groups = [list(siblings)] if everything and siblings else overlapping(forest, siblings)
-    return tuple(
-        made[group[0]] if len(group) == 1 else AnyOrder(tuple(made[i] for i in group))
-        for group in groups
-    )
+    return tuple(made[group[0]] if len(group) == 1 else AnyOrder(tuple(made[i] for i in group)) for group in groups)
 
 
 def overlapping(forest: Forest, siblings: Sequence[int]) -> list[list[int]]:

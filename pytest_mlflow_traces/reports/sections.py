@@ -19,7 +19,7 @@ TOOL = "TOOL"
 
 def section(traces: Sequence[Trace], unfinished: Sequence[Span]) -> str:
     """Return the trees of a test, each under a line that says which trace it is, and the spans that never ended."""
-    blocks = [f"{_headline(number, trace, len(traces))}\n{trace.tree()}" for number, trace in enumerate(traces, 1)]
+    blocks = [f"{headline(trace, number, len(traces))}\n{trace.tree()}" for number, trace in enumerate(traces, 1)]
     if unfinished:
         blocks.append("never ended:\n" + "\n".join(f"  {span.path}  {visible(span.type)}" for span in unfinished))
     lines = "\n\n".join(blocks or ["no trace was captured"]).split("\n")
@@ -45,7 +45,8 @@ def properties(traces: Sequence[Trace], *, with_trees: bool) -> list[tuple[str, 
     return facts
 
 
-def _headline(number: int, trace: Trace, total: int) -> str:
+def headline(trace: Trace, number: int = 1, total: int = 1) -> str:
+    """Return the line above a tree: which trace it is, of how many, and how it ended."""
     duration = trace.duration_ms
     said = [
         *([f"[{number}/{total}]"] if total > 1 else []),

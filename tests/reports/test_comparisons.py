@@ -17,7 +17,9 @@ DIFFERS = compare("test_differs\x1b", [tree("a", ["b"])], [tree("a", ["c"])])
 
 
 def test_the_whole_text():
-    assert comparison_text([DIFFERS, SAME, GONE, SOFT]) == """\
+    assert (
+        comparison_text([DIFFERS, SAME, GONE, SOFT])
+        == """\
 test_soft: same
   soft: tag x: '1' -> '\\x1b[31m'
 
@@ -30,6 +32,7 @@ test_differs\\x1b: differs
   ~ └─ c  UNKNOWN  name: expected 'b', got 'c'
 
 4 tests: 1 different, 1 not comparable, 2 the same; 1 soft difference"""
+    )
 
 
 def test_the_same_says_little():

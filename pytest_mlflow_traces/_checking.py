@@ -1,0 +1,73 @@
+"""Expectations put to stored traces, one trace at a time: nothing of a trace is kept but the counts it adds to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core.contracts import Contract, verdicts
+from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.reports.headlines import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_mlflow_traces.core.contracts import Verdict
+    from pytest_mlflow_traces.core.tree import Trace
+
+
+class Check:
+    """Count what a stream of traces comes to."""
+
+    def __init__(self, expectations: Mapping[str, Any]) -> None:
+        self._expectations = expectations
+        self._applied: Counter[str] = Counter()
+        self._rules: Counter[str] = Counter()
+        self.traces = self.failed = 0
+
+    def put(self, trace: Trace) -> list[Verdict]:
+        """Return what the expectations have to say against the next trace."""
+        self.traces += 1
+        said: list[Verdict] = []
+        for name, expectation in self._expectations.items():
+            if isinstance(expectation, Contract) and not expectation.applies(trace):
+                continue
+            self._applied[name] += 1
+            said += verdicts([trace], expectation)
+        if said:
+            self.failed += 1
+            self._rules.update(finding.rule for verdict in said for finding in verdict.findings)
+        return said
+
+    @property
+    def unused(self) -> list[str]:
+        """The expectations that applied to no trace."""
+        return [name for name in self._expectations if not self._applied[name]]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all held; nothing passes on absence, neither of traces nor of some that a contract applies to."""
+        return bool(self.traces) and not self.failed and not self.unused
+
+    def conclusion(self) -> list[str]:
+        """Say what it came to, a line for each thing."""
+        if not self.traces:
+            return ["no traces: nothing was checked"]
+        lines = [f"{counted(self.traces, 'trace')}: {self.traces - self.failed:,} hold, {self.failed:,} do not"]
+        if self._rules:
+            lines.append("  " + ", ".join(f"{rule} {count:,}" for rule, count in self._rules.most_common()))
+        for name in self._expectations:
+            count = self._applied[name]
+            if count < self.traces:
+                lines.append(f"{visible(name)} applies to {f'{count:,} of them' if count else 'none of them'}")
+        return lines
+
+    def data(self) -> dict[str, Any]:
+        """Return the same as plain data."""
+        return {
+            "holds": self.holds,
+            "traces": self.traces,
+            "failed": self.failed,
+            "findings": dict(self._rules.most_common()),
+            "applied": {name: self._applied[name] for name in self._expectations},
+        }

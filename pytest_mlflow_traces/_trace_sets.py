@@ -1,0 +1,56 @@
+"""Stored traces by the test that made them, packed: both sides of a comparison are in memory at once."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core import convert
+from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.files import TraceFileError, stored_traces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SUFFIXES = (".json", ".jsonl", ".ndjson")
+
+
+class TraceSet:
+    """Hold the traces of a file or of a folder of files, each by its test, or by its name where no test is said."""
+
+    def __init__(self, path: str) -> None:
+        self._packed: dict[str, list[bytes]] = {}
+        for file in files_of(path):
+            for stored in stored_traces(file):
+                key = stored.test or f"trace {visible(stored.trace.name)}"
+                packed = zlib.compress(json.dumps(stored.trace.raw).encode(), 1)
+                self._packed.setdefault(key, []).append(packed)
+
+    @property
+    def tests(self) -> list[str]:
+        """The tests there are."""
+        return sorted(self._packed)
+
+    def traces(self, test: str) -> list[Trace]:
+        """Return the traces of one test."""
+        said = [json.loads(zlib.decompress(packed)) for packed in self._packed.get(test, ())]
+        return [Trace(forest, facts, each) for each in said for facts, forest in [convert.parse_dict(each)]]
+
+
+def files_of(path: str) -> Iterator[str]:
+    """Yield the file at `path`, or the files of traces anywhere in the folder there.
+
+    Raises:
+        ValueError: for a folder without any.
+    """
+    folder = Path(path)
+    if path == "-" or not folder.is_dir():
+        yield path
+        return
+    found = sorted(each for each in folder.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
+    if not found:
+        raise TraceFileError(f"{visible(path)}: no file of traces ({', '.join(_SUFFIXES)}) in this folder")
+    yield from map(str, found)

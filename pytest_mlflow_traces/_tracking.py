@@ -1,0 +1,52 @@
+"""Traces in a tracking store: page after page of a search, by MLflow's own client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.files import StoredTrace, TraceFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PAGE = 100
+
+
+def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | None) -> Iterator[StoredTrace]:
+    """Yield the traces of experiments (names or ids), the oldest first, as far as MLflow's filter lets them through.
+
+    Raises:
+        ValueError: for an experiment that is not there, or whatever MLflow says against the search.
+    """
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        locations = [_experiment_id(client, experiment, uri) for experiment in experiments]
+        token = None
+        while True:
+            page = client.search_traces(
+                locations=locations,
+                filter_string=filter_string,
+                max_results=_PAGE,
+                order_by=["timestamp_ms ASC"],
+                page_token=token,
+            )
+            for raw in page:
+                yield StoredTrace(Trace.from_mlflow(raw), f"{uri}, trace {raw.info.trace_id}")
+            token = page.token
+            if not token:
+                return
+    except MlflowException as error:
+        raise TraceFileError(f"{uri}: {error.message}") from None
+
+
+def _experiment_id(client: MlflowClient, experiment: str, uri: str) -> str:
+    found = client.get_experiment_by_name(experiment)
+    if found is None and experiment.isdecimal():
+        found = client.get_experiment(experiment)
+    if found is None:
+        raise TraceFileError(f"{uri}: there is no experiment {experiment!r}")
+    return str(found.experiment_id)

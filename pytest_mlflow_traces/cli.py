@@ -1,0 +1,231 @@
+"""The console script `pytest-mlflow-traces`: look at stored traces, check them, compare two sets of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_mlflow_traces._checking import Check
+from pytest_mlflow_traces._loading import loaded_expectation
+from pytest_mlflow_traces._trace_sets import TraceSet, files_of
+from pytest_mlflow_traces.core.comparing import SAME, compare
+from pytest_mlflow_traces.core.spans import escaped, visible
+from pytest_mlflow_traces.files import STDIN, TraceFileError, stored_traces
+from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_text, overall
+from pytest_mlflow_traces.reports.sections import headline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_mlflow_traces.core.contracts import Verdict
+    from pytest_mlflow_traces.files import StoredTrace
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _UnreadableError(click.ClickException):
+    """Say what cannot be read; the question has no answer then, which is no answer of "no"."""
+
+    exit_code = 2
+
+
+@click.group(context_settings=_SETTINGS)
+@click.version_option(package_name="pytest-mlflow-traces")
+def main() -> None:
+    """Look at stored MLflow traces, check them against contracts, compare two sets of them.
+
+    A FILE is JSON Lines as `pytest --mlflow-traces-save=FILE` writes it, the JSON of one trace or of a list, or `-` for
+    standard input.
+
+    Exit status: 0 when all is well, 1 when something differs or does not hold, 2 when the question cannot be answered:
+    a wrong option, a file that is no file of traces.
+    """
+
+
+@main.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--test", "part", metavar="TEXT", help="Show only traces of tests whose id contains TEXT.")
+def show(files: tuple[str, ...], part: str | None) -> None:
+    r"""Print span trees, with what is wrong with a trace below its tree.
+
+    \b
+    pytest-mlflow-traces show traces.jsonl --test test_cost
+    """
+    shown = 0
+    for stored in _all_of(files):
+        test = stored.test
+        if part is not None and part not in (test or ""):
+            continue
+        said = f"\n{escaped(test)}" if test else ""
+        problems = "".join(f"\nproblem: {text}" for text in stored.trace.problems)
+        click.echo(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
+        shown += 1
+    if not shown:
+        raise click.ClickException("no traces" + ("" if part is None else f" of tests with {part!r} in their id"))
+
+
+@main.command()
+@click.argument("sources", metavar="FILE|URI...", nargs=-1, required=True)
+@click.option("--contract", "names", metavar="MODULE:NAME", multiple=True, required=True,
+              help="A Contract, pattern, Budget or TagSchema that every trace must hold; may be given several times. "
+                   "MODULE is looked for in the current folder, too.")  # fmt: skip
+@click.option("--experiment", "experiments", metavar="NAME", multiple=True,
+              help="With a tracking URI: the experiment, by name or id; may be given several times.")  # fmt: skip
+@click.option("--filter", "filter_string", metavar="FILTER",
+              help="With a tracking URI: MLflow's filter, such as \"attributes.status = 'ERROR'\".")  # fmt: skip
+@click.option("--show", "most", metavar="N", type=click.IntRange(min=0), default=20, show_default=True,
+              help="Explain the first N traces that do not hold; the others are counted.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True,
+              help="Print JSON Lines: every trace that does not hold, and the counts at the end.")  # fmt: skip
+def check(
+    sources: tuple[str, ...],
+    names: tuple[str, ...],
+    experiments: tuple[str, ...],
+    filter_string: str | None,
+    most: int,
+    as_json: bool,
+) -> None:
+    r"""Check stored traces against contracts.
+
+    A URI is a tracking URI, such as sqlite:///mlflow.db, http://localhost:5000 or databricks; it needs --experiment.
+    Traces are read and checked one by one, in constant memory.
+
+    \b
+    pytest-mlflow-traces check traces.jsonl --contract my_agent.contract:CONTRACT
+    pytest-mlflow-traces check databricks --experiment /Shared/agent \
+        --filter "attributes.status = 'OK'" --contract my_agent.contract:CONTRACT
+
+    No trace at all, and a contract that applies to none, is a failure: nothing passes on absence.
+    """
+    uris = [source for source in sources if _is_uri(source)]
+    if uris and not experiments:
+        raise click.UsageError(f"{uris[0]} is a tracking URI: say which --experiment")
+    if not uris and (experiments or filter_string is not None):
+        raise click.UsageError("--experiment and --filter are for a tracking URI, and there is none")
+    checked = Check({name: _loaded(name) for name in names})
+    with _progress([source for source in sources if not _is_uri(source)]) as advance:
+        for stored in _from(sources, experiments, filter_string, advance):
+            said = checked.put(stored.trace)
+            if said and as_json:
+                click.echo(_failure_json(stored, said))
+            elif said and checked.failed <= most:
+                click.echo(_failure_text(stored, said))
+    if as_json:
+        click.echo(json.dumps(checked.data()))
+    else:
+        more = checked.failed - most
+        click.echo("\n".join([*([f"... {more:,} more that do not hold\n"] if more > 0 and most else []),
+                              *checked.conclusion()]))  # fmt: skip
+    sys.exit(0 if checked.holds else 1)
+
+
+@main.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def diff(old: str, new: str, as_json: bool) -> None:
+    r"""Compare the traces of two runs, test by test.
+
+    OLD is what is expected, as the traces of the main branch; NEW are those of a branch. Each is a file of
+    traces, a folder of such files, or `-` for standard input. Traces are matched by the test that made them, or by
+    their name where they say no test.
+
+    \b
+    pytest --mlflow-traces-save=new.jsonl
+    pytest-mlflow-traces diff main.jsonl new.jsonl
+
+    Structure is hard: names, types, status and the tree. Tag values, attributes, tokens, latency and the order of spans
+    that ran in parallel are soft: they are listed, and no reason to fail. A test that only one side has, another number
+    of traces, or missing data is not comparable, and that is no success either.
+    """
+    if old == new == STDIN:
+        raise click.UsageError("only one side can be standard input")
+    with _readable():
+        before, after = TraceSet(old), TraceSet(new)
+    tests = sorted({*before.tests, *after.tests})
+    comparisons = [compare(test, before.traces(test), after.traces(test)) for test in tests]
+    click.echo(json.dumps(comparison_data(comparisons)) if as_json else comparison_text(comparisons))
+    sys.exit(0 if overall(comparisons) == SAME else 1)
+
+
+def _is_uri(source: str) -> bool:
+    return ("://" in source or source == "databricks" or source.startswith("databricks:")) and not Path(source).exists()
+
+
+def _loaded(name: str) -> Any:
+    # as `python -m` has it; a console script does not
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return loaded_expectation(name)
+    except ValueError as error:
+        raise click.UsageError(f"--contract {name}: {error}") from None
+
+
+def _from(
+    sources: tuple[str, ...], experiments: tuple[str, ...], filter_string: str | None, advance: Callable[[int], object]
+) -> Iterator[StoredTrace]:
+    for source in sources:
+        if _is_uri(source):
+            from pytest_mlflow_traces._tracking import tracked_traces
+
+            with _readable():
+                yield from tracked_traces(source, experiments, filter_string)
+        else:
+            yield from _all_of((source,), advance)
+
+
+def _all_of(paths: tuple[str, ...], advance: Callable[[int], object] = lambda _: None) -> Iterator[StoredTrace]:
+    with _readable():
+        for path in paths:
+            for file in files_of(path):
+                yield from stored_traces(file, advance)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what cannot be read into a message and the exit status that says so."""
+    try:
+        yield
+    except TraceFileError as error:
+        raise _UnreadableError(str(error)) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise _UnreadableError(f"{visible(str(error.filename))}: {error.strerror}") from None
+
+
+def _failure_text(stored: StoredTrace, said: list[Verdict]) -> str:
+    lines = "\n".join(verdict.text for verdict in said).split("\n")
+    test = f"  {escaped(stored.test)}" if stored.test else ""
+    return "\n".join(
+        [f"{stored.where}: {visible(stored.trace.id)}{test}", *(f"  {line}".rstrip() for line in lines), ""]
+    )
+
+
+def _failure_json(stored: StoredTrace, said: list[Verdict]) -> str:
+    findings = [asdict(finding) for verdict in said for finding in verdict.findings]
+    told = {"where": stored.where, "trace_id": stored.trace.id, "name": stored.trace.name, "test": stored.test}
+    return json.dumps({**told, "findings": findings})
+
+
+@contextmanager
+def _progress(files: list[str]) -> Iterator[Callable[[int], object]]:
+    """Show how far the reading of `files` is, on a terminal; what is printed meanwhile stands above the bar."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    sizes = [Path(file).stat().st_size for file in files if Path(file).is_file()]
+    columns = TextColumn("checking"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=sum(sizes) if files and len(sizes) == len(files) else None)
+        yield lambda count: progress.advance(task, count)

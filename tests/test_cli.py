@@ -1,0 +1,326 @@
+"""The console script."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_mlflow_traces.cli import main
+from tests.building import node
+from tests.storing import line, stored
+
+AGENT = "agent AGENT", ["plan", "search TOOL"]
+CONTRACTS = """
+from pytest_mlflow_traces import Contract, span
+
+SEARCHES = Contract("searches", span("agent")[..., span("search"), ...], applies_to=span("agent"))
+OTHER = Contract("others", span("other"), applies_to=span("other"))
+NUMBER = 5
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "contracts", raising=False)
+    (tmp_path / "contracts.py").write_text(CONTRACTS)
+    return tmp_path
+
+
+def write(name, *lines):
+    from pathlib import Path
+
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text("\n".join(lines))
+
+
+def run(*args, stdin=None):
+    result = CliRunner().invoke(main, list(args), input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+# -- show
+
+
+def test_show_prints_the_tree_of_every_trace():
+    write("t.jsonl", line(*AGENT, test="test_a.py::test_x"), line("late @5-", id="tr-2"))
+
+    assert (
+        run("show", "t.jsonl").output
+        == """\
+t.jsonl, line 1
+test_a.py::test_x
+trace 'agent'  OK  5 ms  tr-1
+agent  AGENT      5 ms
+├─ plan  UNKNOWN  1 ms
+└─ search  TOOL   1 ms
+
+t.jsonl, line 2
+trace 'late'  OK  unfinished  tr-2
+late  UNKNOWN  unfinished
+problem: unfinished: span late has no end time
+
+"""
+    )
+
+
+def test_show_of_one_test():
+    write("t.jsonl", line(*AGENT, test="test_a"), line(*AGENT, test="test_b", id="tr-2"))
+
+    assert "tr-1" not in run("show", "t.jsonl", "--test", "_b").output
+    result = run("show", "t.jsonl", "--test", "_c")
+    assert (result.exit_code, result.output) == (1, "Error: no traces of tests with '_c' in their id\n")
+
+
+def test_nothing_to_show_is_a_failure():
+    write("t.jsonl")
+
+    assert (run("show", "t.jsonl").exit_code, run("show", "t.jsonl").output) == (1, "Error: no traces\n")
+
+
+def test_show_obeys_no_terminal_escape():
+    write("t.jsonl", line(node("\x1b[31mred \u202e\r\n"), test="\x1b]0;title\x07", id="\x1b[2J"))
+
+    output = run("show", "t.jsonl").output
+
+    assert all(text.isprintable() for text in output.split("\n"))
+
+
+# -- check
+
+
+def test_check_counts_what_holds():
+    write("t.jsonl", line(*AGENT), line("other", id="tr-2"))
+
+    result = run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--contract", "contracts:OTHER")
+
+    assert (
+        result.output
+        == """\
+2 traces: 2 hold, 0 do not
+contracts:SEARCHES applies to 1 of them
+contracts:OTHER applies to 1 of them
+"""
+    )
+    assert result.exit_code == 0
+
+
+def test_check_explains_what_does_not():
+    write("t.jsonl", line(*AGENT), line("agent AGENT", ["plan"], id="tr-2", test="test_a"))
+
+    result = run("check", "t.jsonl", "--contract", "contracts:SEARCHES")
+
+    assert (
+        result.output
+        == """\
+t.jsonl, line 2: tr-2  test_a
+  contract 'searches': trace 'agent' does not match: 1 missing
+
+    agent  AGENT      3 ms
+    ├─ plan  UNKNOWN
+  - └─ search         missing
+
+2 traces: 1 hold, 1 do not
+  shape.missing 1
+"""
+    )
+    assert result.exit_code == 1
+
+
+def test_check_explains_the_first_and_counts_the_others():
+    write("t.jsonl", *[line("agent", id=f"tr-{number}") for number in range(5)])
+
+    output = run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--show", "2").output
+
+    assert [f"tr-{number}\n" in output for number in range(5)] == [True, True, False, False, False]
+    assert output.endswith("... 3 more that do not hold\n\n5 traces: 0 hold, 5 do not\n  shape.missing 5\n")
+    assert run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--show", "0").output.startswith("5 traces:")
+
+
+def test_nothing_passes_on_absence():
+    write("none.jsonl")
+    write("t.jsonl", line(*AGENT))
+
+    none = run("check", "none.jsonl", "--contract", "contracts:SEARCHES")
+    assert (none.exit_code, none.output) == (1, "no traces: nothing was checked\n")
+
+    unused = run("check", "t.jsonl", "--contract", "contracts:OTHER")
+    assert unused.exit_code == 1
+    assert unused.output == "1 trace: 1 hold, 0 do not\ncontracts:OTHER applies to none of them\n"
+
+
+def test_check_for_machines():
+    write("t.jsonl", line(*AGENT), line("agent", id="tr-2"))
+
+    *failures, conclusion = map(
+        json.loads, run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--json").output.splitlines()
+    )
+
+    assert [(each["where"], each["trace_id"]) for each in failures] == [("t.jsonl, line 2", "tr-2")]
+    assert [finding["rule"] for finding in failures[0]["findings"]] == ["shape.missing"]
+    assert conclusion == {
+        "holds": False, "traces": 2, "failed": 1, "findings": {"shape.missing": 1}, "applied": {"contracts:SEARCHES": 2},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("contracts", "write it as module:NAME"),
+        ("contracts:SEARCH", "contracts has no 'SEARCH'; did you mean 'SEARCHES'?"),
+        ("none:NAME", "No module named 'none'"),
+        ("contracts:NUMBER", "expected a pattern, Budget, TagSchema or Contract, got 5"),
+    ],
+)
+def test_a_contract_that_is_none_is_a_usage_error(name, says):
+    write("t.jsonl", line(*AGENT))
+
+    result = run("check", "t.jsonl", "--contract", name)
+
+    assert result.exit_code == 2
+    assert result.output.endswith(f"Error: --contract {name}: {says}\n")
+
+
+def test_a_tracking_uri_needs_its_experiment_and_a_file_none():
+    write("t.jsonl", line(*AGENT))
+
+    result = run("check", "sqlite:///x.db", "--contract", "contracts:SEARCHES")
+    assert result.exit_code == 2
+    assert "sqlite:///x.db is a tracking URI: say which --experiment" in result.output
+
+    result = run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--filter", "x")
+    assert result.exit_code == 2
+    assert "--experiment and --filter are for a tracking URI, and there is none" in result.output
+
+
+# -- diff
+
+
+def test_the_same_is_the_same():
+    write("old.jsonl", line(*AGENT, test="test_a"))
+
+    result = run("diff", "old.jsonl", "-", stdin=line(*AGENT, test="test_a", id="tr-9"))
+
+    assert (result.exit_code, result.output) == (0, "1 test: 1 the same\n")
+
+
+def test_tests_are_matched_by_id_and_not_by_order():
+    write("old.jsonl", line("a", test="test_a"), line("b", test="test_b"))
+    write("new.jsonl", line("b", test="test_b"), line("a", test="test_a"))
+
+    assert run("diff", "old.jsonl", "new.jsonl").exit_code == 0
+
+
+def test_structure_is_hard_and_tags_are_soft():
+    write("old.jsonl", line("a", ["b"], test="test_a", team="red"), line("c", test="test_c"))
+    write("new.jsonl", line("a", ["B"], test="test_a", team="blue"))
+
+    result = run("diff", "old.jsonl", "new.jsonl")
+
+    assert result.exit_code == 1
+    assert (
+        result.output
+        == """\
+test_c: not comparable: only in the old traces
+
+test_a: differs
+  trace 'a' does not match: 1 different
+
+    a  UNKNOWN     3 ms
+  ~ └─ B  UNKNOWN  name: expected 'b', got 'B'
+  soft: tag team: 'red' -> 'blue'
+
+2 tests: 1 different, 1 not comparable; 1 soft difference
+"""
+    )
+
+
+def test_folders_of_files():
+    write("old/a/one.json", json.dumps(stored("a", test="test_a"), indent=2))
+    write("old/two.jsonl", line("b", test="../../etc/passwd"))
+    write("old/readme.txt", "no traces")
+    write("new.jsonl", line("a", test="test_a"), line("b", test="../../etc/passwd"))
+
+    assert run("diff", "old", "new.jsonl").output == "2 tests: 2 the same\n"
+
+
+def test_traces_without_a_test_are_matched_by_name():
+    write("old.jsonl", line("a"), line("b"))
+    write("new.jsonl", line("b"), line("a"), line("a"))
+
+    assert run("diff", "old.jsonl", "new.jsonl").output == (
+        "trace a: not comparable: 1 trace(s) before, 2 now\n\n2 tests: 1 not comparable, 1 the same\n"
+    )
+
+
+def test_nothing_on_either_side_is_not_the_same():
+    write("old.jsonl")
+    write("new.jsonl")
+
+    result = run("diff", "old.jsonl", "new.jsonl")
+
+    assert (result.exit_code, result.output) == (1, "not comparable: there are no traces on either side\n")
+
+
+def test_diff_for_machines():
+    write("old.jsonl", line("a", test="test_a"))
+    write("new.jsonl", line("b", test="test_a"))
+
+    data = json.loads(run("diff", "old.jsonl", "new.jsonl", "--json").output)
+
+    assert (data["verdict"], data["counts"]) == ("differs", {"differs": 1, "not comparable": 0, "same": 0})
+
+
+# -- what cannot be read
+
+
+@pytest.mark.parametrize("command", [["show"], ["check", "--contract", "contracts:SEARCHES"], ["diff", "good.jsonl"]])
+def test_what_cannot_be_read_has_the_status_of_a_wrong_question(command):
+    write("good.jsonl", line(*AGENT))
+    write("bad.jsonl", line(*AGENT), line(*AGENT)[:50])
+    write("empty_folder/x.txt")
+
+    bad = run(*command, "bad.jsonl")
+    assert bad.exit_code == 2
+    assert "Error: bad.jsonl, line 2: no JSON at column 46: " in bad.output
+
+    assert (run(*command, "none.jsonl").exit_code, run(*command, "empty_folder").exit_code) == (2, 2)
+    assert run(*command, "none.jsonl").output.endswith("Error: none.jsonl: No such file or directory\n")
+    assert (
+        "Error: empty_folder: no file of traces (.json, .jsonl, .ndjson) in this folder\n"
+        in run(*command, "empty_folder").output
+    )
+
+
+def test_only_one_side_is_standard_input():
+    result = run("diff", "-", "-", stdin="")
+
+    assert result.exit_code == 2
+    assert "only one side can be standard input" in result.output
+
+
+def test_the_module_is_the_script_and_loads_no_mlflow(tmp_path):
+    write("t.jsonl", line(*AGENT))
+    code = (
+        "import sys, runpy; sys.argv[1:] = ['show', 't.jsonl']\n"
+        "try: runpy.run_module('pytest_mlflow_traces', run_name='__main__')\n"
+        "finally: print('mlflow' in sys.modules, 'rich' in sys.modules)"
+    )
+
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "└─ search  TOOL" in result.stdout
+    assert result.stdout.endswith("False False\n")
+
+
+def test_help_is_there_for_each_command():
+    for command in (), ("show",), ("check",), ("diff",):
+        result = run(*command, "--help")
+        assert result.exit_code == 0
+        assert "Usage: " in result.output
