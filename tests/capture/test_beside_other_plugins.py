@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from programs import needs_installation
+
+from tests.capture.programs import needs_installation
 
 pytest.importorskip("pytest_opentelemetry")
 pytest.importorskip("pytest_randomly")

@@ -6,7 +6,8 @@ import datetime as dt
 
 import mlflow
 import pytest
-from programs import answer, names, traced
+
+from tests.capture.programs import answer, names, traced
 
 time_machine = pytest.importorskip("time_machine")
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)

@@ -10,9 +10,9 @@ import pytest
 from mlflow.tracing import get_tracing_context_headers_for_http_request as headers_of
 from mlflow.tracing import set_tracing_context_from_http_request_headers as continued
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from programs import names, since, traced
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces
+from tests.capture.programs import names, since, traced
 
 REMOTE = {"traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"}
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import mlflow
 import pytest
 from mlflow.tracing.config import get_config
-from programs import MLFLOW, needs_full_mlflow
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import MLFLOW, needs_full_mlflow
 
 
 def redact(span):

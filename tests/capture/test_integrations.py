@@ -6,9 +6,9 @@ import asyncio
 
 import mlflow
 import pytest
-from programs import names, needs_full_mlflow, since
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import names, needs_full_mlflow, since
 
 pytestmark = needs_full_mlflow
 

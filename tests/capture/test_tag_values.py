@@ -6,7 +6,8 @@ import json
 
 import mlflow
 import pytest
-from programs import traced
+
+from tests.capture.programs import traced
 
 VALUES = {
     "text": "a",

@@ -9,9 +9,9 @@ import os
 
 import mlflow
 import pytest
-from programs import MLFLOW, since, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import MLFLOW, since, traced
 
 USAGE = {"input_tokens": 1000, "output_tokens": 500, "total_tokens": 1500}
 
