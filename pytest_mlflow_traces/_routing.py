@@ -64,7 +64,7 @@ def _place() -> tuple[int, int, int]:
         return thread, 0, 0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Route:
     """What is known of one OpenTelemetry trace: its capture, its place in the order of starts, what is still open."""
 
