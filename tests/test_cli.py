@@ -27,9 +27,9 @@ NUMBER = 5
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "contracts", raising=False)
     (tmp_path / "contracts.py").write_text(CONTRACTS)
-    return tmp_path
+    yield tmp_path
+    sys.modules.pop("contracts", None)
 
 
 def write(name, *lines):
@@ -158,15 +158,18 @@ def test_nothing_passes_on_absence():
 def test_check_for_machines():
     write("t.jsonl", line(*AGENT), line("agent", id="tr-2"))
 
-    *failures, conclusion = map(
-        json.loads, run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--json").output.splitlines()
-    )
+    output = run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--json").output
+    *failures, conclusion = map(json.loads, output.splitlines())
 
     assert [(each["where"], each["trace_id"]) for each in failures] == [("t.jsonl, line 2", "tr-2")]
     assert [finding["rule"] for finding in failures[0]["findings"]] == ["shape.missing"]
     assert conclusion == {
-        "holds": False, "traces": 2, "failed": 1, "findings": {"shape.missing": 1}, "applied": {"contracts:SEARCHES": 2},
-    }  # fmt: skip
+        "holds": False,
+        "traces": 2,
+        "failed": 1,
+        "findings": {"shape.missing": 1},
+        "applied": {"contracts:SEARCHES": 2},
+    }
 
 
 @pytest.mark.parametrize(
