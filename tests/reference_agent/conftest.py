@@ -1,46 +1,32 @@
-"""Traces of the agent, read back from a store of this test's own."""
+"""Traces of the agent, captured as its users would capture them, and looked at as MLflow's own objects."""
 
-import os
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pytest
 
-# Before anything imports MLflow, which decides then whether to phone home.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
-from reference_agent.stubs.tracking import temporary_tracking
+from pytest_mlflow_traces import capture_traces
 
 
 class Captured(Sequence):
-    """The finished traces of this test in the order in which they started."""
+    """The finished traces of this test in the order in which they started, as `mlflow.entities.Trace`."""
 
-    def _traces(self):
-        import mlflow
-
-        return mlflow.search_traces(return_type="list", order_by=["timestamp ASC"])
+    def __init__(self, traces):
+        self._traces = traces
 
     def __len__(self):
-        return len(self._traces())
+        return len(self._traces)
 
     def __getitem__(self, index):
-        return self._traces()[index]
+        return [trace.raw for trace in self._traces][index]
 
     def one(self):
-        traces = self._traces()
-        assert len(traces) == 1, [trace.info for trace in traces]
-        return traces[0]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _mlflow_is_complete():
-    """MLflow imports its pyfunc flavour in the first span, whose warning would, as an error, cost us that trace."""
-    from reference_agent.spans import trace_langchain
-
-    trace_langchain()
+        return self._traces.one().raw
 
 
 @pytest.fixture(autouse=True)
 def captured(monkeypatch):
     monkeypatch.delenv("ENVIRONMENT", raising=False)
-    with temporary_tracking():
-        yield Captured()
+    with capture_traces() as traces:
+        yield Captured(traces)

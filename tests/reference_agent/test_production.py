@@ -10,19 +10,13 @@ from reference_agent.stubs.genie import SPACES
 from tests.reference_agent.reading import span
 
 
-@pytest.fixture(autouse=True)
-def _active_experiment_is_put_back(captured, monkeypatch):
-    """The store of the test puts back the rest."""
-    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
-
-
-def test_traces_go_to_the_configured_experiment(tmp_path):
-    configure(f"file://{tmp_path}/production", "/Shared/health_monitor")
+def test_traces_go_to_the_configured_experiment():
+    configure("databricks", "/Shared/health_monitor")
     with mlflow.start_span("request"):
         StubChat().invoke("hello")
 
     (trace,) = mlflow.search_traces(return_type="list")
-    assert (tmp_path / "production").is_dir()
+    assert mlflow.get_tracking_uri() == "databricks"
     assert mlflow.get_experiment(trace.info.experiment_id).name == "/Shared/health_monitor"
     assert span(trace, "StubChat").span_type == "CHAT_MODEL"
 
