@@ -238,3 +238,38 @@ def test_a_child_that_starts_after_its_trace_is_complete_is_dropped_as_in_produc
     mlflow.start_span_no_context("late", parent_span=root).end()
 
     assert [span.name for span in traces.one().spans] == ["agent"]
+
+
+def test_a_traced_asynchronous_generator_that_is_closed_early_is_unfinished_and_named(traces):
+    @mlflow.trace
+    async def stream():
+        yield "be"
+        yield "cause"
+
+    async def program():
+        generator = stream()
+        await anext(generator)
+        await generator.aclose()
+        traced("next")
+
+    asyncio.run(program())
+
+    assert names(traces) == ["next"]
+    assert [span.name for span in traces.unfinished] == ["stream"]
+
+
+def test_a_task_that_outlives_the_root_of_its_trace_is_dropped_as_in_production(traces):
+    async def background(go_on):
+        await go_on.wait()
+        traced("late")
+
+    async def program():
+        go_on = asyncio.Event()
+        with mlflow.start_span("agent"):
+            task = asyncio.create_task(background(go_on))
+        go_on.set()
+        await task
+
+    asyncio.run(program())
+
+    assert [span.name for trace in traces for span in trace.spans] == ["agent"]

@@ -1,0 +1,155 @@
+"""All of MLflow's state that code under test may change is put back; `State` sees each change, and undoes it."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import mlflow
+import pytest
+from mlflow.entities.trace_location import MlflowExperimentLocation
+from mlflow.tracing.config import get_config
+from opentelemetry import trace as otel_trace
+from opentelemetry.sdk.trace import TracerProvider
+from programs import needs_full_mlflow, traced
+
+from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces._mlflow import State
+
+
+def _set_environment():
+    os.environ["MLFLOW_SOMETHING"] = "x"
+
+
+def _change_environment():
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "changed"
+
+
+def _delete_environment():
+    os.environ.pop("MLFLOW_DISABLE_TELEMETRY", None)
+
+
+def _set_resource():
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = "team=a"
+
+
+def _set_provider():
+    otel_trace._TRACER_PROVIDER = TracerProvider(shutdown_on_exit=False)
+
+
+def _add_processor():
+    from opentelemetry.sdk.trace import SpanProcessor
+
+    otel_trace.get_tracer_provider().add_span_processor(SpanProcessor())
+
+
+def _append_filter():
+    get_config().span_processors.append(print)
+
+
+CHANGES = {
+    "tracking uri": lambda: mlflow.set_tracking_uri("databricks"),
+    "experiment": lambda: mlflow.set_experiment("/Shared/agents"),
+    "destination": lambda: mlflow.tracing.set_destination(MlflowExperimentLocation("7")),
+    "destination of the context": lambda: mlflow.tracing.set_destination(
+        MlflowExperimentLocation("7"), context_local=True
+    ),
+    "filters": lambda: mlflow.tracing.configure(span_processors=[print]),
+    "filters in place": _append_filter,
+    "disabled": mlflow.tracing.disable,
+    "reset": mlflow.tracing.reset,
+    "last active trace": lambda: traced("answer"),
+    "new variable": _set_environment,
+    "other variable": _change_environment,
+    "no variable": _delete_environment,
+    "resource": _set_resource,
+    "provider": _set_provider,
+}
+CHANGES_OF_THE_FULL_MLFLOW = {
+    "registry uri": lambda: mlflow.set_registry_uri("databricks-uc"),
+    "run": lambda: mlflow.start_run(),
+    "run in a thread": lambda: _in_thread(mlflow.start_run),
+    "run that has ended": lambda: mlflow.start_run().__exit__(None, None, None),
+    "metric": lambda: mlflow.log_metric("quality", 1),
+    "model": lambda: mlflow.set_active_model(name="agent"),
+    "model in a thread": lambda: _in_thread(lambda: mlflow.set_active_model(name="agent")),
+    "prompt": lambda: mlflow.genai.register_prompt("synthesis", "Answer {{question}}."),
+}
+
+
+def _in_thread(call):
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+def _is_seen_and_undone(change):
+    """Within a capture, so that nothing of it reaches the real MLflow."""
+    with capture_traces():
+        before = State()
+        assert State() == before
+        change()
+        assert State() != before
+        before.restore()
+        assert State().compared() == before.compared()
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_seen_and_undone(what, monkeypatch):
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    _is_seen_and_undone(CHANGES[what])
+
+
+@needs_full_mlflow
+@pytest.mark.parametrize("what", CHANGES_OF_THE_FULL_MLFLOW)
+def test_a_change_that_needs_the_full_mlflow_is_seen_and_undone(what):
+    _is_seen_and_undone(CHANGES_OF_THE_FULL_MLFLOW[what])
+
+
+def test_a_processor_added_to_the_application_s_provider_is_seen_and_undone(monkeypatch):
+    monkeypatch.setattr(otel_trace, "_TRACER_PROVIDER", TracerProvider(shutdown_on_exit=False))
+    _is_seen_and_undone(_add_processor)
+
+
+def test_variables_of_others_are_left_alone():
+    with capture_traces():
+        os.environ["SOMEBODY_ELSES"] = "x"
+
+    assert os.environ.pop("SOMEBODY_ELSES") == "x"
+
+
+def test_every_change_at_once_is_put_back_by_a_capture():
+    """The fixture around this test compares."""
+    with capture_traces():
+        for change in CHANGES.values():
+            change()
+
+
+@needs_full_mlflow
+def test_every_change_at_once_of_the_full_mlflow_is_put_back_by_a_capture():
+    with capture_traces():
+        for what in ("registry uri", "run", "run in a thread", "model", "model in a thread", "prompt"):
+            CHANGES_OF_THE_FULL_MLFLOW[what]()
+
+
+def test_a_state_is_equal_to_nothing_else():
+    assert State() != "state"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(State())
+
+
+def test_what_is_replaced_is_there_again_afterwards():
+    """By identity, of everything that opening a capture replaces."""
+    from pytest_mlflow_traces import _switchboard
+
+    with capture_traces():
+        replaced = [(holder, name) for holder, name, _ in _switchboard._replaced]
+    assert len(replaced) > 8
+    before = [vars(holder).get(name) for holder, name in replaced]
+    for _ in range(2):
+        with capture_traces():
+            during = [vars(holder).get(name) for holder, name in replaced]
+
+        assert all(now is not then for now, then in zip(during, before, strict=True))
+        assert [vars(holder).get(name) for holder, name in replaced] == before
+    assert _switchboard._replaced == []
