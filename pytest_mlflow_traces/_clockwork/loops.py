@@ -1,0 +1,145 @@
+"""asyncio's event loops on a timeline: when a loop has nothing to do, its thread waits like any other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from asyncio.base_events import BaseEventLoop
+from asyncio.selector_events import BaseSelectorEventLoop
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from pytest_mlflow_traces._clockwork import stillness
+from pytest_mlflow_traces._clockwork.seats import Ticket, VirtualTimeError
+from pytest_mlflow_traces._clockwork.timeline import NS_PER_S, Timeline, active_timeline, current_seat
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces._clockwork.seats import Seat
+
+# asyncio has no public hook for a loop that has nothing to do
+_run_once: Any = BaseEventLoop._run_once  # type: ignore[attr-defined]
+_write_to_self: Any = BaseSelectorEventLoop._write_to_self  # type: ignore[attr-defined]
+_sleep = asyncio.sleep
+_LISTEN_S = 0.01
+
+
+class Loops:
+    """Know the event loops that run on a timeline, and which of them are idle."""
+
+    def __init__(self, timeline: Timeline, io_grace_s: float | None) -> None:
+        self._timeline = timeline
+        self._io_grace_s = io_grace_s
+        self._idle: WeakKeyDictionary[Any, Ticket] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Any, None] = WeakKeyDictionary()
+
+    def pass_time(self, loop: Any, seat: Seat) -> None:
+        """Wait until a loop has something to do: a callback, a timer that is due, or news from the real world."""
+        check_loop(loop)
+        self._known[loop] = None
+        if loop._ready or loop._stopping or loop._selector.select(0):
+            return
+        whens = [handle._when for handle in loop._scheduled if not handle._cancelled]
+        left = min(whens) - loop.time() if whens else None
+        if left is not None and left <= 0:
+            return
+        within_ns = None if left is None else self._timeline.span_of(left)
+        if within_ns == 0 or (len(loop._selector.get_map()) > 1 and self._hears(loop, has_timer=bool(whens))):
+            return
+        ticket = Ticket(seat, lambda seconds: self._rest(loop, seconds), partial(_write_to_self, loop))
+        self._idle[loop] = ticket
+        try:
+            self._timeline.wait(ticket, within_ns, unless=lambda: loop._ready)
+        finally:
+            del self._idle[loop]
+
+    def wake(self, loop: Any) -> bool:
+        """Rouse a loop that is idle, because it was handed a callback; return whether it was."""
+        ticket = self._idle.get(loop)
+        if ticket is not None:
+            self._timeline.rouse(ticket)
+        return ticket is not None
+
+    def adopt(self, loop: Any) -> None:
+        """Put a loop on the timeline that runs in a thread from before, since a thread of the timeline now uses it."""
+        ident = loop._thread_id
+        if ident is None or ident in self._timeline.seats:
+            return
+        thread = threading._active.get(ident)  # type: ignore[attr-defined]  # threading.enumerate() is by no key
+        self._timeline.open_seat("an event loop" if thread is None else thread.name, ident)
+        self._known[loop] = None
+        _postpone(loop, self._timeline.monotonic_ns / NS_PER_S - stillness.real_monotonic())
+
+    def release(self) -> None:
+        """Leave the loops to real time: what they have yet to wait is as long as it was."""
+        for loop in list(self._known):
+            if not loop.is_closed():
+                _postpone(loop, stillness.real_monotonic() - self._timeline.monotonic_ns / NS_PER_S)
+
+    def _rest(self, loop: Any, seconds: float) -> None:
+        if loop._selector.select(seconds):
+            ticket = self._idle[loop]
+            if not ticket.is_granted:  # else it was knocked at
+                self._timeline.rouse_at_once(ticket)
+
+    def _hears(self, loop: Any, *, has_timer: bool) -> bool:
+        """Hold the clock while a loop watches sockets or pipes: nobody knows when the real world answers."""
+        since = stillness.real_monotonic()
+        while not loop._selector.select(_LISTEN_S):
+            self._timeline.start_due()
+            if not has_timer and not self._timeline.has_alarms:
+                since = stillness.real_monotonic()
+            waited = stillness.real_monotonic() - since
+            if self._io_grace_s is not None and waited >= self._io_grace_s:
+                return False
+            if waited > stillness.PATIENCE_S:
+                raise VirtualTimeError(_unheard(loop, waited))
+        return True
+
+
+def check_loop(loop: object) -> None:
+    """Raise where an event loop keeps its own time."""
+    if not isinstance(loop, BaseSelectorEventLoop):
+        kind = f"{type(loop).__module__}.{type(loop).__qualname__}"
+        raise VirtualTimeError(f"{kind} keeps its own time; virtual_time works with asyncio's SelectorEventLoop")
+
+
+def _unheard(loop: Any, waited_s: float) -> str:
+    pipe = loop._ssock.fileno()  # its own, by which other threads wake it
+    watched = [str(key.fileobj) for key in loop._selector.get_map().values() if key.fd != pipe]
+    return (
+        f"virtual time stands still: an event loop has waited {waited_s:.0f} s for real sockets or pipes, and the clock"
+        f" does not know whether they will answer: {', '.join(watched)[:300]}\n"
+        "close what is not needed, or say how long to wait for it: virtual_time(io_grace='50ms')"
+    )
+
+
+def _postpone(loop: Any, seconds: float) -> None:
+    for handle in loop._scheduled:
+        handle._when += seconds  # all alike, so their order stays
+
+
+def run_once(loop: Any) -> None:
+    """Stand in for `BaseEventLoop._run_once`."""
+    seat = current_seat()
+    if seat is not None:
+        seat.timeline.loops.pass_time(loop, seat)
+    _run_once(loop)
+
+
+def write_to_self(loop: Any) -> None:
+    """Stand in for `BaseSelectorEventLoop._write_to_self`, by which other threads wake a loop."""
+    timeline = active_timeline()
+    if timeline is not None:
+        if timeline.loops.wake(loop):
+            return
+        if current_seat() is not None:
+            timeline.loops.adopt(loop)
+    _write_to_self(loop)
+
+
+async def sleep(delay: float, result: Any = None) -> Any:
+    """Stand in for `asyncio.sleep`."""
+    if current_seat() is not None:
+        check_loop(asyncio.get_running_loop())
+    return await _sleep(delay, result)

@@ -1,0 +1,82 @@
+"""The parts of a timeline: who takes part, what each waits for, and what thread pools have to do."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections import deque
+from contextlib import contextmanager
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_mlflow_traces._clockwork.timeline import Timeline
+
+
+class VirtualTimeError(RuntimeError):
+    """Say why virtual time cannot do what was asked."""
+
+    __module__ = "pytest_mlflow_traces.clock"
+
+
+class Outcome(Enum):
+    """Why a wait is over."""
+
+    ROUSED = "somebody ended it"
+    DUE = "its time has come"
+    CLOSED = "virtual time is over"
+
+
+class Seat:
+    """The place of a thread on a timeline."""
+
+    __slots__ = ("ident", "is_over", "joiners", "name", "pool", "real_depth", "ticket", "timeline")
+
+    def __init__(self, timeline: Timeline, name: str, pool: Pool | None = None) -> None:
+        self.timeline = timeline
+        self.name = name
+        self.pool = pool
+        self.ident: int | None = None  # known when the thread arrives
+        self.ticket: Ticket | None = None  # what it waits for its first turn with
+        self.joiners: list[Ticket] = []
+        self.is_over = False
+        self.real_depth = 0
+
+    @contextmanager
+    def on_real_time(self) -> Iterator[None]:
+        """Let the waits of this thread be real ones, in which it stays awake."""
+        self.real_depth += 1
+        try:
+            yield
+        finally:
+            self.real_depth -= 1
+
+
+class Ticket:
+    """One wait of a seat. `rest` waits for real, a while or until `knock`."""
+
+    __slots__ = ("is_granted", "is_pending", "is_roused", "knock", "order", "rest", "seat")
+
+    def __init__(
+        self, seat: Seat, rest: Callable[[float], object] | None = None, knock: Callable[[], object] | None = None
+    ) -> None:
+        self.seat = seat
+        self.order = -1  # of its entry in the queue; another entry is out of date
+        self.is_pending = self.is_granted = self.is_roused = False
+        gate = allocate_lock()
+        gate.acquire()
+        self.rest = rest or (lambda seconds: gate.acquire(True, seconds))
+        self.knock = knock or (lambda: gate.release() if gate.locked() else None)
+
+
+class Pool:
+    """The work of one thread pool: what has a worker, and what waits for one."""
+
+    __slots__ = ("backlog", "running", "size", "waiters")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.running: set[Seat] = set()
+        self.backlog: deque[Seat] = deque()
+        self.waiters: list[Ticket] = []

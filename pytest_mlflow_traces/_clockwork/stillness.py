@@ -1,0 +1,65 @@
+"""Noticing that a timeline stands still, and saying why."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_mlflow_traces._clockwork.seats import Seat
+
+LOOK_S = 0.5  # how often, in real time, a thread that waits looks whether anything stirs
+PATIENCE_S = 10.0
+BUSY_S = 60.0
+real_monotonic = time.monotonic  # virtual time replaces it
+
+
+def stacks(seats: Iterable[Seat]) -> list[tuple[object, ...]]:
+    """Return what changes while the threads of these seats do anything."""
+    frames = sys._current_frames()
+    held = [(seat.ident, frames.get(seat.ident or 0)) for seat in seats]
+    return [(ident, id(frame), 0 if frame is None else frame.f_lasti) for ident, frame in held]
+
+
+def error(seats: Iterable[Seat]) -> VirtualTimeError:
+    """Build the error that says which threads hold the clock, and where they are."""
+    frames = sys._current_frames()
+    lines = []
+    for seat in seats:
+        frame = frames.get(seat.ident or 0)
+        at = "has not started" if frame is None else f"is at {_place(frame)}"
+        lines.append(f"  thread {seat.name!r} {at}")
+    return VirtualTimeError(
+        f"virtual time stands still: it moves only when every thread waits, and for {PATIENCE_S:g} s these did not"
+        " (what the clock does not see as waiting: a lock, a socket, a queue.SimpleQueue, a process, a busy loop):\n"
+        + "\n".join(lines)
+    )
+
+
+class Watch:
+    """Notice that nothing goes on: nobody waits or wakes, and the threads that are awake do not move either."""
+
+    def __init__(self) -> None:
+        self._steps: object = None
+        self._stacks: object = None
+        self._no_step_since = self._still_since = 0.0
+
+    def is_stuck(self, steps: object, stacks: object = None) -> bool:
+        """Note what there is to be seen now, and return whether it has been the same for too long."""
+        now = real_monotonic()
+        if steps is None or steps != self._steps:
+            self._steps, self._no_step_since = steps, now
+        if stacks is None or stacks != self._stacks:
+            self._stacks, self._still_since = stacks, now
+        # threads that move and never wait are busy: for long with work, or for ever waiting for time to pass
+        return now - self._still_since > PATIENCE_S or now - self._no_step_since > BUSY_S
+
+
+def _place(frame: Any) -> str:
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}, in {frame.f_code.co_name}"

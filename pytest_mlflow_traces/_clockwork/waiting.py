@@ -1,0 +1,276 @@
+"""What waits in the standard library, put on a timeline: time, threads and thread pools.
+
+Every replacement asks whether the current thread has a seat, and does what the original does where it has none. So it
+does no harm to other threads, nor to whoever has kept one after virtual time is over.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from asyncio.base_events import BaseEventLoop
+from asyncio.selector_events import BaseSelectorEventLoop
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import thread as pools
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces._clockwork import loops
+from pytest_mlflow_traces._clockwork.seats import Outcome, Seat, Ticket
+from pytest_mlflow_traces._clockwork.timeline import current_seat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+# They wait for other processes or measure the tests themselves, and do so on real time in whatever thread.
+REAL_PACKAGES = frozenset({"_pytest", "hypothesis", "multiprocessing", "pytest", "selectors", "subprocess"})
+
+_sleep, _monotonic, _monotonic_ns = time.sleep, time.monotonic, time.monotonic_ns
+_perf_counter, _perf_counter_ns = time.perf_counter, time.perf_counter_ns
+_wait, _start, _join = threading.Condition.wait, threading.Thread.start, threading.Thread.join
+_submit, _shutdown = ThreadPoolExecutor.submit, ThreadPoolExecutor.shutdown
+_run_work: Any = pools._WorkItem.run
+
+
+class EndedError(SystemExit):
+    """End a thread that still sleeps when virtual time is over."""
+
+
+# time
+
+
+def sleep(seconds: float, /) -> None:
+    """Stand in for `time.sleep`."""
+    seat = _seat_of_caller()
+    if seat is None:
+        _sleep(seconds)
+        return
+    if not seconds >= 0:
+        _sleep(seconds)  # raises
+    if seat.timeline.sleep(seat, seat.timeline.span_of(seconds)) is Outcome.CLOSED:
+        raise EndedError
+
+
+def monotonic() -> float:
+    """Stand in for `time.monotonic`."""
+    seat = _seat_of_caller()
+    return _monotonic() if seat is None else seat.timeline.shown(seat.timeline.monotonic_ns)
+
+
+def monotonic_ns() -> int:
+    """Stand in for `time.monotonic_ns`."""
+    seat = _seat_of_caller()
+    return _monotonic_ns() if seat is None else seat.timeline.monotonic_ns
+
+
+def perf_counter() -> float:
+    """Stand in for `time.perf_counter`."""
+    seat = _seat_of_caller()
+    return _perf_counter() if seat is None else seat.timeline.shown(seat.timeline.perf_counter_ns)
+
+
+def perf_counter_ns() -> int:
+    """Stand in for `time.perf_counter_ns`."""
+    seat = _seat_of_caller()
+    return _perf_counter_ns() if seat is None else seat.timeline.perf_counter_ns
+
+
+def _seat_of_caller() -> Seat | None:
+    seat = current_seat()
+    if seat is not None and is_real(sys._getframe(2).f_globals.get("__name__")):
+        return None
+    return seat
+
+
+def is_real(module: object) -> bool:
+    """Return whether a module stays on real time."""
+    return str(module).partition(".")[0] in REAL_PACKAGES
+
+
+# threading
+
+
+def wait(condition: threading.Condition, timeout: float | None = None) -> bool:
+    """Stand in for `Condition.wait`, on which Event, Semaphore, Barrier, Queue and Future are built."""
+    seat = current_seat()
+    if seat is None:
+        return _wait(condition, timeout)
+    inner: Any = condition
+    if not inner._is_owned():
+        raise RuntimeError("cannot wait on un-acquired lock")
+    waiter = _Waiter(seat)
+    inner._waiters.append(waiter)
+    state = inner._release_save()
+    is_notified = False
+    try:
+        is_notified = waiter.wait(timeout)
+    finally:
+        inner._acquire_restore(state)
+        if not is_notified:
+            with suppress(ValueError):
+                inner._waiters.remove(waiter)
+    return is_notified
+
+
+class _Waiter:
+    """What `Condition.notify` releases to end a wait; in the standard library it is a lock."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._timeline = seat.timeline
+        self._ticket = Ticket(seat)
+
+    def release(self) -> None:
+        self._timeline.rouse(self._ticket)
+
+    def wait(self, timeout: float | None) -> bool:
+        outcome = self._timeline.wait(self._ticket, None if timeout is None else self._timeline.span_of(timeout))
+        if outcome is Outcome.CLOSED and timeout is None:
+            while not self._ticket.is_roused:  # virtual time is over, and this wait goes on
+                self._ticket.rest(1.0)
+        return self._ticket.is_roused
+
+
+def start(thread: threading.Thread) -> None:
+    """Stand in for `Thread.start`: the thread begins when its turn comes."""
+    seat = current_seat()
+    if seat is None:
+        _start(thread)
+        return
+    with seat.on_real_time():  # it waits for the thread to begin
+        if getattr(thread, "_target", None) is pools._worker:
+            _start(thread)  # the pool's work has seats, its threads have none
+            return
+        reserved = seat.timeline.reserve(thread.name)
+        seat.timeline.threads[thread] = reserved
+        run = thread.run
+
+        def seated() -> None:
+            thread.__dict__.pop("run", None)
+            with suppress(EndedError), seat.timeline.seated(reserved):
+                run()
+
+        thread.__dict__["run"] = seated
+        try:
+            _start(thread)
+        except BaseException:
+            seat.timeline.leave(reserved)
+            raise
+
+
+def join(thread: threading.Thread, timeout: float | None = None) -> None:
+    """Stand in for `Thread.join`."""
+    seat = current_seat()
+    other = None if seat is None else seat.timeline.threads.get(thread)
+    if seat is None or other is None or other is seat:
+        _join(thread, timeout)
+        return
+    within_ns = None if timeout is None else seat.timeline.span_of(timeout)
+    if seat.timeline.wait_for(seat, other, within_ns) is not Outcome.DUE:
+        _join(thread)  # has done its work, and is about to end
+
+
+# concurrent.futures
+
+
+class _Work:
+    """Stand for a function that was handed to a pool."""
+
+    def __init__(self, function: Callable[..., Any], seat: Seat) -> None:
+        self._function = function
+        self.seat = seat
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+
+def submit(pool: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    """Stand in for `ThreadPoolExecutor.submit`: the work begins when a worker is free and its turn has come."""
+    seat = current_seat()
+    if seat is None:
+        return _submit(pool, function, *args, **kwargs)
+    timeline = seat.timeline
+    reserved = timeline.reserve(getattr(function, "__qualname__", repr(function)), pool, pool._max_workers)
+    try:
+        with seat.on_real_time():  # it may wait for a worker to begin
+            future = _submit(pool, _Work(function, reserved), *args, **kwargs)
+    except BaseException:
+        timeline.leave(reserved)
+        raise
+    future.add_done_callback(lambda done: timeline.leave(reserved) if done.cancelled() else None)
+    return future
+
+
+def run_work(item: Any) -> None:
+    """Stand in for `_WorkItem.run`, which also tells the future: so the seat is left only after that."""
+    function = item.fn
+    if not isinstance(function, _Work):
+        _run_work(item)
+        return
+    with function.seat.timeline.seated(function.seat):
+        _run_work(item)
+
+
+def shutdown(pool: ThreadPoolExecutor, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    """Stand in for `ThreadPoolExecutor.shutdown`."""
+    seat = current_seat()
+    if seat is None or not wait:
+        _shutdown(pool, wait, cancel_futures=cancel_futures)
+        return
+    _shutdown(pool, wait=False, cancel_futures=cancel_futures)
+    seat.timeline.wait_for_pool(seat, pool)
+    with seat.on_real_time():
+        _shutdown(pool, wait=True)
+
+
+# All of them
+
+FUNCTIONS: dict[Any, Any] = {
+    _sleep: sleep,
+    _monotonic: monotonic,
+    _monotonic_ns: monotonic_ns,
+    _perf_counter: perf_counter,
+    _perf_counter_ns: perf_counter_ns,
+    loops._sleep: loops.sleep,
+}
+METHODS: tuple[tuple[type, str, Any], ...] = (
+    (threading.Condition, "wait", wait),
+    (threading.Thread, "start", start),
+    (threading.Thread, "join", join),
+    (ThreadPoolExecutor, "submit", submit),
+    (ThreadPoolExecutor, "shutdown", shutdown),
+    (pools._WorkItem, "run", run_work),
+    (BaseEventLoop, "_run_once", loops.run_once),
+    (BaseSelectorEventLoop, "_write_to_self", loops.write_to_self),
+)
+
+
+@contextmanager
+def replaced() -> Iterator[None]:
+    """Put all replacements in their places, also where modules imported the originals by name; then undo it."""
+    methods = [(owner, name, owner.__dict__[name]) for owner, name, _ in METHODS]
+    for owner, name, replacement in METHODS:
+        setattr(owner, name, replacement)
+    _rebind(FUNCTIONS)
+    try:
+        yield
+    finally:
+        # modules that were imported meanwhile may hold replacements
+        _rebind({replacement: original for original, replacement in FUNCTIONS.items()})
+        for owner, name, original in reversed(methods):
+            setattr(owner, name, original)
+
+
+def _rebind(functions: dict[Any, Any]) -> None:
+    wanted = {id(function): replacement for function, replacement in functions.items()}
+    for name, module in list(sys.modules.items()):
+        names = getattr(module, "__dict__", None)
+        if not isinstance(names, dict) or is_real(name) or name.startswith(_OURS):
+            continue
+        for key, value in list(names.items()):
+            if id(value) in wanted:
+                names[key] = wanted[id(value)]
+
+
+_OURS = "pytest_mlflow_traces._clockwork"

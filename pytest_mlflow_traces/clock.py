@@ -1,0 +1,174 @@
+"""The door to time-machine: deterministic time, in which waiting takes no time.
+
+Inside `virtual_time()` the clocks stand still, `time.time` and `datetime` (and so the times of spans) as well as
+`time.monotonic`; only waiting moves them. `time.sleep`, `asyncio.sleep`, time-outs of tasks, threads and pools jump to
+the moment they wait for as soon as there is nothing else to do, so that a time-out of 30 s is seen to the millisecond
+and costs none.
+
+What takes part are the thread that entered, the threads that it starts (and those that they start), work that these
+hand to thread pools of any age, and event loops in any of them. Other threads wait for real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
+from pytest_mlflow_traces._clockwork.timeline import NS_PER_S, Timeline, activate, active_timeline, current_seat
+from pytest_mlflow_traces.core.durations import NS_PER_MS, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["START", "VirtualTime", "VirtualTimeError", "virtual_time"]
+
+__tracebackhide__ = True  # a failure points at the test, not in here
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class VirtualTime:
+    """Show the time inside `virtual_time()`, and move it."""
+
+    def __init__(self, timeline: Timeline, start_ns: int) -> None:
+        self._timeline = timeline
+        self._start_ns = start_ns
+
+    @property
+    def now(self) -> datetime:
+        """The time in UTC, to the microsecond."""
+        return _EPOCH + timedelta(microseconds=self.now_ns // 1_000)
+
+    @property
+    def now_ns(self) -> int:
+        """The time in nanoseconds since the epoch, as spans have it."""
+        return self._start_ns + self._timeline.elapsed_ns
+
+    @property
+    def elapsed_ms(self) -> float:
+        """The milliseconds since virtual time began."""
+        return self._timeline.elapsed_ns / NS_PER_MS
+
+    def advance(self, duration: str | timedelta) -> None:
+        """Let time pass, as work of this duration would: "800ms", "30s" or a `timedelta`.
+
+        Other threads that are due meanwhile go on, each at its time. Tasks of the event loop of this thread do not,
+        for they cannot while it works; `await asyncio.sleep()` lets them.
+
+        Raises:
+            VirtualTimeError: in a thread that virtual time does not rule, or after its end.
+        """
+        nanoseconds = parse_duration(duration, "advance()")
+        seat = current_seat()
+        if seat is None or seat.timeline is not self._timeline:
+            why = "virtual time is over" if self._timeline.is_closed else "this thread was started before virtual time"
+            raise VirtualTimeError(f"advance(): {why}")
+        self._timeline.sleep(seat, nanoseconds)
+
+    def __repr__(self) -> str:
+        return f"<VirtualTime {self.now.isoformat(sep=' ')}>"
+
+
+@contextmanager
+def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | None = None) -> Iterator[VirtualTime]:
+    """Have time stand still, and pass only where something waits for it; then put every clock back.
+
+    >>> import time
+    >>> with virtual_time() as clock:
+    ...     time.sleep(30)
+    ...     clock.advance("800ms")
+    ...     clock.elapsed_ms
+    30800.0
+
+    Inside itself it is the same time again. A thread that still sleeps when it ends is ended there; what waits without
+    a limit, or in an event loop, goes on for real.
+
+    Args:
+        start: The time to begin with, which has a time zone; 2026-01-01 UTC unless you say otherwise.
+        io_grace: How long, in real time, an event loop that watches real sockets or pipes is given to hear from them
+            before time passes without it. Unless you say so, time does not, and after ten seconds that is an error.
+
+    Raises:
+        ModuleNotFoundError: without the extra `time`.
+        VirtualTimeError: where another thread has one already, or the event loop keeps its own time.
+    """
+    seat = current_seat()
+    if seat is not None:
+        if start is not None or io_grace is not None:
+            raise VirtualTimeError("virtual_time() inside itself goes on with the same time: it takes no arguments")
+        yield seat.timeline.owner
+        return
+    if active_timeline() is not None:
+        raise VirtualTimeError("another thread has virtual time already; a process has one time of day")
+    _check_running_loop()
+    start_ns = _checked_start(START if start is None else start)
+    grace_s = None if io_grace is None else parse_duration(io_grace, "virtual_time(): io_grace") / NS_PER_S
+    travel = _time_machine().travel(start_ns // NS_PER_S, tick=False)
+    # in this order: threads that go on for real in the end find the real time
+    with _entered(grace_s) as timeline, travel as traveller:
+        traveller.shift(timedelta(microseconds=start_ns % NS_PER_S // 1_000))
+        timeline.on_move = partial(_shift, traveller)
+        timeline.owner = VirtualTime(timeline, start_ns)
+        yield timeline.owner
+
+
+@contextmanager
+def _entered(io_grace_s: float | None) -> Iterator[Timeline]:
+    # here, since asyncio takes longer to import than all of this package
+    from pytest_mlflow_traces._clockwork.loops import Loops
+    from pytest_mlflow_traces._clockwork.waiting import replaced
+
+    timeline = Timeline()
+    timeline.loops = Loops(timeline, io_grace_s)
+    timeline.open_seat(threading.current_thread().name, threading.get_ident())
+    with replaced():
+        activate(timeline)
+        try:
+            yield timeline
+        finally:
+            activate(None)
+            timeline.close()
+            timeline.loops.release()
+
+
+def _time_machine() -> Any:
+    try:
+        import time_machine
+    except ModuleNotFoundError as error:
+        if error.name != "time_machine":
+            raise
+        raise ModuleNotFoundError(
+            "virtual time needs time-machine: pip install 'pytest-mlflow-traces[time]'", name="time_machine"
+        ) from None
+    return time_machine
+
+
+def _checked_start(start: object) -> int:
+    if not isinstance(start, datetime):
+        raise TypeError(f"virtual_time(): start is a datetime, got {start!r}")
+    if start.tzinfo is None:
+        raise ValueError(f"virtual_time(): start needs a time zone, such as timezone.utc, got {start!r}")
+    return (start - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+def _shift(traveller: Any, nanoseconds: int) -> None:
+    seconds, rest = divmod(nanoseconds, NS_PER_S)
+    traveller.shift(seconds)
+    if rest:
+        traveller.shift((rest + 0.25) / NS_PER_S)  # the float that is cut, by time-machine 2, or rounded to `rest`
+
+
+def _check_running_loop() -> None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    from pytest_mlflow_traces._clockwork.loops import check_loop
+
+    check_loop(loop)
