@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.clock import VirtualTime
 
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
@@ -148,6 +149,15 @@ def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
     with capture_traces() as traces:
         request.node.stash[CAPTURED] = traces
         yield traces
+
+
+@pytest.fixture
+def virtual_time() -> Iterator[VirtualTime]:
+    """Have time stand still in this test, and pass only where something waits for it; waiting takes no real time."""
+    from pytest_mlflow_traces.clock import virtual_time as entered
+
+    with entered() as clock:
+        yield clock
 
 
 @pytest.hookimpl(wrapper=True)
