@@ -1,42 +1,29 @@
-"""The door to pytest: options, the marker, the fixture, the trees of failed tests. Thin, and light until it is used.
+"""The door to pytest: options, fixtures, and what calls for the rest. Light until a test asks for a trace.
 
-Nothing here imports MLflow, OpenTelemetry or pydantic at the top: a plugin is loaded by every pytest run of the
-environment, used or not, and importing MLflow alone takes ten times as long as such a run.
+A plugin is loaded by every pytest run of the environment, used or not. So nothing here imports MLflow, OpenTelemetry or
+pydantic, and the hooks that surround tests stand in `_session`, which is loaded when some test will trace.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces._run_keeping import RunKeeper
-from pytest_mlflow_traces._stashes import (
-    APPLIED,
-    CAPTURED,
-    CONTRACTS,
-    DEMAND,
-    HEARD,
-    MISUSE,
-    PART,
-    PARTS_INPUT,
-    SECTION,
-    forget,
-)
-
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
     from pytest_mlflow_traces.captured import CapturedTraces
     from pytest_mlflow_traces.clock import VirtualTime
 
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
-TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace; before, there is nothing to explain
+SESSION = "mlflow-traces-session"
+_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
+NODES = "pytest_mlflow_traces.core.nodes"  # loaded by whoever speaks of patterns
+TREE = "pytest_mlflow_traces.core.tree"  # loaded by whoever has a trace
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,75 +66,38 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{MARKER}(expect=..., count=...): capture the MLflow traces of the test, and check each of them (expect)"
         " and their number (count: a number or (min, max); without it, at least one)",
     )
-    parts = getattr(config, "workerinput", {}).get(PARTS_INPUT)
-    if not hasattr(config, "workerinput"):
-        names = config.getini("mlflow_traces_contract")
-        if names:
-            from pytest_mlflow_traces._suite_contracts import VacuityGuard
-
-            config.pluginmanager.register(VacuityGuard(config, names), "mlflow-traces-vacuity-guard")
-        # after the guard, which may yet fail the run
-        keeper = RunKeeper(config)
-        config.pluginmanager.register(keeper, "mlflow-traces-run-keeper")
-        parts = keeper.parts
-    if parts is not None:
-        from pytest_mlflow_traces._saving import PartFile
-
-        config.stash[PART] = PartFile(Path(parts), f"{os.getpid()}.jsonl")
-        config.add_cleanup(config.stash[PART].close)
+    asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FILES)
+    # on a controller of pytest-xdist no test is collected, so it cannot know
+    if any(asked) or hasattr(config, "workerinput") or config.getoption("numprocesses", None):
+        _session(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        _prepare(item, config)
+    if NODES in sys.modules or config.pluginmanager.has_plugin(SESSION) or any(map(_traces, items)):
+        _session(config).prepare(config, items)
 
 
-def _prepare(item: pytest.Item, config: pytest.Config) -> None:
-    """Read what the markers of a test ask, and have a marked test open a capture."""
-    try:
-        names = getattr(item, "fixturenames", [])
-        if item.get_closest_marker(MARKER) is not None:
-            from pytest_mlflow_traces._marker import demand_of
-
-            item.stash[DEMAND] = demand_of(item)
-            if "mlflow_traces" not in names:
-                names.insert(0, "mlflow_traces")
-        if "mlflow_traces" in names:
-            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-                from pytest_mlflow_traces._marker import refuse_examples
-
-                refuse_examples(item)
-            _load_contracts(config)
-    except pytest.UsageError as error:
-        if not hasattr(config, "workerinput"):
-            raise
-        item.stash[MISUSE] = error  # a worker of pytest-xdist that raises here ends the run in an internal error
+def _traces(item: pytest.Item) -> bool:
+    return MARKER in getattr(item, "fixturenames", ()) or item.get_closest_marker(MARKER) is not None
 
 
-def _load_contracts(config: pytest.Config) -> None:
-    """Import the contracts of the suite, once, and only where some test traces: they may import a whole agent."""
-    names = config.getini("mlflow_traces_contract")
-    if names and CONTRACTS not in config.stash:
-        from pytest_mlflow_traces._suite_contracts import SuiteContracts
+def _session(config: pytest.Config) -> Any:
+    """Load the hooks that surround tests, once."""
+    from pytest_mlflow_traces import _session as session
 
-        config.stash[CONTRACTS] = SuiteContracts(names)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    misuse = item.stash.get(MISUSE, None)
-    if misuse is not None:
-        pytest.fail(str(misuse), pytrace=False)
-    forget(item)
+    if not config.pluginmanager.has_plugin(SESSION):
+        config.pluginmanager.register(session, SESSION)
+    return session
 
 
 @pytest.fixture
 def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
     """Capture the MLflow traces of this test in memory; nothing leaves the process."""
+    session = _session(request.config)  # a test may ask for the fixture by name alone, at run time
     from pytest_mlflow_traces.capture import capture_traces
 
     with capture_traces() as traces:
-        request.node.stash[CAPTURED] = traces
+        session.captures(request.node, traces)
         yield traces
 
 
@@ -160,27 +110,6 @@ def virtual_time() -> Iterator[VirtualTime]:
         yield clock
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    if TREE in sys.modules:
-        from pytest_mlflow_traces._assertions import whole_comparisons
-
-        heard: list[Any] = []
-        item.stash[HEARD] = heard
-        with whole_comparisons(item.config, heard):
-            result = yield
-    else:
-        result = yield
-    # only after a test that passed: one that failed keeps its own error
-    traces = item.stash.get(CAPTURED, None)
-    if traces is not None:
-        from pytest_mlflow_traces._verdicts import judged
-
-        contracts = item.config.stash.get(CONTRACTS, None)
-        item.stash[APPLIED] = judged(item, traces, item.stash.get(DEMAND, None), contracts)
-    return result
-
-
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     if TREE not in sys.modules:
         return None
@@ -188,37 +117,6 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
 
     explained = compared(op, left, right, verbose=is_verbose(config))
     return None if explained is None else explained.lines
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    traces = item.stash.get(CAPTURED, None)
-    if traces is None:
-        return (yield)
-    from pytest_mlflow_traces._reporting import tell, tell_junit
-
-    if call.when == "call":
-        tell_junit(item, traces, failed=call.excinfo is not None)
-    report = yield
-    tell(item, call, report, traces)
-    return report
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if config.getoption("--mlflow-traces-show") != "all":
-        return
-    shown = False
-    for outcome in ("passed", "xfailed", "xpassed"):
-        for report in terminalreporter.getreports(outcome):
-            for name, text in report.sections:
-                if name == SECTION:
-                    if not shown:
-                        terminalreporter.write_sep("=", "MLflow traces")
-                    shown = True
-                    terminalreporter.write_sep("_", report.nodeid)
-                    terminalreporter.write_line(text)
 
 
 def _shown(value: str) -> str:

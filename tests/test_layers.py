@@ -33,6 +33,7 @@ DOORS = {
     "_searching": MLFLOW,
     "_switchboard": MLFLOW,
     "_stashes": frozenset({"pytest"}),
+    "_session": frozenset({"pytest"}),
     "_suite_contracts": frozenset({"pytest"}),
     "_trace_sets": frozenset(),
     "_tracking": MLFLOW,

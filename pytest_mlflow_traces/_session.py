@@ -1,0 +1,153 @@
+"""The hooks around tests of a run in which something is traced; `plugin` registers this module when that is so."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_mlflow_traces._marker import MARKER
+from pytest_mlflow_traces._run_keeping import RunKeeper
+from pytest_mlflow_traces._stashes import (
+    APPLIED,
+    CAPTURED,
+    CONTRACTS,
+    DEMAND,
+    HEARD,
+    MISUSE,
+    PART,
+    PARTS_INPUT,
+    SECTION,
+    forget,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_mlflow_traces.captured import CapturedTraces
+
+TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace; before, there is nothing to explain
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    parts = getattr(config, "workerinput", {}).get(PARTS_INPUT)
+    if not hasattr(config, "workerinput"):
+        names = config.getini("mlflow_traces_contract")
+        if names:
+            from pytest_mlflow_traces._suite_contracts import VacuityGuard
+
+            config.pluginmanager.register(VacuityGuard(config, names), "mlflow-traces-vacuity-guard")
+        # after the guard, which may yet fail the run
+        keeper = RunKeeper(config)
+        config.pluginmanager.register(keeper, "mlflow-traces-run-keeper")
+        parts = keeper.parts
+    if parts is not None:
+        from pytest_mlflow_traces._saving import PartFile
+
+        config.stash[PART] = PartFile(Path(parts), f"{os.getpid()}.jsonl")
+        config.add_cleanup(config.stash[PART].close)
+
+
+def prepare(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Read what the tests ask, at collection."""
+    for item in items:
+        _prepare(item, config)
+
+
+def _prepare(item: pytest.Item, config: pytest.Config) -> None:
+    """Read what the markers of a test ask, and have a marked test open a capture."""
+    try:
+        names = getattr(item, "fixturenames", [])
+        if item.get_closest_marker(MARKER) is not None:
+            from pytest_mlflow_traces._marker import demand_of
+
+            item.stash[DEMAND] = demand_of(item)
+            if "mlflow_traces" not in names:
+                names.insert(0, "mlflow_traces")
+        if "mlflow_traces" in names:
+            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+                from pytest_mlflow_traces._marker import refuse_examples
+
+                refuse_examples(item)
+            _load_contracts(config)
+    except pytest.UsageError as error:
+        if not hasattr(config, "workerinput"):
+            raise
+        item.stash[MISUSE] = error  # a worker of pytest-xdist that raises here ends the run in an internal error
+
+
+def _load_contracts(config: pytest.Config) -> None:
+    """Import the contracts of the suite, once, and only where some test traces: they may import a whole agent."""
+    names = config.getini("mlflow_traces_contract")
+    if names and CONTRACTS not in config.stash:
+        from pytest_mlflow_traces._suite_contracts import SuiteContracts
+
+        config.stash[CONTRACTS] = SuiteContracts(names)
+
+
+def captures(item: pytest.Item, traces: CapturedTraces) -> None:
+    """Note that a test has opened a capture."""
+    item.stash[CAPTURED] = traces
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    misuse = item.stash.get(MISUSE, None)
+    if misuse is not None:
+        pytest.fail(str(misuse), pytrace=False)
+    forget(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    if TREE in sys.modules:
+        from pytest_mlflow_traces._assertions import whole_comparisons
+
+        heard: list[Any] = []
+        item.stash[HEARD] = heard
+        with whole_comparisons(item.config, heard):
+            result = yield
+    else:
+        result = yield
+    # only after a test that passed: one that failed keeps its own error
+    traces = item.stash.get(CAPTURED, None)
+    if traces is not None:
+        from pytest_mlflow_traces._verdicts import judged
+
+        contracts = item.config.stash.get(CONTRACTS, None)
+        item.stash[APPLIED] = judged(item, traces, item.stash.get(DEMAND, None), contracts)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    traces = item.stash.get(CAPTURED, None)
+    if traces is None:
+        return (yield)
+    from pytest_mlflow_traces._reporting import tell, tell_junit
+
+    if call.when == "call":
+        tell_junit(item, traces, failed=call.excinfo is not None)
+    report = yield
+    tell(item, call, report, traces)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.getoption("--mlflow-traces-show") != "all":
+        return
+    shown = False
+    for outcome in ("passed", "xfailed", "xpassed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, text in report.sections:
+                if name == SECTION:
+                    if not shown:
+                        terminalreporter.write_sep("=", "MLflow traces")
+                    shown = True
+                    terminalreporter.write_sep("_", report.nodeid)
+                    terminalreporter.write_line(text)
