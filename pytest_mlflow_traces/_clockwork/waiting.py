@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces._clockwork import loops
+from pytest_mlflow_traces._clockwork.aliases import rebind
 from pytest_mlflow_traces._clockwork.seats import Outcome, Seat, Ticket
 from pytest_mlflow_traces._clockwork.timeline import current_seat
 
@@ -252,25 +253,15 @@ def replaced() -> Iterator[None]:
     methods = [(owner, name, owner.__dict__[name]) for owner, name, _ in METHODS]
     for owner, name, replacement in METHODS:
         setattr(owner, name, replacement)
-    _rebind(FUNCTIONS)
+    rebind(FUNCTIONS, _is_spared)
     try:
         yield
     finally:
         # modules that were imported meanwhile may hold replacements
-        _rebind({replacement: original for original, replacement in FUNCTIONS.items()})
+        rebind({replacement: original for original, replacement in FUNCTIONS.items()}, _is_spared)
         for owner, name, original in reversed(methods):
             setattr(owner, name, original)
 
 
-def _rebind(functions: dict[Any, Any]) -> None:
-    wanted = {id(function): replacement for function, replacement in functions.items()}
-    for name, module in list(sys.modules.items()):
-        names = getattr(module, "__dict__", None)
-        if not isinstance(names, dict) or is_real(name) or name.startswith(_OURS):
-            continue
-        for key, value in list(names.items()):
-            if id(value) in wanted:
-                names[key] = wanted[id(value)]
-
-
-_OURS = "pytest_mlflow_traces._clockwork"
+def _is_spared(module: str) -> bool:
+    return is_real(module) or module.startswith("pytest_mlflow_traces._clockwork")
