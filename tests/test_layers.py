@@ -37,6 +37,10 @@ DOORS = {
     "_suite_contracts": frozenset({"pytest"}),
     "_trace_sets": frozenset(),
     "_tracking": MLFLOW,
+    "_pattern_strategies": frozenset({"hypothesis"}),
+    "_tag_faults": frozenset(),
+    "_tag_strategies": frozenset({"hypothesis"}),
+    "_trace_strategies": frozenset({"hypothesis"}),
     "_verdicts": frozenset({"pytest"}),
     "capture": MLFLOW,
     "captured": frozenset(),
@@ -45,6 +49,7 @@ DOORS = {
     "files": frozenset(),
     "plugin": frozenset({"pytest"}),
     "store": MLFLOW,
+    "strategies": frozenset({"hypothesis"}),
 }
 PRIVATE_TO = {"plugin": set(), "cli": {"__main__"}}  # nobody else imports these
 

@@ -9,21 +9,39 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, PydanticUndefinedAnnotation, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    PlainValidator,
+    PydanticUndefinedAnnotation,
+    ValidationError,
+    WrapValidator,
+)
 
 from pytest_mlflow_traces.core.convert import is_system
 from pytest_mlflow_traces.core.portability import is_own, name_problem
 from pytest_mlflow_traces.core.tag_forms import form_of
-from pytest_mlflow_traces.core.tag_rules import UNKNOWN, broken_after, broken_before, crash, without_rules
-from pytest_mlflow_traces.core.tag_types import Metadata
+from pytest_mlflow_traces.core.tag_rules import (
+    UNKNOWN,
+    broken_after,
+    broken_before,
+    crash,
+    rules_of,
+    takes_info,
+    without_rules,
+)
+from pytest_mlflow_traces.core.tag_types import OWN_VALIDATORS, Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
     from pytest_mlflow_traces.core.tag_forms import Form
+    from pytest_mlflow_traces.core.tag_rules import Rule
 
 _PLAN = "__tag_plan__"
+_VALIDATORS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +79,23 @@ class Plan:
     def has_rules(self) -> bool:
         """Whether there is any rule over several tags."""
         return bool(self.schema.__pydantic_decorators__.model_validators)
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules over tags that are right by themselves."""
+        return rules_of(self.schema, "after")
+
+    def validators(self, tag: str) -> list[Any]:
+        """Return the functions that the schema validates one tag by, beside its type."""
+        name = self.names[tag]
+        decorators = self.schema.__pydantic_decorators__.field_validators
+        calls = [getattr(self.schema, key) for key, each in decorators.items() if {name, "*"} & set(each.info.fields)]
+        marks = [mark for mark in self.schema.model_fields[name].metadata if isinstance(mark, _VALIDATORS)]
+        return calls + [mark.func for mark in marks if mark not in OWN_VALIDATORS]
+
+    def looks_around(self, tag: str) -> bool:
+        """Return whether a validator of one tag may look at others."""
+        return any(map(takes_info, self.validators(tag)))
 
     @cached_property
     def bare(self) -> type[BaseModel]:
@@ -170,10 +205,7 @@ def _one_by_one(plan: Plan, given: Mapping[str, Any], unknown: AbstractSet[str])
         return found or ([] if stopped is None else [stopped])
     for tag in {*errors, *unknown, *missing} & set(plan.names):
         values.__dict__[plan.names[tag]] = UNKNOWN
-    for broken in broken_after(plan.schema, values):
-        reads = tuple(plan.tags[name] for name in broken.reads)
-        found.append(Problem("rule", rule=broken.rule, message=broken.message, reads=reads))
-    return found
+    return found + broken_rules(plan, values)
 
 
 def _validated(plan: Plan, given: Mapping[str, Any]) -> tuple[dict[str, list[Any]], BaseModel | None, Problem | None]:
@@ -219,6 +251,15 @@ def _tag_at(plan: Plan, error: Any) -> str:
     if error["type"] == "extra_forbidden" or name in plan.names:
         return name
     return plan.tags.get(name, name)  # where the schema says loc_by_alias=False
+
+
+def broken_rules(plan: Plan, values: BaseModel, undecided: set[str] | None = None) -> list[Problem]:
+    """Return the rules that refuse `values`, an instance of `plan.bare`; add those to `undecided` that cannot tell."""
+    found = []
+    for broken in broken_after(plan.schema, plan.rules, values, undecided):
+        reads = tuple(plan.tags[name] for name in broken.reads)
+        found.append(Problem("rule", rule=broken.rule, message=broken.message, reads=reads))
+    return found
 
 
 def _first_message(error: ValidationError) -> str:

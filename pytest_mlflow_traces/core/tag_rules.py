@@ -70,10 +70,34 @@ class Broken:
     reads: tuple[str, ...]
 
 
-def rules_of(schema: type[BaseModel], mode: str) -> tuple[str, ...]:
-    """Return the names of the model validators of a mode, in the order in which they are inherited and defined."""
-    decorators = schema.__pydantic_decorators__.model_validators
-    return tuple(name for name, each in decorators.items() if each.info.mode == mode)
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A `@model_validator` by its name in the schema, and how it is called."""
+
+    name: str
+    call: Any
+    takes_info: bool
+
+
+def rules_of(schema: type[BaseModel], mode: str) -> tuple[Rule, ...]:
+    """Return the model validators of a mode, in the order in which they are inherited and defined."""
+    found = []
+    for name, each in schema.__pydantic_decorators__.model_validators.items():
+        if each.info.mode == mode:
+            call = getattr(schema, name)
+            found.append(Rule(name, call, takes_info(call)))
+    return tuple(found)
+
+
+def takes_info(validator: Any) -> bool:
+    """Return whether a validator takes pydantic's info after the value."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(validator).parameters.values()
+    except (TypeError, ValueError):  # of a builtin, which says nothing of its parameters
+        return False
+    needed = [each for each in parameters if each.kind in positional and each.default is inspect.Parameter.empty]
+    return len(needed) >= 2
 
 
 def without_rules(schema: type[BaseModel]) -> type[BaseModel]:
@@ -95,7 +119,7 @@ def without_rules(schema: type[BaseModel]) -> type[BaseModel]:
         aliases = {"alias": info.alias, "validation_alias": info.validation_alias}
         said.update((key, alias) for key, alias in aliases.items() if alias is not None)
         fields[name] = (annotation, Field(**said))
-    validators: dict[str, Any] = {name: model_validator(mode="after")(held) for name in rules_of(schema, "after")}
+    validators: dict[str, Any] = {rule.name: model_validator(mode="after")(held) for rule in rules_of(schema, "after")}
     bases: Any = (_Watched, schema)
     made: type[BaseModel] = create_model(
         schema.__name__, __base__=bases, __module__=schema.__module__, __validators__=validators, **fields
@@ -103,17 +127,24 @@ def without_rules(schema: type[BaseModel]) -> type[BaseModel]:
     return made
 
 
-def broken_after(schema: type[BaseModel], values: BaseModel) -> list[Broken]:
-    """Return the rules that refuse `values`, an instance of `without_rules(schema)`."""
+def broken_after(
+    schema: type[BaseModel], rules: Iterable[Rule], values: BaseModel, undecided: set[str] | None = None
+) -> list[Broken]:
+    """Return which of the `rules` refuse `values`, an instance of `without_rules(schema)`.
+
+    The rules that look at what is unknown go to `undecided`.
+    """
     fields = tuple(schema.model_fields)
     broken = []
-    for name in rules_of(schema, "after"):
+    for rule in rules:
         watch = _Watch(fields)
         token = _watch.set(watch)
         try:
-            result = _asked(getattr(schema, name), values, schema)
+            result = _asked(rule, values, schema)
             message = None
         except _UndecidedError:
+            if undecided is not None:
+                undecided.add(rule.name)
             continue
         except (ValueError, AssertionError) as error:
             message = str(error) or "it gives no reason"
@@ -122,7 +153,7 @@ def broken_after(schema: type[BaseModel], values: BaseModel) -> list[Broken]:
         finally:
             _watch.reset(token)
         if message is not None:
-            broken.append(Broken(name, message, tuple(watch.read)))
+            broken.append(Broken(rule.name, message, tuple(watch.read)))
         elif isinstance(result, type(values)):
             values = result  # the next one sees what this one made of it, as in pydantic's chain
     return broken
@@ -130,12 +161,12 @@ def broken_after(schema: type[BaseModel], values: BaseModel) -> list[Broken]:
 
 def broken_before(schema: type[BaseModel], given: dict[str, Any], message: str) -> str | None:
     """Return which rule that comes before the fields has refused the tags with `message`; `None` if that is unclear."""
-    return next((name for name in rules_of(schema, "before") if _refuses(name, schema, dict(given), message)), None)
+    return next((rule.name for rule in rules_of(schema, "before") if _refuses(rule, schema, given, message)), None)
 
 
-def _refuses(name: str, schema: type[BaseModel], given: dict[str, Any], message: str) -> bool:
+def _refuses(rule: Rule, schema: type[BaseModel], given: dict[str, Any], message: str) -> bool:
     try:
-        _asked(getattr(schema, name), given, schema)
+        _asked(rule, dict(given), schema)
     except (ValueError, AssertionError) as error:
         return str(error) in message
     except Exception:
@@ -143,18 +174,12 @@ def _refuses(name: str, schema: type[BaseModel], given: dict[str, Any], message:
     return False
 
 
-def _asked(rule: Any, subject: Any, schema: type[BaseModel]) -> Any:
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [
-        each
-        for each in inspect.signature(rule).parameters.values()
-        if each.kind in positional and each.default is inspect.Parameter.empty
-    ]
-    if len(needed) < 2:
-        return rule(subject)
+def _asked(rule: Rule, subject: Any, schema: type[BaseModel]) -> Any:
+    if not rule.takes_info:
+        return rule.call(subject)
     # pydantic's own ValidationInfo cannot be made
     info = SimpleNamespace(context=None, config=dict(schema.model_config), mode="python", data={}, field_name=None)
-    return rule(subject, info)
+    return rule.call(subject, info)
 
 
 def crash(error: Exception) -> str:

@@ -79,14 +79,17 @@ def _read_list(text: Any) -> Any:
     return items
 
 
-BoolTag = Annotated[bool, BeforeValidator(_read_bool), TagText("bool")]
+_BOOL, _INT, _FLOAT, _LIST = map(BeforeValidator, (_read_bool, _read_int, _read_float, _read_list))
+OWN_VALIDATORS = (_BOOL, _INT, _FLOAT, _LIST)
+
+BoolTag = Annotated[bool, _BOOL, TagText("bool")]
 """A tag that is `"true"` or `"false"`, nothing else: `str(True)` is neither."""
 
-IntTag = Annotated[int, BeforeValidator(_read_int), TagText("int")]
+IntTag = Annotated[int, _INT, TagText("int")]
 """A tag that is a whole number as `str(int)` writes it."""
 
-FloatTag = Annotated[float, BeforeValidator(_read_float), TagText("float")]
+FloatTag = Annotated[float, _FLOAT, TagText("float")]
 """A tag that is a finite number as `str(float)` or `str(int)` writes it."""
 
-ListTag = Annotated[list[T], BeforeValidator(_read_list), TagText("list")]
+ListTag = Annotated[list[T], _LIST, TagText("list")]
 """A tag of comma-separated items, each what `T` says; the empty text is the empty list."""

@@ -1,0 +1,236 @@
+"""Hypothesis strategies for patterns: any, or ones that surely match a given trace.
+
+One that matches is made from the strict pattern of the trace by steps each of which only loosens it: a field is
+dropped, a name becomes a regular expression, a run of children becomes a gap, a repetition, a group in any order.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from pytest_mlflow_traces._trace_strategies import ERRORS, NAMES, TYPES
+from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.tree import Span, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_mlflow_traces.core.nodes import Item, Pattern, SpanPattern
+
+_DEEPEST = 6  # levels of children that a pattern speaks of; below, children are not checked
+_MOST = 25  # children of one span that a pattern speaks of one by one
+_NOWHERE = "no span has this name"
+
+
+@st.composite
+def any_patterns(draw: st.DrawFn, depth: int = 2) -> Pattern:
+    """Draw a pattern of any form."""
+    kind = draw(st.sampled_from(["span", "span", "optional", "repeat", "one_of", "any_order", "parallel"]))
+    if kind == "span" or depth == 0:
+        return draw(span_patterns(depth))
+    if kind == "optional":
+        return optional(draw(any_patterns(depth - 1)))
+    if kind == "repeat":
+        least = draw(st.integers(0, 3))
+        most = draw(st.none() | st.integers(least, least + 3))
+        return repeat(draw(any_patterns(depth - 1)), least, most)
+    parts = draw(st.lists(any_patterns(depth - 1), min_size=1, max_size=3))
+    if kind == "one_of":
+        return one_of(*parts)
+    gap: list[Any] = [...] if draw(st.booleans()) else []
+    return any_order(*parts, *gap) if kind == "any_order" else parallel(*parts, *gap)
+
+
+@st.composite
+def span_patterns(draw: st.DrawFn, depth: int = 2) -> SpanPattern:
+    """Draw a pattern of one span, with or without children."""
+    one_spans = span_patterns(max(0, depth - 1))
+    fields: dict[str, st.SearchStrategy[Any]] = {
+        "name": _texts(NAMES),
+        "type": _texts(TYPES),
+        "status": st.sampled_from(["OK", "ERROR", "UNSET"]),
+        "inputs": st.none() | st.integers(0, 3),
+        "outputs": st.none() | st.just({"answer": "yes"}),
+        "attributes": st.just({"domain": "cost"}),
+        "error": st.booleans() | st.sampled_from(ERRORS),
+        "within": st.sampled_from(["0ms", "2ms", "1s"]),
+    }
+    if depth:
+        fields |= {"has": one_spans, "lacks": one_spans}
+    chosen = draw(st.lists(st.sampled_from(sorted(fields)), max_size=3, unique=True))
+    said = {key: draw(fields[key]) for key in chosen}
+    if said.get("status") == "ERROR" and said.get("error") is False:
+        del said["error"]
+    if said.get("has") is not None and said.get("has") == said.get("lacks"):
+        del said["lacks"]
+    made = span(**said)
+    if draw(st.booleans()):
+        return made
+    items = st.just(...) | any_patterns(depth - 1) if depth else st.just(...)
+    children = tuple(draw(st.lists(items, max_size=3)))
+    return made[children] if children or not made.has else made
+
+
+def _texts(words: Sequence[str]) -> st.SearchStrategy[Any]:
+    plain = st.sampled_from(words)
+    return plain | plain.map(lambda word: re.compile(f"{re.escape(word[:3])}.*"))
+
+
+@st.composite
+def matching_patterns(draw: st.DrawFn, subject: Trace | Span) -> Pattern:
+    """Draw a pattern that `subject` equals."""
+    if isinstance(subject, Span):
+        return _one(draw, subject, 0)
+    roots = [_one(draw, root, 0) for root in subject.roots]
+    if len(roots) == 1:
+        return _wrapped(draw, roots[0])
+    if draw(st.booleans()):
+        return repeat(one_of(*roots), draw(st.integers(0, len(roots))))
+    return any_order(*draw(st.permutations(roots)))
+
+
+def _one(draw: st.DrawFn, subject: Span, depth: int) -> SpanPattern:
+    """Draw a pattern of one span that this one matches."""
+    chosen = draw(st.sets(st.sampled_from(_FIELDS)))
+    said: dict[str, Any] = {}
+    for key in _FIELDS:
+        if key in chosen:
+            _SAY[key](draw, subject, said)
+    made = span(**said)
+    children = subject.children
+    if depth >= _DEEPEST or len(children) > _MOST or draw(st.integers(0, 3)) == 0:
+        return made
+    items = tuple(_items(draw, children, depth))
+    return made[items] if items or not made.has else made
+
+
+def _say_text(key: str) -> Callable[[st.DrawFn, Span, dict[str, Any]], None]:
+    def say(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
+        text = getattr(subject, key)
+        cut = draw(st.integers(0, len(text)))
+        begins = re.compile(re.escape(text[:cut]) + ".*", re.DOTALL)
+        said[key] = draw(st.sampled_from([text, begins, re.compile(re.escape(text)), re.compile(".*", re.DOTALL)]))
+
+    return say
+
+
+def _say_status(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:  # noqa: ARG001  # all are called alike
+    said["status"] = subject.status
+
+
+def _say_error(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
+    error = subject.error
+    names = [] if error is None or not error.type else [error.type, error.type.rpartition(".")[2]]
+    said["error"] = draw(st.sampled_from([error is not None, *filter(None, names)]))
+
+
+def _say_value(key: str) -> Callable[[st.DrawFn, Span, dict[str, Any]], None]:
+    def say(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:  # noqa: ARG001
+        value = getattr(subject, key)
+        if _is_plain(value):
+            said[key] = value
+
+    return say
+
+
+def _say_attributes(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
+    known = {key: value for key, value in subject.attributes.items() if _is_plain(value)}
+    if known:
+        keys = draw(st.sets(st.sampled_from(sorted(known)), min_size=1))
+        said["attributes"] = {key: known[key] for key in sorted(keys)}
+
+
+def _say_within(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
+    if subject.end_ns is not None and subject.end_ns >= subject.start_ns:
+        said["within"] = f"{subject.end_ns - subject.start_ns + draw(st.integers(0, 3)) * 1_000_000}ns"
+
+
+def _say_has(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
+    below = subject.descendants()[:50]
+    if below:
+        said["has"] = [_one(draw, below[draw(st.integers(0, len(below) - 1))], _DEEPEST)]
+
+
+def _say_lacks(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
+    names = {each.name for each in subject.descendants()}
+    absent = [name for name in (*NAMES, _NOWHERE) if name not in names]
+    said["lacks"] = [span(name) for name in absent[: draw(st.integers(1, 2))]]
+
+
+_SAY: dict[str, Callable[[st.DrawFn, Span, dict[str, Any]], None]] = {
+    **{key: _say_text(key) for key in ("name", "type")},
+    **{key: _say_value(key) for key in ("inputs", "outputs")},
+    "status": _say_status,
+    "error": _say_error,
+    "attributes": _say_attributes,
+    "within": _say_within,
+    "has": _say_has,
+    "lacks": _say_lacks,
+}
+_FIELDS = list(_SAY)
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value equals itself in the end, which one with `nan` in it does not."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    return all(map(_is_plain, value)) if isinstance(value, list | tuple) else bool(value == value)
+
+
+def _items(draw: st.DrawFn, children: Sequence[Span], depth: int) -> list[Item]:
+    """Draw a list of children that these match: they are cut into runs, and each run is loosened in one way."""
+    items: list[Item] = []
+    at = 0
+    while at < len(children):
+        size = draw(st.sampled_from([1, 1, 2, 3]))
+        run = children[at : at + size]
+        at += size
+        _add_noise(draw, items)
+        items += _run(draw, run, depth)
+    _add_noise(draw, items)
+    return items
+
+
+def _run(draw: st.DrawFn, run: Sequence[Span], depth: int) -> list[Item]:
+    way = draw(st.sampled_from(["as they are", "gap", "repeat", "any order", "parallel"]))
+    if way == "gap":
+        return [...]
+    patterns = [_one(draw, each, depth + 1) for each in run]
+    if way == "repeat":
+        most = draw(st.none() | st.integers(len(run), len(run) + 2))
+        return [repeat(one_of(*patterns), draw(st.integers(0, len(run))), most)]
+    if way == "any order":
+        kept = patterns[: draw(st.integers(1, len(patterns)))]
+        gap: list[Item] = [...] if len(kept) < len(patterns) or draw(st.booleans()) else []
+        group = [optional(each) if draw(st.booleans()) else each for each in draw(st.permutations(kept))]
+        return [any_order(*group, *gap)]
+    overlapping = all(one.overlaps(two) for k, one in enumerate(run) for two in run[:k])
+    if way == "parallel" and len(run) > 1 and overlapping:
+        return [parallel(*draw(st.permutations(patterns)))]
+    return [_wrapped(draw, each) for each in patterns]
+
+
+def _wrapped(draw: st.DrawFn, pattern: Pattern) -> Pattern:
+    """Loosen the pattern of one span as a whole."""
+    way = draw(st.sampled_from(["as it is", "as it is", "optional", "repeat", "one of"]))
+    if way == "optional":
+        return optional(pattern)
+    if way == "repeat":
+        return repeat(pattern, draw(st.integers(0, 1)), draw(st.none() | st.integers(1, 3)))
+    if way == "one of":
+        return one_of(*draw(st.permutations([pattern, draw(span_patterns(0))])))
+    return pattern
+
+
+def _add_noise(draw: st.DrawFn, items: list[Item]) -> None:
+    """Add, by chance, what may be absent."""
+    way = draw(st.sampled_from(["nothing", "nothing", "nothing", "gap", "optional", "repeat"]))
+    if way == "gap":
+        items.append(...)
+    elif way == "optional":
+        items.append(optional(draw(span_patterns(0))))
+    elif way == "repeat":
+        items.append(repeat(draw(span_patterns(0)), 0, draw(st.none() | st.integers(0, 2))))

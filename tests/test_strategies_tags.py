@@ -1,0 +1,262 @@
+"""What `strategies.tags` and `invalid_tags` draw, for schemas with every type of tag and with rules of every kind.
+
+`TAG_EXAMPLES=10000 pytest tests/test_strategies_tags.py -n 2` runs the size that is promised.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from random import Random
+from typing import Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+from pydantic import model_validator
+
+from pytest_mlflow_traces import BoolTag, IntTag, ListTag, TagSchema, strategies
+from pytest_mlflow_traces.strategies import InvalidTags, UnsatisfiableSchemaError, invalid_tags, tags
+from tests.messages import exactly
+from tests.schemas import EveryType, random_schema
+
+EXAMPLES = int(os.environ.get("TAG_EXAMPLES", "25"))
+QUICK = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+SCHEMAS: dict[str, type[TagSchema]] = {
+    "every type": EveryType,
+    **{f"random {seed}": random_schema(Random(seed)) for seed in range(10)},
+}
+
+
+class Tags(TagSchema):
+    environment: Literal["dev", "prod"]
+    domains: ListTag[Literal["cost", "security"]]
+    domain_count: IntTag
+    has_error: BoolTag
+    error_type: str | None = None
+
+    @model_validator(mode="after")
+    def counted(self) -> Tags:
+        if self.domain_count != len(self.domains):
+            raise ValueError("domain_count is not the number of domains")
+        return self
+
+    @model_validator(mode="after")
+    def typed(self) -> Tags:
+        if self.has_error != (self.error_type is not None):
+            raise ValueError("error_type goes with has_error")
+        return self
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_no_set_of_tags_is_invalid(name):
+    schema = SCHEMAS[name]
+
+    @QUICK
+    @given(tags(schema))
+    def check(drawn):
+        assert schema.check_tags(drawn) == []
+        assert all(isinstance(value, str) for value in drawn.values())
+
+    check()
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_in_no_invalid_set_are_fewer_or_more_things_wrong_than_one(name):
+    schema = SCHEMAS[name]
+
+    @QUICK
+    @given(invalid_tags(schema))
+    def check(drawn):
+        assert [(each.rule, each.where) for each in schema.check_tags(drawn.tags)] == [(drawn.rule, drawn.where)]
+
+    check()
+
+
+def seen(strategy, key, examples=400):
+    """What `key` makes of the examples of a strategy, counted."""
+    found: Counter[Any] = Counter()
+
+    @settings(max_examples=examples, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(strategy)
+    def look(drawn):
+        found.update(key(drawn))
+
+    look()
+    return found
+
+
+def test_every_literal_and_every_optional_tag_comes_up():
+    found = seen(tags(Tags), lambda drawn: drawn.items())
+
+    assert {("environment", "dev"), ("environment", "prod"), ("domains", ""), ("domains", "cost")} <= set(found)
+    assert {("domain_count", "2"), ("has_error", "true"), ("has_error", "false")} <= set(found)
+    present = seen(tags(EveryType), list, examples=60)
+    assert {"optional", "optional_list", "a b/c"} <= set(present)
+    assert "session" not in present  # which is metadata
+    assert set(present) - {info.alias or name for name, info in EveryType.model_fields.items()}
+
+
+def test_every_kind_of_fault_comes_up():
+    found = seen(invalid_tags(Tags), lambda drawn: [(drawn.rule, drawn.where)])
+    named = {(rule, where) for rule, where in found if rule != "tags.unknown"}
+
+    assert "tags.unknown" in {rule for rule, _ in found}
+    assert named == {
+        ("tags.rule", "rule 'counted'"),
+        ("tags.rule", "rule 'typed'"),
+        ("tags.length", "tag 'error_type'"),
+        *(("tags.type", f"tag {tag!r}") for tag in Tags.model_fields),
+        *(("tags.missing", f"tag {tag!r}") for tag in Tags.model_fields if tag != "error_type"),
+        *(("tags.value", f"tag {tag!r}") for tag in Tags.model_fields if tag != "error_type"),
+    }
+
+
+def test_they_shrink_to_what_matters():
+    quick = settings(database=None, max_examples=2000, suppress_health_check=list(HealthCheck))
+    found = find(tags(Tags), lambda drawn: drawn["has_error"] == "true", settings=quick)
+
+    assert found == {
+        "environment": "dev", "domains": "", "domain_count": "0", "has_error": "true", "error_type": ""
+    }  # fmt: skip
+
+
+def test_a_tag_may_be_given_or_drawn_from_a_strategy():
+    @QUICK
+    @given(tags(Tags, environment="prod", error_type=st.sampled_from(["A", "B"]), domain_count="2"))
+    def check(drawn):
+        assert Tags.check_tags(drawn) == []
+        assert drawn["environment"] == "prod"
+        assert drawn["error_type"] in {"A", "B"}
+        assert drawn["has_error"] == "true"
+        assert drawn["domains"].count(",") == 1
+
+    check()
+
+
+def test_a_strategy_of_none_leaves_the_tag_out():
+    @QUICK
+    @given(tags(Tags, error_type=st.none()))
+    def check(drawn):
+        assert "error_type" not in drawn
+        assert drawn["has_error"] == "false"
+
+    check()
+
+
+class Impossible(TagSchema):
+    size: IntTag
+
+    @model_validator(mode="after")
+    def never(self) -> Impossible:
+        if hash(("salt", self.size)) is not None:
+            raise ValueError("it is never right")
+        return self
+
+
+@pytest.mark.parametrize("strategy", [tags, invalid_tags])
+def test_rules_that_nothing_keeps_are_told_with_what_to_do(strategy):
+    @QUICK
+    @given(strategy(Impossible))
+    def check(drawn):
+        raise AssertionError("unreachable: no such tags")
+
+    with pytest.raises(UnsatisfiableSchemaError) as caught:
+        check()
+
+    first, finding, cure = str(caught.value).splitlines()
+    call = f"{strategy.__name__}(Impossible)"
+    assert first == f"{call}: found no tags that keep all rules of the schema; the nearest break"
+    assert finding.startswith("  tags.rule at rule 'never': expected the rule to hold, got size='")
+    assert cure == (
+        f"Pass strategies or values for the tags that the rules look at: {strategy.__name__}(Impossible, size=...)"
+    )
+
+
+class Unheard:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(cls)
+
+
+class Odd(TagSchema):
+    thing: Unheard
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: tags(dict), TypeError, "tags() takes a subclass of TagSchema, got <class 'dict'>"),
+        (lambda: tags(TagSchema), TypeError, f"tags() takes a subclass of TagSchema, got {TagSchema!r}"),
+        (lambda: invalid_tags(None), TypeError, "invalid_tags() takes a subclass of TagSchema, got None"),
+        (
+            lambda: tags(Tags, domain="1"),
+            TypeError,
+            "tags(Tags): the schema names no tag 'domain'; did you mean 'domains'?",
+        ),
+        (
+            lambda: tags(Tags, domain_count=1),
+            TypeError,
+            "tags(Tags): domain_count is a text or a strategy of texts, got 1",
+        ),
+        (
+            lambda: tags(EveryType, session="s"),
+            TypeError,
+            "tags(EveryType): 'session' is metadata, and only tags are drawn",
+        ),
+        (
+            lambda: tags(Odd),
+            TypeError,
+            "no texts are known that Unheard reads: pass some, or a strategy of some, tags(Odd, thing=...)",
+        ),
+    ],
+)  # fmt: skip
+def test_misuse_is_refused(call, error, text):
+    with pytest.raises(error, match=exactly(text)):
+        call()
+
+
+def test_texts_that_nobody_knows_may_be_given():
+    @QUICK
+    @given(tags(Odd, thing=st.sampled_from(["a", "b"])))
+    def check(drawn):
+        assert Odd.check_tags(drawn) == []
+
+    check()
+
+
+def test_invalid_tags_are_a_value():
+    one = InvalidTags({"a": "b"}, "tags.value", "tag 'a'")
+
+    assert one == InvalidTags({"a": "b"}, "tags.value", "tag 'a'")
+    with pytest.raises(AttributeError):
+        one.rule = "other"  # type: ignore[misc]
+
+
+def test_the_door_names_the_extra_where_hypothesis_is_missing():
+    code = """
+        import sys
+        sys.modules["hypothesis"] = None
+        import pytest_mlflow_traces
+        try:
+            from pytest_mlflow_traces import strategies
+        except ImportError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+
+    text = "pytest_mlflow_traces.strategies needs Hypothesis: pip install 'pytest-mlflow-traces[hypothesis]'\n"
+    assert done.stdout == text
+
+
+def test_every_public_name_is_told():
+    assert {name for name in strategies.__all__ if not hasattr(strategies, name)} == set()
