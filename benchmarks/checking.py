@@ -60,7 +60,9 @@ def trace_line() -> str:
         spans: list[mlflow.entities.LiveSpan] = []
         for name, type_, parent in NAMES:
             above = None if parent is None else spans[parent]
-            spans.append(mlflow.start_span_no_context(name, type_, parent_span=above, inputs={"question": "Why? " * 10}))
+            spans.append(
+                mlflow.start_span_no_context(name, type_, parent_span=above, inputs={"question": "Why? " * 10})
+            )
         for span in reversed(spans):
             span.set_outputs({"answer": "Because. " * 20, "domains": ["cost", "security"], "confidence": 0.9})
             span.end()
@@ -103,7 +105,8 @@ def main(argv: list[str] | None = None) -> bool:
     for count, seconds, megabytes in measured[1:]:
         rate = count / (seconds - start)
         print(f"| check, {count:,} | {seconds:.1f} | {rate:,.0f} | {megabytes:.0f} | >= {BAR:,} traces/s |")
-    print(f"| Trace.from_json, {options.alone:,} | {alone:.1f} | {options.alone / (alone - loading):,.0f} | {memory:.0f} | |")
+    rate_alone = options.alone / max(alone - loading, 1e-9)
+    print(f"| Trace.from_json, {options.alone:,} | {alone:.1f} | {rate_alone:,.0f} | {memory:.0f} | |")
     return rate >= BAR and measured[2][2] <= GROWTH * measured[1][2]
 
 

@@ -1,0 +1,223 @@
+"""Which lines of a list of children stand for which of the spans that came, at the least change.
+
+An edit distance between the lines and the siblings, by dynamic programming over (line, span): a line stands for the
+spans that it matches at no cost, for one that bears its name at little cost, for a renamed one at more; losing a line
+and adding a span cost the most. Only the lists of one pair are aligned at a time, so trees of any depth are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.nodes import AnyOrder, SpanPattern
+from pytest_mlflow_traces.core.outlines import alternatives, members
+from pytest_mlflow_traces.core.patterns import is_one_span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.outlines import Entry
+
+Step = tuple["Entry | None", tuple[int, ...]]  # a line and the spans it stands for; no line: a span that is new
+
+ADDED, LOST, RECOUNTED = 1.5, 2.6, 1.0  # a span is rather renamed than lost, and what has its place left to a gap
+_SAME_NAME, _FIELD, _CHILDREN, _AT_MOST = 0.5, 0.1, 0.3, 1.2
+_RENAMED, _REPLACED, _ALTERNATIVE = 2.0, 2.5, 2.0
+_NEVER = float("inf")
+_LARGEST = 2_000_000  # cells of a table; larger lists are written anew, from the lines that there are
+_STARTS = 16  # places where a group may begin that are looked at
+_LONGEST_OPAQUE = 50
+
+
+class Fitter:
+    """Fit lines to the spans of one forest."""
+
+    def __init__(self, forest: Forest, matcher: Matcher) -> None:
+        self._forest = forest
+        self._matcher = matcher
+        self._costs: dict[tuple[int, int], float] = {}
+        self._shapes: list[int] = []
+
+    def fit(self, entries: Sequence[Entry], spans: Sequence[int]) -> list[Step]:
+        """Return the lines and the spans, in an order that is both theirs."""
+        head = 0
+        while head < min(len(entries), len(spans)) and self._is_sure(entries[head], spans[head]):
+            head += 1
+        tail = 0
+        rest = min(len(entries), len(spans)) - head
+        while tail < rest and self._is_sure(entries[-1 - tail], spans[-1 - tail]):
+            tail += 1
+        middle = entries[head : len(entries) - tail], spans[head : len(spans) - tail]
+        return [
+            *((entry, (i,)) for entry, i in zip(entries[:head], spans[:head], strict=True)),
+            *self._aligned(*middle),
+            *(
+                (entry, (i,))
+                for entry, i in zip(entries[len(entries) - tail :], spans[len(spans) - tail :], strict=True)
+            ),
+        ]
+
+    def _is_sure(self, entry: Entry, i: int) -> bool:
+        return isinstance(entry.pattern, SpanPattern) and self.cost(entry, i) == 0
+
+    def _aligned(self, entries: Sequence[Entry], spans: Sequence[int]) -> list[Step]:
+        if len(entries) * len(spans) > _LARGEST:
+            return [*((None, (i,)) for i in spans), *((entry, ()) for entry in entries)]
+        count = len(spans)
+        best = [0.0] + [_NEVER] * count
+        came: list[dict[int, int]] = []  # for each number of lines, from how many spans the cheapest way came
+        added: list[set[int]] = []  # likewise, whether its last step adds a span
+        for number in range(len(entries) + 1):
+            added.append(set())
+            for k in range(count):
+                if best[k] + ADDED < best[k + 1]:
+                    best[k + 1] = best[k] + ADDED
+                    added[-1].add(k + 1)
+            if number == len(entries):
+                break
+            after = [_NEVER] * (count + 1)
+            came.append({})
+            for k, taken, cost in self._options(entries[number], spans, best):
+                if best[k] + cost < after[k + taken]:
+                    after[k + taken] = best[k] + cost
+                    came[-1][k + taken] = k
+            best = after
+        return _steps(entries, spans, came, added)
+
+    def _options(self, entry: Entry, spans: Sequence[int], best: list[float]) -> Iterator[tuple[int, int, float]]:
+        """Yield from where a line may take how many spans, and at what cost."""
+        starts = [k for k, cost in enumerate(best) if cost < _NEVER]
+        if entry.is_gap:
+            cheapest = starts[0]
+            for k in range(starts[0], len(spans) + 1):
+                if best[k] <= best[cheapest]:
+                    cheapest = k
+                yield cheapest, k - cheapest, 0.0
+            return
+        if not is_unit(entry):
+            starts = sorted(sorted(starts, key=best.__getitem__)[:_STARTS])
+        options = self._unit if is_unit(entry) else self._group if isinstance(entry.pattern, AnyOrder) else self._opaque
+        for k in starts:
+            for taken, cost in options(entry, spans, k):
+                yield k, taken, cost
+
+    def _unit(self, entry: Entry, spans: Sequence[int], k: int) -> Iterator[tuple[int, float]]:
+        low, high = entry.limits
+        if k < len(spans):
+            cost = self.cost(entry, spans[k])
+            taken = 0
+            while cost < _NEVER and k + taken < len(spans) and self._is_alike(entry, spans[k], spans[k + taken], cost):
+                taken += 1
+                yield taken, cost + RECOUNTED * (taken < low or (high is not None and taken > high))
+                if low == high == 1:
+                    break
+        yield 0, 0.0 if low == 0 else LOST
+
+    def _is_alike(self, entry: Entry, first: int, i: int, cost: float) -> bool:
+        """Return whether `i` may follow `first` under one line: both match, or both differ in the same way."""
+        return i == first or (self.cost(entry, i) == 0 if cost == 0 else self.shape(i) == self.shape(first))
+
+    def _group(self, entry: Entry, spans: Sequence[int], k: int) -> Iterator[tuple[int, float]]:
+        items = [each for _, each in members(entry) if not each.is_gap]
+        gap = isinstance(entry.pattern, AnyOrder) and entry.pattern.gap
+        taken = dict.fromkeys(map(id, items), 0)
+        cost = 0.0
+        yield 0, LOST * sum(each.limits[0] > 0 for each in items)
+        for number, i in enumerate(spans[k:], 1):
+            free = [each for each in items if is_unit(each) and _has_room(each, taken[id(each)])]
+            nearest = min(free, key=lambda each: (self.cost(each, i), taken[id(each)] >= each.limits[0]), default=None)
+            if nearest is not None and self.cost(nearest, i) < (0.01 if gap else ADDED):
+                cost += self.cost(nearest, i)
+                taken[id(nearest)] += 1
+            elif not gap:
+                cost += ADDED + 0.1
+            yield number, cost + LOST * sum(taken[id(each)] < each.limits[0] for each in items)
+
+    def _opaque(self, entry: Entry, spans: Sequence[int], k: int) -> Iterator[tuple[int, float]]:
+        pattern = entry.pattern
+        if pattern is not None:
+            for stop in range(k, min(len(spans), k + _LONGEST_OPAQUE) + 1):
+                if self._matcher.accepts((pattern,), spans[k:stop]):
+                    yield stop - k, 0.0
+        yield 0, LOST
+
+    def cost(self, entry: Entry, i: int) -> float:
+        """Return what changes where a line of one span is to stand for the span at `i`."""
+        key = id(entry), i
+        if key not in self._costs:
+            unit = entry.unit
+            exact = unit is not None and self._matcher.matches(unit, i)
+            self._costs[key] = (
+                0.0 if exact else min((self._change(each, i) for each in alternatives(entry)), default=_NEVER)
+            )
+            if not exact and len(alternatives(entry)) > 1:
+                self._costs[key] = min(self._costs[key], _ALTERNATIVE)
+        return self._costs[key]
+
+    def _change(self, entry: Entry, i: int) -> float:
+        pattern = entry.unit
+        if not isinstance(pattern, SpanPattern):
+            return _NEVER
+        failed = self._matcher.local_failures(pattern, i)
+        if "name" not in failed and (pattern.name is not None or "type" not in failed):
+            return min(_SAME_NAME + _FIELD * len(failed) + _CHILDREN * (pattern.children is not None), _AT_MOST)
+        if entry.below and self.are_alike_below(entry, i):
+            return _RENAMED
+        is_leaf = pattern.children is None or not (entry.below or self._forest.children(i))
+        return _REPLACED if is_leaf and "type" not in failed and pattern.type is not None else _NEVER
+
+    def are_alike_below(self, entry: Entry, i: int) -> bool:
+        """Return whether the spans below `i` have at least half of their names in common with the lines below."""
+        names = set(names_below(entry))
+        spans = {self._forest.names[k] for k in self._forest.children(i)}
+        return 2 * len(names & spans) >= max(len(names), len(spans))
+
+    def shape(self, i: int) -> int:
+        """Return a number that spans of the same name, type, status and children have in common."""
+        forest = self._forest
+        if not self._shapes:
+            self._shapes = [0] * len(forest)
+            for k in range(len(forest) - 1, -1, -1):
+                below = tuple(self._shapes[child] for child in forest.children(k))
+                self._shapes[k] = hash((forest.names[k], forest.types[k], forest.statuses[k], below))
+        return self._shapes[i]
+
+
+def names_below(entry: Entry) -> Iterator[str]:
+    """Yield the names that the lines below say, those in groups included."""
+    stack = list(entry.below)
+    while stack:
+        each = stack.pop()
+        if not isinstance(each.unit, SpanPattern):
+            stack += [] if each.is_demand else each.below
+        elif isinstance(each.unit.name, str):
+            yield each.unit.name
+
+
+def is_unit(entry: Entry) -> bool:
+    """Return whether a line stands for spans one by one: one span, one of several, or a number of those."""
+    return entry.unit is not None and is_one_span(entry.unit)
+
+
+def _has_room(entry: Entry, taken: int) -> bool:
+    high = entry.limits[1]
+    return high is None or taken < high
+
+
+def _steps(
+    entries: Sequence[Entry], spans: Sequence[int], came: list[dict[int, int]], added: list[set[int]]
+) -> list[Step]:
+    steps: list[Step] = []
+    number, k = len(entries), len(spans)
+    while number or k:
+        if k in added[number]:
+            k -= 1
+            steps.append((None, (spans[k],)))
+            continue
+        number -= 1
+        start = came[number][k]
+        steps.append((entries[number], tuple(spans[start:k])))
+        k = start
+    return steps[::-1]

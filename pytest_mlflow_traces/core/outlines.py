@@ -1,0 +1,173 @@
+"""The text of a pattern as a tree of lines, to be changed line by line: what is not touched stays as somebody wrote it.
+
+An entry is a line with the entries below it and the comments above it. A line that keeps its depth keeps every
+character; one that moves to another depth, with all below it, is indented anew.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.notation import parse_lines
+from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
+from pytest_mlflow_traces.core.notation_parsing import INDENTED_LEVELS
+from pytest_mlflow_traces.core.notation_words import ANY_ORDER, HAS, LACKS, ONE_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_mlflow_traces.core.nodes import Item
+
+_MARKER = re.compile(r"\(depth [0-9]+\) ")
+NEW = -1
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One line, the comments and blank lines above it, and what stands below it.
+
+    `depth` is where the line stood when it was read, and `raw` how; a line that has not been there before is `NEW`.
+    `pattern` is what the line, with those below it, stood for when it was read; `None` for `has:`, `lacks:`, groups
+    that are part of the group above, and new lines.
+    """
+
+    text: str
+    pattern: Item | None = None
+    below: list[Entry] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    raw: str = ""
+    depth: int = NEW
+    number: int = 0
+    span: int = -1  # of a line that was added: the span that it is to stand for
+    lost: Entry | None = None  # this is no line, but the place of one that no span stands for
+    after: list[str] = field(default_factory=list)  # comments under the last line below this one
+
+    @property
+    def is_demand(self) -> bool:
+        """Whether the line is `has:` or `lacks:`, which stand for no place in the tree."""
+        return self.text in (HAS, LACKS)
+
+    @property
+    def unit(self) -> Pattern | None:
+        """The pattern without its quantifier."""
+        if isinstance(self.pattern, Repeat):
+            return self.pattern.item
+        return self.pattern if isinstance(self.pattern, Pattern) else None
+
+    @property
+    def limits(self) -> tuple[int, int | None]:
+        """How often it may stand there."""
+        return (self.pattern.min, self.pattern.max) if isinstance(self.pattern, Repeat) else (1, 1)
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether the line is `...`."""
+        return isinstance(self.pattern, EllipsisType)
+
+    @property
+    def is_plain_group(self) -> bool:
+        """Whether the line is `any order`, once."""
+        return self.text == ANY_ORDER
+
+    def become(self, other: Entry) -> None:
+        """Be the line that `other` is, in another place."""
+        self.text, self.pattern, self.below, self.before = other.text, other.pattern, other.below, other.before
+        self.raw, self.depth, self.number, self.after = other.raw, other.depth, other.number, other.after
+
+    def rewrite(self, text: str) -> None:
+        """Let the line say something else."""
+        if text != self.text:
+            self.text, self.raw = text, ""
+
+    def requantify(self, low: int, high: int | None) -> None:
+        """Let the line stand for another number of spans."""
+        limits = "" if low == high == 1 else quantifier(low, high)
+        unit = self.unit
+        self.rewrite(span_line(unit, limits) if isinstance(unit, SpanPattern) else f"{ONE_OF} {limits}".rstrip())
+
+
+def read_outline(text: str) -> tuple[Entry, list[str]]:
+    """Return the entry of the first line, with all below it, and the comments under the last line.
+
+    Raises:
+        NotationError: as `notation.parse` does.
+    """
+    raws = text.split("\n")
+    entries: list[Entry] = []
+    above: list[Entry] = []
+    read = 0
+    for line in parse_lines(text):
+        raw = raws[line.number - 1]
+        said = _MARKER.sub("", raw.strip(" \t\r"), count=1) if line.depth > INDENTED_LEVELS else raw.strip(" \t\r")
+        entry = Entry(said, line.pattern, [], raws[read : line.number - 1], raw, line.depth, line.number)
+        read = line.number
+        del above[line.depth :]
+        if above:
+            above[-1].below.append(entry)
+        above.append(entry)
+        entries.append(entry)
+    return entries[0], raws[read:]
+
+
+def outline_text(entry: Entry, after: Iterable[str] = ()) -> str:
+    """Return the text of an entry and all below it."""
+    lines: list[str] = []
+    stack: list[tuple[Entry | list[str], int]] = [(entry, 0)]
+    while stack:
+        each, depth = stack.pop()
+        if isinstance(each, list):
+            lines += (_indented(line.strip(), depth) for line in each)
+            continue
+        stays = each.depth == depth
+        lines += each.before if stays else (_indented(line.strip(), depth) for line in each.before)
+        lines.append(each.raw if stays and each.raw else _indented(each.text, depth))
+        stack.append((each.after, depth + 1))
+        stack.extend((below, depth + 1) for below in reversed(each.below))
+    return "\n".join([*lines, *after])
+
+
+def _indented(text: str, depth: int) -> str:
+    if not text:
+        return ""
+    marker = f"(depth {depth}) " if depth > INDENTED_LEVELS and not text.startswith("#") else ""
+    return f"{'  ' * min(depth, INDENTED_LEVELS)}{marker}{text}"
+
+
+def alternatives(entry: Entry) -> list[Entry]:
+    """Return the entries of the spans that an entry chooses from; nested `one of` are one to the language."""
+    if isinstance(entry.unit, SpanPattern):
+        return [entry]
+    found: list[Entry] = []
+    stack = entry.below[::-1]
+    while stack:
+        each = stack.pop()
+        if each.pattern is None and each.text == ONE_OF:
+            stack.extend(reversed(each.below))
+        else:
+            found.append(each)
+    return found
+
+
+def members(entry: Entry) -> Iterator[tuple[list[Entry], Entry]]:
+    """Yield the items of a group, each with the list that it stands in; nested `any order` are one to the language."""
+    stack = [(entry.below, each) for each in reversed(entry.below)]
+    while stack:
+        home, each = stack.pop()
+        if each.pattern is None and each.is_plain_group:
+            stack.extend((each.below, inner) for inner in reversed(each.below))
+        else:
+            yield home, each
+
+
+def is_group(pattern: Item | None) -> bool:
+    """Return whether a pattern is `any order` or `parallel`, once."""
+    return isinstance(pattern, AnyOrder)
+
+
+def is_choice(pattern: Item | None) -> bool:
+    """Return whether a pattern is `one of`."""
+    return isinstance(pattern, OneOf)

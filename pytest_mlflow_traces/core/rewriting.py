@@ -1,0 +1,249 @@
+"""Change the text of a pattern so that it is what a trace is, where it is not, and nowhere else.
+
+From the root down, the lines below a line are fitted to the children of its span (`fitting`, `seating`). A line whose
+span has another name, type or status now says that; a line without a span goes; a span without a line gets one: the
+line that was lost elsewhere, where that comes near (so what moved, or is wrapped now, keeps what somebody made of it),
+or a new one. Spans that overlap others, and are new among them, stand with them below `any order`.
+
+What is no record of a trace but was demanded by hand (`has:`, `lacks:`, `within`, `error`, values, `parallel`) is never
+changed: where it does not hold, there is a `DemandError`. The result is matched before it is returned.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from dataclasses import replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core import notation
+from pytest_mlflow_traces.core.fitting import Fitter, is_unit
+from pytest_mlflow_traces.core.grouping import grouped
+from pytest_mlflow_traces.core.matching import Matcher
+from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
+from pytest_mlflow_traces.core.outlines import Entry, alternatives, members, outline_text, read_outline
+from pytest_mlflow_traces.core.overlaps import overlap
+from pytest_mlflow_traces.core.recording import recorded, strict
+from pytest_mlflow_traces.core.salvaging import Salvage
+from pytest_mlflow_traces.core.seating import seated
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
+    from pytest_mlflow_traces.core.fitting import Step
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.nodes import Item
+
+_RECORDED = frozenset({"name", "type", "status"})
+
+
+class DemandError(ValueError):
+    """Say which demand that was made by hand does not hold, and where it stands."""
+
+    def __init__(self, entry: Entry, demand: str, span: str) -> None:
+        super().__init__(f"line {entry.number}: {demand} does not hold for {span}")
+        self.line, self.demand, self.span = entry.number, demand, span
+
+
+def rewritten(text: str, forest: Forest, unordered: Container[int] = ()) -> str:
+    """Return the text of a pattern that the trace is, as near to `text` as can be; `text` itself, where that holds.
+
+    Args:
+        text: The text of a pattern, as somebody may have changed it.
+        forest: The spans of the trace.
+        unordered: The positions of spans whose new children are written in any order.
+
+    Raises:
+        NotationError: where `text` is no pattern.
+        DemandError: where something does not hold that is not for a record to change.
+    """
+    top, after = read_outline(text)
+    roots = forest.roots()
+    if isinstance(top.pattern, Pattern) and Matcher(forest).accepts((top.pattern,), roots):
+        return text
+    found = outline_text(_Rewriting(forest, unordered).run(top, roots), after)
+    if Matcher(forest).accepts((notation.parse(found),), roots):
+        return found
+    # what is too tangled to be mended is written anew; the comments above it stay
+    return "\n".join([*top.before, notation.format(recorded(forest, unordered)), *after])
+
+
+class _Rewriting:
+    """Change one outline, pair by pair."""
+
+    def __init__(self, forest: Forest, unordered: Container[int]) -> None:
+        self._forest = forest
+        self._unordered = unordered
+        self._matcher = Matcher(forest)
+        self._fitter = Fitter(forest, self._matcher)
+        self._salvage = Salvage(self._matcher)
+        self._todo: list[tuple[Entry, int]] = []  # lines and the spans whose children theirs are to be
+        self._new: list[Entry] = []
+
+    def run(self, top: Entry, roots: Sequence[int]) -> Entry:
+        """Return the entry of the first line when all is done."""
+        home = Entry("", below=[top])
+        self._place(home, [top], roots, everything=True)
+        while self._todo or self._new:
+            while self._todo:
+                entry, i = self._todo.pop()
+                demands = [each for each in entry.below if each.is_demand]
+                others = [each for each in entry.below if not each.is_demand]
+                self._place(entry, others, self._forest.children(i), everything=i in self._unordered)
+                entry.below[:0] = demands
+            # the lines of those that are lost are known only when every list there is has been fitted
+            waiting, self._new = self._new, []
+            for entry in waiting:
+                self._write(entry)
+        self._salvage.settle(home)
+        tops = home.below
+        tops[0].before = [*tops[0].before, *home.after]
+        if len(tops) == 1:
+            return tops[0]
+        return Entry("any order", below=[each for each in tops if not each.is_gap])
+
+    def _place(self, home: Entry, entries: Sequence[Entry], spans: Sequence[int], *, everything: bool) -> None:
+        """Let the lines below `home` be those for `spans`."""
+        made: list[tuple[Entry, tuple[int, ...]]] = []
+        for entry, stood in self._reclaimed(self._fitter.fit(entries, spans)):
+            if entry is None:
+                made.append((self._added(stood[0]), stood))
+            elif stood or _may_be_absent(entry):
+                self._fit(entry, stood)
+                made.append((entry, stood))
+            else:
+                made.append((self._salvage.lose(entry), ()))
+        home.below = grouped(self._forest, made, spans, everything=everything)
+
+    def _reclaimed(self, steps: Sequence[Step]) -> list[Step]:
+        """Take from gaps the spans that hold what a lost line was about, as where that got wrapped."""
+        lost = [
+            entry.unit for entry, stood in steps if entry and not stood and not _may_be_absent(entry) and is_unit(entry)
+        ]
+        found = sorted(k for unit in lost if unit is not None for k in self._matcher.find(unit)) if lost else []
+        taken: list[Step] = []
+        for entry, stood in steps:
+            taken.append((entry, ()) if entry and entry.is_gap else (entry, stood))
+            for i in stood if entry and entry.is_gap else ():
+                holds = bisect(found, i) < bisect(found, self._forest.stops[i] - 1)
+                if holds:
+                    taken.append((None, (i,)))
+                elif taken[-1][0] is None:
+                    taken.append((Entry("...", ...), (i,)))
+                else:
+                    taken[-1] = taken[-1][0], (*taken[-1][1], i)
+        return taken
+
+    def _added(self, i: int) -> Entry:
+        entry = Entry("", span=i)
+        self._new.append(entry)
+        return entry
+
+    def _fit(self, entry: Entry, spans: Sequence[int]) -> None:
+        """Let a line stand for these spans."""
+        if is_unit(entry):
+            low, high = entry.limits
+            if not spans:
+                return
+            if self._fitter.cost(entry, spans[0]) > 0:
+                self._mend(entry, spans[0])
+            if not low <= len(spans) <= (len(spans) if high is None else high):
+                entry.requantify(min(low, len(spans)), None if high is None else max(high, len(spans)))
+        elif isinstance(entry.pattern, AnyOrder) and not self._matcher.accepts((entry.pattern,), spans):
+            self._seat(entry, entry.pattern, spans)
+
+    def _seat(self, entry: Entry, group: AnyOrder, spans: Sequence[int]) -> None:
+        homes = [(home, each) for home, each in members(entry) if not each.is_gap]
+        seats, others = seated(self._fitter, [each for _, each in homes], spans)
+        if group.overlapping:
+            self._check_parallel(entry, [i for seat in seats for i in seat])
+        for (home, each), seat in zip(homes, seats, strict=True):
+            if seat or _may_be_absent(each):
+                self._fit(each, seat)
+            else:
+                home[home.index(each)] = self._salvage.lose(each)
+        if not group.gap:
+            entry.below += map(self._added, others)
+
+    def _check_parallel(self, entry: Entry, spans: Sequence[int]) -> None:
+        starts, ends = self._forest.starts, self._forest.ends
+        for one, two in combinations(spans[:100], 2):
+            if not overlap(starts[one], ends[one], starts[two], ends[two]):
+                raise DemandError(entry, "`parallel`", f"{self._forest.path(one)} and {self._forest.path(two)}")
+
+    def _mend(self, entry: Entry, i: int) -> None:
+        """Let a line of one span stand for the span at `i`, which it does not match."""
+        choices = alternatives(entry)
+        if len(choices) == 1 and choices[0] is entry:
+            self._mend_span(entry, i)
+            return
+        nearest = min(choices, key=lambda each: self._fitter.cost(each, i))
+        if self._fitter.cost(nearest, i) < 1.5:
+            self._mend_span(nearest, i)
+        else:
+            entry.below.append(self._added(i))
+
+    def _mend_span(self, entry: Entry, i: int) -> None:
+        pattern = entry.unit
+        if not isinstance(pattern, SpanPattern):
+            raise AssertionError("unreachable: only a line of one span is mended")
+        failed = self._matcher.local_failures(pattern, i)
+        for field in failed:
+            if field not in _RECORDED:
+                demand = f"`{field}:`" if field in ("has", "lacks") else f"`{field}`"
+                raise DemandError(entry, demand, self._forest.path(i))
+        if failed:
+            now = strict(self._forest, i, pattern.children)
+            said = replace(pattern, **{field: getattr(now, field) for field in failed})
+            low, high = entry.limits
+            entry.pattern = said if low == high == 1 else Repeat(said, low, high)
+            entry.rewrite(span_line(said, "" if low == high == 1 else quantifier(low, high)))
+        if pattern.children is not None and not self._matcher.accepts(pattern.children, self._forest.children(i)):
+            self._todo.append((entry, i))
+
+    def _write(self, entry: Entry) -> None:
+        """Let a new line say what its span is: as a line that was lost does, or as a trace is recorded."""
+        i = entry.span
+        old = self._salvage.take(self._forest.names[i], i, lambda each: self._is_mendable(each, i))
+        if old is not None:
+            entry.become(old)
+            if self._fitter.cost(old, i) > 0:
+                self._mend_span(entry, i)
+            if not _allows_one(entry):
+                entry.requantify(min(entry.limits[0], 1), entry.limits[1])
+            return
+        entry.text = span_line(strict(self._forest, i, ()), "")
+        entry.pattern = strict(self._forest, i, ())
+        if self._forest.children(i):
+            self._todo.append((entry, i))
+
+    def _is_mendable(self, entry: Entry, i: int) -> bool:
+        """Return whether a lost line may be changed for the span at `i`, which has its name: only where they are alike."""
+        pattern = entry.unit
+        return (
+            isinstance(pattern, SpanPattern)
+            and _RECORDED.issuperset(self._matcher.local_failures(pattern, i))
+            and self._fitter.are_alike_below(entry, i)
+        )
+
+
+def _may_be_absent(entry: Entry) -> bool:
+    """Return whether a line holds where no span stands for it."""
+    stack: list[Item | None] = [entry.pattern]
+    while stack:
+        pattern = stack.pop()
+        if isinstance(pattern, SpanPattern) or pattern is None:
+            return False
+        if isinstance(pattern, Repeat) and pattern.min == 0:
+            continue
+        if isinstance(pattern, Repeat | AnyOrder):
+            stack.extend(pattern.parts)
+        elif isinstance(pattern, Pattern):
+            return False
+    return True
+
+
+def _allows_one(entry: Entry) -> bool:
+    low, high = entry.limits
+    return low <= 1 and (high is None or high >= 1)
