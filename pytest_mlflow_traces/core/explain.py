@@ -21,6 +21,7 @@ from pytest_mlflow_traces.core.explaining.telling import Teller, alternatives
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching import Matcher
 from pytest_mlflow_traces.core.nodes import short
+from pytest_mlflow_traces.core.spans import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,47 +83,55 @@ def absent(forest: Forest, pattern: Pattern, subject: str) -> Explanation:
         return _empty(subject, pattern)
     matcher = Matcher(forest)
     teller = Teller(forest, matcher, subject)
-    near = nearest_spans(forest, matcher, pattern, _CANDIDATES)
+    near, others = nearest_spans(forest, matcher, pattern, _CANDIDATES)
     spelling = list(dict.fromkeys(hint for each in alternatives(pattern) for hint in hints(forest, each)))
-    nearby = f"nearest: {forest.path(near[0][0])}" if near else None
-    hint = "; ".join([*spelling, *([nearby] if nearby else ())]) or None
+    nearby = [f"nearest: {forest.path(near[0][0])}"] if near else []
+    hint = "; ".join([*spelling, *nearby]) or None
     finding = Finding("shape.missing", subject, expected=short(pattern), actual="no such span", hint=hint)
 
     def body(most: int | None) -> list[str]:
-        lines = []
-        room = None if most is None else max(3, (most - len(near) - len(spelling)) // max(1, len(near)) - 1)
+        lines = ["nearest:"] if near else [f"its spans are {teller.listed(list(dict.fromkeys(forest.names)))}"]
+        room = None if most is None else max(4, (most - len(spelling) - 2) // max(1, len(near)))
         for i, edits in near:
-            _, notes = _told(teller, edits)
-            picture = Picture(forest, i, forest.stops[i], notes)
-            lines += [f"near miss: {forest.path(i)}", *(f"  {line}" for line in _drawn(picture, room))]
-        if not near:
-            lines += [f"{len(forest):,} spans, none of them comes near"]
+            lines += _near_miss(teller, forest, i, edits, room)
+        if others:
+            lines.append(f"... {_counted(others, 'more span')} of that name")
         return lines + [f"hint: {each}" for each in spelling]
 
     return Explanation((finding,), f"{subject} has no {short(pattern)}", body)
 
 
+def _near_miss(teller: Teller, forest: Forest, i: int, edits: list[Edit], most: int | None) -> list[str]:
+    """Show a span that comes near: by itself where only that is different, or else with what is below it."""
+    _, notes = _told(teller, edits)
+    head = f"  {forest.path(i)}  {visible(forest.types[i])}"
+    if all(note.span == i for note in notes):
+        return [head, *(f"      {text}" for note in notes for text in note.notes)]
+    picture = Picture(forest, i, forest.stops[i], notes)
+    return [head, *(f"    {line}" for line in _drawn(picture, None if most is None else most - 1))]
+
+
 def present(forest: Forest, pattern: Pattern, subject: str) -> Explanation:
     """Say which spans are what the one-span `pattern` says, where none is to be."""
     found = Matcher(forest).find(pattern)
-    findings = [
-        Finding("shape.unexpected", forest.path(i), expected=f"no {short(pattern)}", actual=span_label(forest, i))
-        for i in found[:_FOUND]
-    ]
-    if len(found) > _FOUND or not found:
-        findings.append(
-            Finding(
-                "shape.unexpected", subject, f"no {short(pattern)}", f"{len(found) - len(findings):,} more such spans"
-            )
-        )
-    count = f"{len(found):,} span{'' if len(found) == 1 else 's'}"
+    expected = f"no {short(pattern)}"
+    told = found[:_FOUND]
+    findings = [Finding("shape.unexpected", forest.path(i), expected, span_label(forest, i)) for i in told]
+    if len(found) > len(told) or not found:
+        more = _counted(len(found) - len(told), "more such span") if found else "such a span"
+        findings.append(Finding("shape.unexpected", subject, expected, more))
 
     def body(most: int | None) -> list[str]:
         room = len(found) if most is None or len(found) <= most else most - 1
-        lines = [f"{forest.path(i)}  {forest.types[i]}  {span_notes(forest, i)}" for i in found[:room]]
+        lines = [f"  {forest.path(i)}  {visible(forest.types[i])}  {span_notes(forest, i)}" for i in found[:room]]
         return lines + ([f"... {len(found) - room:,} more, -vv shows all"] if room < len(found) else [])
 
-    return Explanation(tuple(findings), f"{subject} has {count} like {short(pattern)}, expected none", body)
+    headline = f"{subject} has {_counted(len(found), 'span')} like {short(pattern)}, expected none"
+    return Explanation(tuple(findings), headline, body)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _empty(subject: str, pattern: Pattern) -> Explanation:
@@ -138,7 +147,7 @@ def _told(teller: Teller, edits: list[Edit]) -> tuple[tuple[Finding, ...], list[
 def _drawn(picture: Picture, most: int | None) -> list[str]:
     lines, left_out = picture.lines(None if most is None else most - 1)
     if left_out:
-        lines.append(f"... {left_out:,} more difference{'' if left_out == 1 else 's'}, -vv shows all")
+        lines.append(f"... {_counted(left_out, 'more difference')}, -vv shows all")
     return lines
 
 

@@ -23,13 +23,21 @@ if TYPE_CHECKING:
 _ALIGNED = 40
 
 
-def nearest_spans(forest: Forest, matcher: Matcher, pattern: Pattern, most: int) -> list[tuple[int, list[Edit]]]:
-    """Return up to `most` spans that come near to the one-span `pattern`, each with what is different in it."""
+def nearest_spans(
+    forest: Forest, matcher: Matcher, pattern: Pattern, most: int
+) -> tuple[list[tuple[int, list[Edit]]], int]:
+    """Return up to `most` spans that come near to the one-span `pattern`, each with what is different in it.
+
+    Also how many others have the name that is asked for.
+    """
     aligner = Aligner(forest, matcher, pattern)
-    found = []
+    found: list[tuple[float, int, SpanPattern]] = []
+    namesakes: set[int] = set()
     for each in pattern.alternatives if isinstance(pattern, OneOf) else (pattern,):
         if isinstance(each, SpanPattern):
-            for i in _ranked(forest, each)[:_ALIGNED]:
+            ranked = _ranked(forest, each)
+            namesakes.update(i for i in ranked if named(each, forest.names[i]))
+            for i in ranked[:_ALIGNED]:
                 cost, _ = aligner.priced(each, i, float("inf"))
                 found.append((cost, i, each))
     found.sort(key=lambda candidate: candidate[:2])
@@ -37,7 +45,7 @@ def nearest_spans(forest: Forest, matcher: Matcher, pattern: Pattern, most: int)
     for _, i, each in found:
         if i not in told and len(told) < most:
             told[i] = within(aligner, Aligned(each, i))
-    return list(told.items())
+    return list(told.items()), len(namesakes.difference(told))
 
 
 def _ranked(forest: Forest, pattern: SpanPattern) -> list[int]:

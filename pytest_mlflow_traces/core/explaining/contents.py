@@ -71,7 +71,9 @@ class Content:
     def __init__(self, items: tuple[Item, ...]) -> None:
         self.items = items
         self.names = _names([item for item in items if isinstance(item, Pattern)])
-        self.has_gap = any(isinstance(item, EllipsisType) or (isinstance(item, AnyOrder) and item.gap) for item in items)
+        self.has_gap = any(
+            isinstance(item, EllipsisType) or (isinstance(item, AnyOrder) and item.gap) for item in items
+        )
         self.end = Step(Kind.END, len(items))
         entries = _graph(items, self.end, inside=0)
         self.first = entries[0]
@@ -133,6 +135,9 @@ def _graph(items: tuple[Item, ...], end: Step, inside: int) -> list[Step]:
             entry.kind, entry.unit = Kind.SPAN, item
         elif isinstance(item, Repeat) and is_one_span(item.item):
             entry.kind, entry.unit, entry.low, entry.high = Kind.MANY, item.item, item.min, item.max
+        elif isinstance(item, Repeat) and isinstance(item.item, Repeat):
+            most = None if item.max is None or item.item.max is None else item.max * item.item.max
+            todo.append((Repeat(item.item.item, item.min * item.item.min, most), entry, target))
         elif isinstance(item, AnyOrder):
             entry.kind, entry.gap, entry.slots = Kind.GROUP, item.gap, slots_of(item)
         elif isinstance(item, Repeat):

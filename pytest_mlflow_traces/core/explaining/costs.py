@@ -55,6 +55,7 @@ class Costs:
         self._likeness = Likeness(forest, pattern)
         self._pattern = pattern
         self._missing: dict[int, float] = {}
+        self._unexpected: dict[int, float] = {}
         self._sizes: dict[int, int] = {}
         self._own: dict[tuple[int, int], float] = {}
 
@@ -72,11 +73,15 @@ class Costs:
 
     def unexpected(self, i: int) -> float:
         """What it costs that the subtree of `i` stands for nothing."""
-        if i == self._assumed.span:
-            return _ASSUMED
-        if self.ledger.belongs_elsewhere(i):
-            return BELONGS_ELSEWHERE
-        return lost(self._forest.stops[i] - i)
+        known = self._unexpected.get(i)
+        if known is None:
+            if i == self._assumed.span:
+                known = _ASSUMED
+            else:
+                here = self.ledger.belongs_elsewhere(i)
+                known = BELONGS_ELSEWHERE if here else lost(self._forest.stops[i] - i)
+            self._unexpected[i] = known
+        return known
 
     def is_moved(self, pattern: Pattern) -> bool:
         """Return whether `pattern` is assumed to stand elsewhere."""

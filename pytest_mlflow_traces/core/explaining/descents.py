@@ -132,20 +132,15 @@ class Descents:
     ) -> tuple[float, list[Edit]]:
         """Align levels none of which agree: the cheapest edit script, or straight down where there are many."""
         n, m = len(patterns), len(spans)
-        if n * m > _TABLE:
-            pairs = [(k, k) for k in range(min(n, m))]
-        else:
-            pairs = self._script(patterns, spans)
+        pairs = self._script(patterns, spans) if n * m <= _TABLE else [(k, k) for k in range(min(n, m))]
         edits: list[Edit] = []
         cost = 0.0
         ends = [*spans, below]
         j = k = 0
         for item, place in [*pairs, (n, m)]:
-            for span in spans[k:place]:
-                edits.append(Unexpected(span, wrapper=True))
-            parent = self._forest.parents[ends[place]]
-            for missing in patterns[j:item]:
-                edits.append(Missing(missing, max(parent, above), ends[place], lifted=True))
+            parent = max(above, self._forest.parents[ends[place]])
+            edits.extend(Unexpected(span, wrapper=True) for span in spans[k:place])
+            edits.extend(Missing(each, parent, ends[place], lifted=True) for each in patterns[j:item])
             cost += WRAPPER * (place - k + item - j)
             if item < n or place < m:
                 span, pattern = spans[place], patterns[item]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.aligning import Aligner
 from pytest_mlflow_traces.core.explaining.costs import Assumed
-from pytest_mlflow_traces.core.explaining.edits import Aligned, Different, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.edits import Aligned, Different, Missing, Unexpected, Unfit
 from pytest_mlflow_traces.core.explaining.ledger import in_post_order
 from pytest_mlflow_traces.core.explaining.moves import with_moves
 from pytest_mlflow_traces.core.nodes import SpanPattern
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.nodes import Pattern
 
 _AGAIN = 8  # as many other explanations are tried
+_FEW = 8  # of more differences, another explanation would hardly make few
 _LOOKED_AT = 5_000  # spans and points of searches that looking again may take
 _SAME_KIND = 4  # places that one unexpected span may come from
 
@@ -35,7 +36,7 @@ def differences(forest: Forest, matcher: Matcher, pattern: Pattern, spans: Seque
     first = _aligned(aligner, pattern, spans)
     best = with_moves(first, forest, matcher)
     spent = 0
-    for assumed in _assumptions(pattern, first, aligner) if len(best) > 1 else ():
+    for assumed in _assumptions(pattern, first, aligner) if 1 < len(best) <= _FEW else ():
         spent += aligner.work + len(forest)
         if spent > _LOOKED_AT or len(best) == 1:
             break
@@ -53,11 +54,14 @@ def within(aligner: Aligner, pair: Aligned) -> list[Edit]:
 
 def _aligned(aligner: Aligner, pattern: Pattern, spans: Sequence[int]) -> list[Edit]:
     forest, first = aligner.forest, spans[0]
-    if len(spans) == 1 and isinstance(pattern, SpanPattern) and pattern.name == forest.names[first]:
-        if aligner.costs.own(pattern, first) == 0.0:
-            return _resolved([Aligned(pattern, first)], aligner)
+    if len(spans) == 1 and isinstance(pattern, SpanPattern) and _agree(aligner, pattern, first):
+        return _resolved([Aligned(pattern, first)], aligner)
     edits = aligner.aligned((pattern,), forest.parents[first], first, forest.stops[spans[-1]])
-    return _resolved(edits, aligner)
+    return _resolved(edits, aligner) or [Unfit((pattern,), forest.parents[first], first)]
+
+
+def _agree(aligner: Aligner, pattern: SpanPattern, i: int) -> bool:
+    return pattern.name == aligner.forest.names[i] and aligner.costs.own(pattern, i) == 0.0
 
 
 def _assumptions(pattern: Pattern, edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
@@ -95,7 +99,9 @@ def _resolved(edits: list[Edit], aligner: Aligner) -> list[Edit]:
         pattern, i = edit.pattern, edit.span
         fields = tuple(aligner.matcher.local_failures(pattern, i))
         below = aligner.below(pattern, i) if pattern.children is not None else []
-        if fields or not below:
+        if fields:
             found.append(Different(pattern, i, fields))
+        elif not below:
+            found.append(Unfit(pattern.children or (), i, i + 1))
         todo.extend(reversed(below))
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, SpanPattern
+    from pytest_mlflow_traces.core.nodes import AnyOrder, Item, Pattern, SpanPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Aligned:
 class Missing:
     """Nothing stands for `count` spans like `pattern`, which belong below `parent`, in front of `before`.
 
-    A missing span is `lifted` where what belongs below it is there, one level up.
+    A missing span is `lifted` where what belongs below it is there, one level up. Where `least` of a kind are expected,
+    the others are there.
     """
 
     pattern: Pattern
@@ -29,19 +30,25 @@ class Missing:
     before: int
     count: int = 1
     lifted: bool = False
+    least: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Unexpected:
-    """The span stands for nothing; it is a `wrapper` where what is below it stands for something."""
+    """The span stands for nothing; it is a `wrapper` where what is below it stands for something.
+
+    Where it is one more than expected of a kind, `kind` says so and `most` how many of it there may be.
+    """
 
     span: int
     wrapper: bool = False
+    kind: Pattern | None = None
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Different:
-    """The span stands for the pattern, and fails it in `fields`; none means that its children as a whole do not fit."""
+    """The span stands for the pattern, and fails it in `fields`."""
 
     pattern: SpanPattern
     span: int
@@ -84,4 +91,13 @@ class Apart:
     second: int
 
 
-Edit: TypeAlias = "Aligned | Missing | Unexpected | Different | Moved | Disordered | Apart"
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """The children of `parent`, from `first` on, do not fit `items` as a whole, and no better is known."""
+
+    items: tuple[Item, ...]
+    parent: int
+    first: int
+
+
+Edit: TypeAlias = "Aligned | Missing | Unexpected | Different | Moved | Disordered | Apart | Unfit"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.assigning import Seating, Takers
 from pytest_mlflow_traces.core.explaining.contents import Slot, slots_of
 from pytest_mlflow_traces.core.explaining.costs import ORDER
 from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced
+from pytest_mlflow_traces.core.explaining.seating import Seating, Takers
 from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern
 from pytest_mlflow_traces.core.siblings import PatternTooComplexError
 
@@ -46,8 +46,8 @@ def order_of(
     rank_of = {span: ranks[slot] for span, slot in seating.seat.items()}
     ways = [_ranked(spans, rank_of, gap) for gap in gaps[:_GAPS]] or [dict(rank_of)]
     ways.append(_among_gaps(spans, rank_of, gaps))
-    found = [_displaced(spans, way, rank_of, aligner.forest.stops[spans[-1]]) for way in ways]
-    for cost, told in sorted(found, key=lambda each: each[0]):
+    shifts = [_displaced(spans, way, rank_of, aligner.forest.stops[spans[-1]]) for way in ways]
+    for cost, told in sorted(shifts, key=lambda each: each[0]):
         if told and _accepted(aligner.matcher, items, in_order(spans, told)):
             return cost, Disordered(parent, tuple(told))
     return None

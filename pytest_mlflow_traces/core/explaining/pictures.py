@@ -34,6 +34,7 @@ class Note:
     parent: int = -1
     before: int = -1
     folded: bool = False  # nothing below it is of interest
+    unfit: bool = False  # what is below it does not fit as a whole
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class Picture:
         return draw(self._rows(self._notes[:low], view) or []), len(self._notes) - low
 
     def _rows(self, notes: Sequence[Note], view: _View) -> list[Row] | None:
-        return _Rows(self._forest, notes, view).all(self._first, self._stop)
+        return _Rows(self._forest, notes, self._notes, view).all(self._first, self._stop)
 
 
 @dataclass(slots=True)
@@ -89,23 +90,28 @@ class _List:
 
 
 class _Rows:
-    def __init__(self, forest: Forest, notes: Sequence[Note], view: _View) -> None:
+    def __init__(self, forest: Forest, notes: Sequence[Note], everything: Sequence[Note], view: _View) -> None:
         self._forest = forest
         self._view = view
         self._on: dict[int, list[Note]] = {}
         self._between: dict[tuple[int, int], list[Note]] = {}
         self._open: set[int] = set()
+        self._above: set[int] = set()  # the spans that have notes below, shown or not
+        self._noted: set[int] = set()  # the spans that have notes
         for note in notes:
             if note.span >= 0:
                 self._on.setdefault(note.span, []).append(note)
-                self._open_up(forest.parents[note.span])
+                self._up_from(forest.parents[note.span], self._open)
             else:
                 self._between.setdefault((note.parent, note.before), []).append(note)
-                self._open_up(note.parent)
+                self._up_from(note.parent, self._open)
+        for note in everything:
+            self._up_from(forest.parents[note.span] if note.span >= 0 else note.parent, self._above)
+            self._noted.add(note.span)
 
-    def _open_up(self, i: int) -> None:
-        while i >= 0 and i not in self._open:
-            self._open.add(i)
+    def _up_from(self, i: int, spans: set[int]) -> None:
+        while i >= 0 and i not in spans:
+            spans.add(i)
             i = self._forest.parents[i]
 
     def all(self, first: int, stop: int) -> list[Row] | None:
@@ -195,7 +201,9 @@ class _Rows:
         if len(folded) > 1:
             below = sum(self._forest.stops[k] - k for k in folded)
             more = f" ({below:,} with those below)" if below > len(folded) else ""
-            entries.append(Row(depth, f"... {len(folded):,} spans as expected{more}"))
+            fine = self._above.isdisjoint(folded) and self._noted.isdisjoint(folded)
+            said = "spans as expected" if fine else "more spans"
+            entries.append(Row(depth, f"... {len(folded):,} {said}{more}"))
         else:
             entries.extend(folded)
         entries.extend(tail)
@@ -207,7 +215,13 @@ class _Rows:
         mark = next((note.mark for note in self._on.get(i, ())), "")
         below = forest.stops[i] - i - 1
         if below and i not in self._open and not any(note.folded for note in self._on.get(i, ())):
-            label += f"  ({below:,} below as expected)"
+            label += (
+                f"  ({below:,} below)" if i in self._above or self._is_unfit(i) else f"  ({below:,} below as expected)"
+            )
         if root:
             notes.insert(0, span_notes(forest, i))
         return Row(depth, label, notes[0] if notes else "", mark, tuple(notes[1:]))
+
+    def _is_unfit(self, i: int) -> bool:
+        """Return whether it is the children of `i` as a whole that do not fit."""
+        return any(note.unfit for note in self._on.get(i, ()))

@@ -1,10 +1,10 @@
 """A long list of children cut into pieces at what matches beyond doubt, so that each piece can be searched by itself.
 
 What matches at both ends is left out. Of a list that still is long, a longest common subsequence of items and spans
-that match each other is found by bits (Maxime Crochemore et al., "A fast and practical bit-vector algorithm for the
-longest common subsequence problem", 2001; one addition of whole numbers a span, O(items x spans / word size)), and cut
-where a match is the only one of its kind, or one of several in a row. Matches that are neither may be accidents, and are
-left to the search.
+that match each other is found by bits: one addition of whole numbers a span, O(items x spans / word size) (Maxime
+Crochemore et al., "A fast and practical bit-vector algorithm for the longest common subsequence problem", 2001). It is
+cut where a match is the only one of its kind, or one of several in a row. Matches that are neither may be accidents,
+and are left to the search.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def pieces(content: Content, spans: Sequence[int], aligner: Aligner) -> list[Pie
     start, stop, first, last = 0, len(units), 0, len(spans)
     while start < stop and first < last and content.is_sure(units[start]) and matches(units[start], spans[first]):
         start, first = start + 1, first + 1
-    while start < stop and first < last and content.is_sure(units[stop - 1]) and matches(units[stop - 1], spans[last - 1]):
+    while (
+        start < stop and first < last and content.is_sure(units[stop - 1]) and matches(units[stop - 1], spans[last - 1])
+    ):
         stop, last = stop - 1, last - 1
     if start == stop and first == last:
         return []
@@ -110,8 +112,8 @@ def _matching(units: Sequence[Pattern], spans: Sequence[int], aligner: Aligner) 
 
 
 def _common(rows: Sequence[int], count: int) -> list[tuple[int, int]]:
-    """Return a longest common subsequence: (item, span) in order. Bit j of a table row says that item j adds nothing."""
-    full = (1 << count) - 1
+    """Return a longest common subsequence, (item, span) in order."""
+    full = (1 << count) - 1  # bit j of a row of the table says that item j adds nothing to what was common before
     table = [full]
     for row in rows:
         state = table[-1]

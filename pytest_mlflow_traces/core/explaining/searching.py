@@ -13,7 +13,6 @@ answers are the test of equality, so what is equal is never looked into.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -21,6 +20,7 @@ from pytest_mlflow_traces.core.explaining.assigning import assigned, windows
 from pytest_mlflow_traces.core.explaining.contents import Content, Kind, Step, below, entered
 from pytest_mlflow_traces.core.explaining.costs import WRAPPER
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.forward import FAR, Forward
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
@@ -30,14 +30,11 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.edits import Edit
 
 _INSIDE = 16  # spans below another that are looked at before it is taken for a wrapper
-_ROW = 12  # exact matches in a row that are no accident
-_BEHIND = 24  # items and spans
-_FAR = 96  # items and spans
-_PATIENCE = 8_000  # points of one search
 _PRICED = 8  # points that a price counts for
 _NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, has the name of something expected
 _HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
 _OPENED = 4  # spans that are tried as wrappers around some of a group
+_SLIGHTLY = 0.01
 _LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
 
 Point: TypeAlias = "tuple[Step, int, int]"  # step, place, and how many spans a repeated step has taken
@@ -61,40 +58,6 @@ class _Window(NamedTuple):
     opened: tuple[Edit, ...]
 
 
-class _Forward:
-    """Keep a long search going forward, by what is certain at first and by what is ahead when it takes too long.
-
-    A row of exact matches is no accident, and what is far behind one is not looked at again. After `_PATIENCE` points,
-    nor is what is far behind the point that is ahead; the distance shrinks, so that the search comes to an end.
-    """
-
-    def __init__(self, spans: Sequence[int], items: int, *, has_gap: bool) -> None:
-        self.count = 0
-        self._has_gap = has_gap
-        self._spans = spans
-        self._short = len(spans) + items <= _FAR
-        self._floor = self._ahead = 0
-
-    def is_left_behind(self, point: Point) -> bool:
-        return not self._short and self._progress(point) < self._floor
-
-    def reached(self, point: Point, run: int) -> None:
-        self.count += 1
-        if self._short:
-            return
-        progress = self._progress(point)
-        self._ahead = max(self._ahead, progress)
-        if run >= _ROW:
-            self._floor = max(self._floor, progress - 2 * _ROW - _BEHIND)
-        if self.count > _PATIENCE:
-            self._floor = max(self._floor, self._ahead - max(4, _FAR * _PATIENCE // self.count))
-
-    def _progress(self, point: Point) -> int:
-        rank = point[0].rank
-        # a gap gets to the end of the spans at once, which is no progress
-        return 2 * rank if self._has_gap else rank + bisect_right(self._spans, point[1])
-
-
 class Search:
     """One search, for the children of one span."""
 
@@ -114,7 +77,7 @@ class Search:
         self._there = {aligner.forest.names[k] for k in spans}
         self._start = start
         self._has_gap = content.has_gap
-        self._forward = _Forward(spans, goal[0].rank - start[0].rank, has_gap=content.has_gap)
+        self._forward = Forward(spans, goal[0].rank - start[0].rank, has_gap=content.has_gap)
         self._costs = aligner.costs
         self._stops = aligner.forest.stops
         self._parents = aligner.forest.parents
@@ -143,6 +106,7 @@ class Search:
                     price = self._against_a_gap(price, which, edge)
                     self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
             elif isinstance(edge, _Window):
+                self._forward.count += _PRICED
                 price, edits = yield from self._assigned(edge, point)
                 self._push(edge.base + price, point, before, (*edge.opened, *edits))
             elif point not in self._came:
@@ -200,12 +164,21 @@ class Search:
                 return
             self._leave(cost, point)
             if step.high is not None and count >= step.high:
+                self._surplus(cost, point, step.high)
                 return
         if k < self._stop:
             cost_of_it = self._costs.unexpected(k)
             self._push(cost + cost_of_it, (step, self._stops[k], count), point, (Unexpected(k),))
             if step is not self._goal and not self._is_shell(step, k):
                 self._enter(cost, point)
+
+    def _surplus(self, cost: float, point: Point, most: int) -> None:
+        """Leave out a span that is one more than the step takes."""
+        step, k, count = point
+        if k < self._stop and step.unit is not None and self._matches(step.unit, k):
+            price = self._costs.unexpected(k) - _SLIGHTLY  # before leaving it out for no reason
+            surplus = Unexpected(k, kind=step.unit, most=most)
+            self._push(cost + price, (step, self._stops[k], count), point, (surplus,))
 
     def _is_shell(self, step: Step, k: int) -> bool:
         """Return whether the step and the span agree by themselves and have one child each.
@@ -255,7 +228,7 @@ class Search:
         parent = self._parents[k] if k < self._stop else self._parent
         lacking = max(0, step.low - count) if step.kind is Kind.MANY else 1
         if lacking:
-            lost = Missing(unit, parent, k, lacking)
+            lost = Missing(unit, parent, k, lacking, least=max(1, step.low))
             price = self._costs.missing(unit, lacking, gap=self._has_gap)
             self._push(cost + price + _HIDDEN * self._hides(unit), after, point, (lost,))
         else:
@@ -273,7 +246,7 @@ class Search:
             return False
         if id(unit) not in self._hidden:
             alike = sum(item == unit for item in self._content.items)
-            there = [k for k in self._spans if self._matches(unit, k)] if len(self._spans) <= _FAR else []
+            there = [k for k in self._spans if self._matches(unit, k)] if len(self._spans) <= FAR else []
             self._hidden[id(unit)] = len(there) >= max(1, alike)
         return self._hidden[id(unit)]
 
@@ -281,7 +254,9 @@ class Search:
         """Take the next span for a wrapper, and look at its children in its stead."""
         step, k, count = point
         if self._may_wrap(k):
-            price = self._costs.shell + _NAMESAKE * (self._names is not None and self._aligner.forest.names[k] in self._names)
+            price = self._costs.shell + _NAMESAKE * (
+                self._names is not None and self._aligner.forest.names[k] in self._names
+            )
             self._push(cost + price, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
 
     def _may_wrap(self, k: int) -> bool:
@@ -293,7 +268,7 @@ class Search:
         step, k, _ = point
         spans = self._from(k)
         ways: list[tuple[list[int], float, tuple[Edit, ...]]] = [(spans, cost, ())]
-        for place, span in enumerate(spans[:_FAR] if not step.gap else ()):
+        for place, span in enumerate(spans[:FAR] if not step.gap else ()):
             if len(ways) > _OPENED:
                 break
             if self._may_wrap(span) and not any(self._matches(slot.unit, span) for slot in step.slots):

@@ -13,6 +13,7 @@ from pytest_mlflow_traces.core.explaining.edits import (
     Missing,
     Moved,
     Unexpected,
+    Unfit,
 )
 from pytest_mlflow_traces.core.explaining.fields import field_differences, hints
 from pytest_mlflow_traces.core.explaining.ledger import positions_in
@@ -54,6 +55,8 @@ class Teller:
             return self._disordered(edit)
         if isinstance(edit, Apart):
             return self._apart(edit)
+        if isinstance(edit, Unfit):
+            return self._unfit(edit)
         raise AssertionError("unreachable: what is aligned has been resolved")
 
     def _path(self, i: int) -> str:
@@ -65,8 +68,10 @@ class Teller:
     def _missing(self, edit: Missing) -> tuple[Finding, list[Note]]:
         said, hint = "missing", None
         expected = short(edit.pattern)
-        if edit.count > 1:
-            said, expected = f"missing {edit.count:,} times", f"{edit.count:,} more of {expected}"
+        actual = None
+        if edit.least > 1:
+            said += f": {edit.least - edit.count:,} of at least {edit.least:,}"
+            expected, actual = f"at least {edit.least:,} of {expected}", f"{edit.least - edit.count:,}"
         if edit.lifted:
             said, hint = "missing; what belongs below it is here", "what belongs below it stands one level up"
         elif isinstance(edit.pattern, SpanPattern) and edit.count == 1:
@@ -74,7 +79,7 @@ class Teller:
             said += f", with {_spans(below)} below" if below else ""
         spelling = [text for each in alternatives(edit.pattern) for text in hints(self._forest, each)]
         hint = "; ".join([*([hint] if hint else ()), *spelling]) or None
-        finding = Finding("shape.missing", self._path(edit.parent), expected=expected, hint=hint)
+        finding = Finding("shape.missing", self._path(edit.parent), expected=expected, actual=actual, hint=hint)
         return finding, [self._line("-", edit, said)]
 
     def _line(self, mark: str, edit: Missing | Moved, said: str) -> Note:
@@ -90,27 +95,33 @@ class Teller:
         if edit.wrapper:
             said, hint = "unexpected; what is below belongs in its place", "what is below belongs in its place"
         label = f"{visible(self._forest.names[i])} {visible(self._forest.types[i])}"
-        finding = Finding("shape.unexpected", self._path(i), actual=shortened(label), hint=hint)
+        expected = None
+        if edit.kind is not None:
+            said, expected = f"{said}: more than {edit.most:,}", f"at most {edit.most:,} of {short(edit.kind)}"
+        finding = Finding("shape.unexpected", self._path(i), expected=expected, actual=shortened(label), hint=hint)
         return finding, [Note((i, 1), "+", [said], span=i, folded=not edit.wrapper)]
 
     def _different(self, edit: Different) -> tuple[Finding, list[Note]]:
         i = edit.span
         fields = field_differences(self._forest, self._matcher, edit.pattern, i)
-        if fields:
-            notes = [str(each) for each in fields]
-            expected = ", ".join(f"{each.field} {each.expected}" for each in fields)
-            actual = ", ".join(f"{each.field} {each.actual}" for each in fields)
-        else:
-            listed = ", ".join(
-                short(each) if isinstance(each, Pattern) else "..." for each in edit.pattern.children or ()
-            )
-            children = self._forest.children(i)
-            expected = f"children {shortened(f'[{listed}]')}"
-            actual = f"children {self._names(children)}"
-            notes = [f"children: expected {shortened(f'[{listed}]')}, got {self._names(children)}"]
+        expected = "; ".join(f"{each.field}: {each.expected}" for each in fields)
+        actual = "; ".join(f"{each.field}: {each.actual}" for each in fields)
         hint = "; ".join(hints(self._forest, edit.pattern, edit.fields)) or None
         finding = Finding("shape.different", self._path(i), expected=expected, actual=actual, hint=hint)
-        return finding, [Note((i, 1), "~", notes, span=i)]
+        return finding, [Note((i, 1), "~", [str(each) for each in fields], span=i)]
+
+    def _unfit(self, edit: Unfit) -> tuple[Finding, list[Note]]:
+        forest, parent = self._forest, edit.parent
+        what = "children" if parent >= 0 else "roots"
+        items = ", ".join(short(each) if isinstance(each, Pattern) else "..." for each in edit.items)
+        expected, actual = (
+            shortened(f"[{items}]"),
+            self._names(forest.children(parent) if parent >= 0 else forest.roots()),
+        )
+        finding = Finding("shape.different", self._path(parent), f"{what}: {expected}", f"{what}: {actual}")
+        said = f"{what}: expected {expected}, got {actual}"
+        span = parent if parent >= 0 else edit.first
+        return finding, [Note((span, 1), "~", [said], span=span, unfit=True)]
 
     def _moved(self, edit: Moved) -> tuple[Finding, list[Note]]:
         i, home, here = edit.span, edit.parent, self._forest.parents[edit.span]
@@ -140,7 +151,11 @@ class Teller:
         return finding, [Note((two, 1), "~", [said], span=two)]
 
     def _names(self, spans: Sequence[int]) -> str:
-        names = [shortened(self._forest.names[i], 30) for i in spans]
+        return self.listed([self._forest.names[i] for i in spans])
+
+    def listed(self, all_names: Sequence[str]) -> str:
+        """Return names as a list, the middle left out where they are many."""
+        names = [shortened(name, 30) for name in all_names]
         if len(names) > _NAMES:
             names = [*names[: _NAMES // 2], f"... {len(names) - _NAMES} more ...", *names[-_NAMES // 2 :]]
         return ", ".join(names) or "none"

@@ -1,0 +1,50 @@
+"""What keeps a long search going forward, so that it ends: what is certain at first, then what is ahead."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_mlflow_traces.core.explaining.searching import Point
+
+_ROW = 12  # exact matches in a row that are no accident
+_BEHIND = 24  # items and spans
+FAR = 96  # items and spans
+_PATIENCE = 8_000  # points of one search
+
+
+class Forward:
+    """Keep a long search going forward, by what is certain at first and by what is ahead when it takes too long.
+
+    A row of exact matches is no accident, and what is far behind one is not looked at again. After `_PATIENCE` points,
+    nor is what is far behind the point that is ahead; the distance shrinks, so that the search comes to an end.
+    """
+
+    def __init__(self, spans: Sequence[int], items: int, *, has_gap: bool) -> None:
+        self.count = 0
+        self._has_gap = has_gap
+        self._spans = spans
+        self._short = len(spans) + items <= FAR
+        self._floor = self._ahead = 0
+
+    def is_left_behind(self, point: Point) -> bool:
+        return not self._short and self._progress(point) < self._floor
+
+    def reached(self, point: Point, run: int) -> None:
+        self.count += 1
+        if self._short:
+            return
+        progress = self._progress(point)
+        self._ahead = max(self._ahead, progress)
+        if run >= _ROW:
+            self._floor = max(self._floor, progress - 2 * _ROW - _BEHIND)
+        if self.count > _PATIENCE:
+            self._floor = max(self._floor, self._ahead - max(4, FAR * _PATIENCE // self.count))
+
+    def _progress(self, point: Point) -> int:
+        rank = point[0].rank
+        # a gap gets to the end of the spans at once, which is no progress
+        return 2 * rank if self._has_gap else rank + bisect_right(self._spans, point[1])
