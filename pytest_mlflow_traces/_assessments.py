@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.captured import TraceLog
+    from pytest_mlflow_traces._trace_log import TraceLog
 
 
 class AssessmentAnswers:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mlflow.entities import Experiment
 
-    from pytest_mlflow_traces.captured import TraceLog
+    from pytest_mlflow_traces._trace_log import TraceLog
 
 
 class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):

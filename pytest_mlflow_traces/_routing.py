@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces._memory_store import MemoryStore
-    from pytest_mlflow_traces.captured import TraceLog
+    from pytest_mlflow_traces._trace_log import TraceLog
 
 
 _UNSTARTED = "MLflow could not start the span"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from random import Random
+from random import SystemRandom
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from pytest_mlflow_traces._experiments import DEFAULT_EXPERIMENT
 from pytest_mlflow_traces._memory_store import MemoryStore
 from pytest_mlflow_traces._mlflow import State, otel_trace, tracing_provider, tracking_fluent
 from pytest_mlflow_traces._routing import Capture, CaptureProcessor, router
-from pytest_mlflow_traces.captured import TraceLog
+from pytest_mlflow_traces._trace_log import TraceLog
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tree import Trace
@@ -181,8 +181,7 @@ def _is_untouched(provider: Any) -> bool:
 def _replace_parts() -> None:
     reset = _mlflow.tracking_utils.reset
     context = tracing_provider.get_current_context
-    # code under test seeds Python's own, and then two traces have the same id
-    ids = Random()  # noqa: S311  # OpenTelemetry's default is no better
+    ids = SystemRandom()  # code under test seeds Python's own, and then two traces have the same id
 
     def chosen_processors(disabled: bool = False) -> list[Any]:
         return [] if disabled else [CaptureProcessor()]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from threading import RLock
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
@@ -19,82 +16,13 @@ from pytest_mlflow_traces.core.statistics import LatencyStatistics
 from pytest_mlflow_traces.core.tree import Span, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pytest_mlflow_traces._trace_log import TraceLog
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
 _STATES = ("OK", "ERROR", "IN_PROGRESS")
 _LISTED = 20  # traces or spans, in a message
 _CRITERIA = ("name", "session_id", "user_id", "status", "tags")
-
-
-@dataclass(order=True)
-class _Entry:
-    sequence: int
-    raw: Any = field(compare=False)
-    trace: Trace | None = field(default=None, compare=False)
-
-
-class TraceLog:
-    """Hold the finished MLflow traces of one capture by the order of their start, for any thread."""
-
-    def __init__(self) -> None:
-        self._lock = RLock()
-        self._entries: list[_Entry] = []
-        self._by_id: dict[str, _Entry] = {}
-        self.was_cleared = False
-
-    def put(self, sequence: int, raw: Any) -> None:
-        """Add a finished trace, or put a newer state of it in its place."""
-        with self._lock:
-            known = self._by_id.get(raw.info.trace_id)
-            if known is not None:
-                known.raw, known.trace = raw, None
-                return
-            entry = self._by_id[raw.info.trace_id] = _Entry(sequence, raw)
-            insort(self._entries, entry)
-
-    def raws(self) -> list[Any]:
-        """The MLflow traces, by start."""
-        with self._lock:
-            return [entry.raw for entry in self._entries]
-
-    def raw(self, trace_id: str) -> Any | None:
-        """The MLflow trace of this id."""
-        with self._lock:
-            entry = self._by_id.get(trace_id)
-            return None if entry is None else entry.raw
-
-    def traces(self) -> tuple[Trace, ...]:
-        """The traces as trees, by start; the same objects each time, until one of them changes."""
-        with self._lock:
-            for entry in self._entries:
-                if entry.trace is None:
-                    entry.trace = Trace.from_mlflow(entry.raw)
-            return tuple(entry.trace for entry in self._entries if entry.trace is not None)
-
-    def touch(self, trace_id: str) -> None:
-        """Note that the tags or the assessments of a trace were changed."""
-        with self._lock:
-            if trace_id in self._by_id:
-                self._by_id[trace_id].trace = None
-
-    def remove(self, trace_ids: Iterable[str]) -> int:
-        """Drop these traces; return how many there were."""
-        with self._lock:
-            gone = {trace_id for trace_id in trace_ids if self._by_id.pop(trace_id, None) is not None}
-            self._entries = [entry for entry in self._entries if entry.raw.info.trace_id in self._by_id]
-            return len(gone)
-
-    def clear(self) -> None:
-        """Drop all traces."""
-        with self._lock:
-            self.was_cleared = self.was_cleared or len(self._entries) > 0
-            self._entries.clear()
-            self._by_id.clear()
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
 
 class CapturedTraces(Sequence[Trace]):

@@ -35,6 +35,7 @@ DOORS = {
     "_stashes": frozenset({"pytest"}),
     "_session": frozenset({"pytest"}),
     "_suite_contracts": frozenset({"pytest"}),
+    "_trace_log": frozenset(),
     "_trace_sets": frozenset(),
     "_tracking": MLFLOW,
     "_pattern_strategies": frozenset({"hypothesis"}),

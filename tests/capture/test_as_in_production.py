@@ -23,9 +23,9 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The results of all scenarios on SQLite; made once, since a fresh database takes MLflow seconds."""
     directory = tmp_path_factory.mktemp("production")
     run = subprocess.run(
-        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("scenarios.py")), str(directory)],
+        [sys.executable, "-W", "ignore", "-m", "tests.capture.scenarios", str(directory)],
         cwd=directory,
-        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "MLFLOW_DISABLE_TELEMETRY": "true"},
         capture_output=True,
         text=True,
         check=False,

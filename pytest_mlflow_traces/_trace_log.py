@@ -1,0 +1,88 @@
+"""The finished MLflow traces of one capture, as they came and as trees."""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core.tree import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(order=True)
+class _Entry:
+    sequence: int
+    raw: Any = field(compare=False)
+    trace: Trace | None = field(default=None, compare=False)
+
+
+class TraceLog:
+    """Hold the finished MLflow traces of one capture by the order of their start, for any thread."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._entries: list[_Entry] = []
+        self._trees: tuple[Trace, ...] | None = None
+        self._by_id: dict[str, _Entry] = {}
+        self.was_cleared = False
+
+    def put(self, sequence: int, raw: Any) -> None:
+        """Add a finished trace, or put a newer state of it in its place."""
+        with self._lock:
+            self._trees = None
+            known = self._by_id.get(raw.info.trace_id)
+            if known is not None:
+                known.raw, known.trace = raw, None
+                return
+            entry = self._by_id[raw.info.trace_id] = _Entry(sequence, raw)
+            insort(self._entries, entry)
+
+    def raws(self) -> list[Any]:
+        """The MLflow traces, by start."""
+        with self._lock:
+            return [entry.raw for entry in self._entries]
+
+    def raw(self, trace_id: str) -> Any | None:
+        """The MLflow trace of this id."""
+        with self._lock:
+            entry = self._by_id.get(trace_id)
+            return None if entry is None else entry.raw
+
+    def traces(self) -> tuple[Trace, ...]:
+        """The traces as trees, by start; the same objects each time, until one of them changes."""
+        with self._lock:
+            if self._trees is None:
+                for entry in self._entries:
+                    if entry.trace is None:
+                        entry.trace = Trace.from_mlflow(entry.raw)
+                self._trees = tuple(entry.trace for entry in self._entries if entry.trace is not None)
+            return self._trees
+
+    def touch(self, trace_id: str) -> None:
+        """Note that the tags or the assessments of a trace were changed."""
+        with self._lock:
+            if trace_id in self._by_id:
+                self._by_id[trace_id].trace = self._trees = None
+
+    def remove(self, trace_ids: Iterable[str]) -> int:
+        """Drop these traces; return how many there were."""
+        with self._lock:
+            self._trees = None
+            gone = {trace_id for trace_id in trace_ids if self._by_id.pop(trace_id, None) is not None}
+            self._entries = [entry for entry in self._entries if entry.raw.info.trace_id in self._by_id]
+            return len(gone)
+
+    def clear(self) -> None:
+        """Drop all traces."""
+        with self._lock:
+            self.was_cleared = self.was_cleared or len(self._entries) > 0
+            self._trees = None
+            self._entries.clear()
+            self._by_id.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
