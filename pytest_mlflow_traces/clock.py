@@ -109,32 +109,33 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
     _check_running_loop()
     start_ns = _checked_start(START if start is None else start)
     grace_s = None if io_grace is None else parse_duration(io_grace, "virtual_time(): io_grace") / NS_PER_S
+    # here, since asyncio takes longer to import than all of this package
+    from pytest_mlflow_traces._clockwork.waiting import replaced
+
     travel = _time_machine().travel(start_ns // NS_PER_S, tick=False)
-    # in this order: threads that go on for real in the end find the real time
-    with _entered(grace_s) as timeline, travel as traveller:
-        traveller.shift(timedelta(microseconds=start_ns % NS_PER_S // 1_000))
+    # In this order: time-machine looks the clocks up when it begins and ends, and has to find the originals; threads
+    # that go on for real afterwards are to find the real time.
+    with _timeline(grace_s) as timeline, travel as traveller, replaced():
+        _shift(traveller, start_ns % NS_PER_S)
         timeline.on_move = partial(_shift, traveller)
         timeline.owner = VirtualTime(timeline, start_ns)
         yield timeline.owner
 
 
 @contextmanager
-def _entered(io_grace_s: float | None) -> Iterator[Timeline]:
-    # here, since asyncio takes longer to import than all of this package
+def _timeline(io_grace_s: float | None) -> Iterator[Timeline]:
     from pytest_mlflow_traces._clockwork.loops import Loops
-    from pytest_mlflow_traces._clockwork.waiting import replaced
 
     timeline = Timeline()
     timeline.loops = Loops(timeline, io_grace_s)
     timeline.open_seat(threading.current_thread().name, threading.get_ident())
-    with replaced():
-        activate(timeline)
-        try:
-            yield timeline
-        finally:
-            activate(None)
-            timeline.close()
-            timeline.loops.release()
+    activate(timeline)
+    try:
+        yield timeline
+    finally:
+        activate(None)
+        timeline.close()
+        timeline.loops.release()
 
 
 def _time_machine() -> Any:
@@ -161,7 +162,7 @@ def _shift(traveller: Any, nanoseconds: int) -> None:
     seconds, rest = divmod(nanoseconds, NS_PER_S)
     traveller.shift(seconds)
     if rest:
-        traveller.shift((rest + 0.25) / NS_PER_S)  # the float that is cut, by time-machine 2, or rounded to `rest`
+        traveller.shift((rest + 0.25) / NS_PER_S)  # whether it is then cut or rounded, it is `rest`
 
 
 def _check_running_loop() -> None:

@@ -51,6 +51,7 @@ DOORS = {
     "plugin": frozenset({"pytest"}),
     "store": MLFLOW,
     "strategies": frozenset({"hypothesis"}),
+    "wall_clock": frozenset(),
 }
 PRIVATE_TO = {"plugin": set(), "cli": {"__main__"}}  # nobody else imports these
 

@@ -47,10 +47,9 @@ class LatencyStatistics:
         spans = [span for trace in traces for span in trace.find(pattern)]
         if not spans:
             names = ", ".join(dict.fromkeys(visible(trace.name) for trace in traces))
-            text = f"no span in {len(traces)} traces is {what}: there is no latency to tell\nthe traces: {names:.200}"
-            raise TraceAssertionError(
-                text, [Finding("budget.absent", what, actual=f"no such span in {len(traces)} traces")]
-            )
+            many = f"{len(traces)} trace{'' if len(traces) == 1 else 's'}"
+            text = f"no span in {many} is {what}: there is no latency to tell\nthe traces: {names:.200}"
+            raise TraceAssertionError(text, [Finding("budget.absent", what, actual=f"no such span in {many}")])
         unfinished = [span for span in spans if span.end_ns is None]
         if unfinished:
             paths = "".join(f"\n  {span.path}" for span in unfinished[:10])
