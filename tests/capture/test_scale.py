@@ -9,9 +9,9 @@ import weakref
 
 import mlflow
 from mlflow.tracing.trace_manager import InMemoryTraceManager
-from programs import names, traced
 
 from pytest_mlflow_traces import capture_traces
+from tests.capture.programs import names, traced
 
 
 def test_1600_traces_of_64_threads_are_all_there_and_whole(traces):

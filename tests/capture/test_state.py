@@ -11,10 +11,10 @@ from mlflow.entities.trace_location import MlflowExperimentLocation
 from mlflow.tracing.config import get_config
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
-from programs import needs_full_mlflow, traced
 
 from pytest_mlflow_traces import capture_traces
 from pytest_mlflow_traces._mlflow import State
+from tests.capture.programs import needs_full_mlflow, traced
 
 
 def _set_environment():
