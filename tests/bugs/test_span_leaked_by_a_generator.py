@@ -35,8 +35,7 @@ def test_it_is_caught(traces):
     with pytest.raises(TraceAssertionError) as caught:
         assert_trace(traces, EXPECTED)
 
-    assert {finding.rule for finding in caught.value.findings} == {"shape.moved"}
-    assert all("agent > stream" in str(finding) for finding in caught.value.findings)
+    assert any(finding.where.startswith("agent > stream") for finding in caught.value.findings)
 
 
 def test_its_mended_twin_passes(traces):

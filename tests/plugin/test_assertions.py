@@ -65,9 +65,9 @@ def test_a_span_that_is_nowhere(project):
     assert told == [
         "assert trace 'agent' has no span('serch')",
         "",
-        "  near miss: agent > search",
-        "    ~ search  TOOL # ms",
-        "                    name: expected 'serch', got 'search'",
+        "  nearest:",
+        "    agent > search  TOOL",
+        "        name: expected 'serch', got 'search'",
         "  hint: no span of this trace is called 'serch'; did you mean 'search'?",
     ]
 
@@ -78,7 +78,7 @@ def test_a_span_that_must_not_be_there(project):
     assert told == [
         "assert trace 'agent' has 1 span like span('search', type='TOOL'), expected none",
         "",
-        "  agent > search  TOOL # ms",
+        "    agent > search  TOOL # ms",
     ]
 
 
