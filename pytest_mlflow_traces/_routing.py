@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces._trace_log import TraceLog
 
 
+_TRACE_ID = "mlflow.traceRequestId"
 _UNSTARTED = "MLflow could not start the span"
 
 
@@ -71,7 +72,7 @@ class _Route:
     capture: Capture | None
     sequence: int
     is_remote: bool
-    open_spans: set[int] = field(default_factory=set)
+    open_spans: int = 0  # a number, not the ids: MLflow gives a span it copies from another trace a new one
     root_ended: bool = False
     is_done: bool = False
     so_far: Any = None  # of a trace that another process began
@@ -121,7 +122,7 @@ class Router:
                 return False
             if route.is_done or not is_known:
                 return False
-            route.open_spans.add(span.context.span_id)
+            route.open_spans += 1
             return True
 
     def _capture_of(self, root: Any) -> Capture | None:
@@ -134,7 +135,7 @@ class Router:
         """Note that MLflow could not start a span; it drops it without a word."""
         with self._lock:
             route = self._routes[span.context.trace_id]
-            route.open_spans.discard(span.context.span_id)
+            route.open_spans -= 1
             if span.parent is None:
                 del self._routes[span.context.trace_id]
             _refuse(route.capture, f"{_UNSTARTED} {span.name!r}: {type(error).__name__}: {error}")
@@ -144,11 +145,11 @@ class Router:
         trace_id = span.context.trace_id
         with self._lock:
             route = self._routes.get(trace_id)
-            if route is None or span.context.span_id not in route.open_spans:
+            if route is None or route.is_done:
                 return
-            route.open_spans.remove(span.context.span_id)
+            route.open_spans -= 1
             route.root_ended = route.root_ended or span.parent is None or route.is_remote
-            is_complete = route.root_ended and not route.open_spans
+            is_complete = route.root_ended and route.open_spans == 0
             if route.is_remote:
                 # MLflow keeps the spans of one request only, and others may follow or overlap
                 now = copied(trace_id)
@@ -168,8 +169,8 @@ class Router:
             route.capture.log.put(route.sequence, raw)
 
     def knows(self, span: Any) -> bool:
-        """Return whether a span ended in a trace that is being captured, so that its end is worth noting."""
-        return span.context.trace_id in self._routes
+        """Return whether a span ended whose start was noted: MLflow has then given it the id of its trace."""
+        return span.context.trace_id in self._routes and _TRACE_ID in (span.attributes or ())
 
     def may_be_parent(self, span: Any) -> bool:
         """Return whether a span that starts now may become a child of `span`, the current one.
@@ -189,7 +190,7 @@ class Router:
             return False
         # A thread or task in a span whose capture has closed: it keeps its dead parent, since MLflow drops a child of
         # an ended trace. One of MLflow's that is alive is of before all captures.
-        is_mlflow = "mlflow.traceRequestId" in (getattr(span, "attributes", None) or ())
+        is_mlflow = _TRACE_ID in (getattr(span, "attributes", None) or ())
         manager = InMemoryTraceManager.get_instance()
         is_dead = is_mlflow and manager.get_mlflow_trace_id_from_otel_id(context.trace_id) is None
         if is_dead and self.stack:
@@ -199,7 +200,7 @@ class Router:
     def open_traces(self, capture: Capture) -> list[Trace]:
         """The traces of a capture that have spans open, as they are now."""
         with self._lock:
-            open_ids = [key for key, route in self._routes.items() if route.capture is capture and route.open_spans]
+            open_ids = [key for key, route in self._routes.items() if route.capture is capture and route.open_spans > 0]
         # as trees at once: MLflow's entities change when their span ends
         return [Trace.from_mlflow(raw) for raw in map(copied, open_ids) if raw is not None]
 

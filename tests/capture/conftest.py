@@ -6,7 +6,6 @@ import gc
 import socket
 import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ from pytest_mlflow_traces import capture_traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_mlflow_traces import CapturedTraces
 
@@ -52,13 +52,15 @@ def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
     """Compare everything that a capture might leave behind with what was there before."""
     from pytest_mlflow_traces._mlflow import InMemoryTraceManager, State
 
-    directory = tmp_path / "cwd"
+    directory, temporary = tmp_path / "cwd", tmp_path / "tmp"
     directory.mkdir()
-    temporary = _temporary_directories()
+    temporary.mkdir()
     threads = set(threading.enumerate())
     before = State()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
+        patch.setenv("TMPDIR", str(temporary))  # of child processes
+        patch.setattr(tempfile, "tempdir", str(temporary))
         yield
 
     assert State().compared() == before.compared()
@@ -66,7 +68,7 @@ def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
     assert dict(manager._traces) == {}
     assert manager._otel_id_to_mlflow_trace_id == {}
     assert [path.name for path in directory.iterdir()] == []
-    assert _temporary_directories() <= temporary
+    assert [path.name for path in temporary.iterdir() if path.name.startswith("pytest-mlflow-traces")] == []
     left = set(threading.enumerate()) - threads
     if left:
         gc.collect()  # ends the threads of pools that nobody refers to
@@ -75,10 +77,6 @@ def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
             thread.join(timeout=10)
     # MLflow's own loop, where the environment asks for timeouts; its trace manager keeps it
     assert {thread.name for thread in left if thread.is_alive()} <= {"TTLCacheExpireLoop"}
-
-
-def _temporary_directories() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("pytest-mlflow-traces-*"))
 
 
 @pytest.fixture
