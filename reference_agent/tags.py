@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reference_agent.contract import HealthMonitorTags as HealthMonitorTags
+
+NO_SESSION = "none"
+
 STANDARD_TAGS: Mapping[str, type[str]] = {
     "user_id": str,
     "session_id": str,  # "none" for a request outside of any session
@@ -25,8 +29,17 @@ STANDARD_TAGS: Mapping[str, type[str]] = {
 """Every tag and what MLflow stores it as. All but `error_type` are on every trace.
 
 `error_message` goes with `error_type`; `failed_domains` names the agents that did not answer, and `stream_aborted` is
-there when the reader of a stream stopped early.
+there when the reader of a stream stopped early. `HealthMonitorTags` is the same as a schema, with types and rules.
 """
+
+
+def __getattr__(name: str) -> Any:
+    # the schema says the same strictly; it stands on the toolkit and on pydantic, which the table above does not need
+    if name == "HealthMonitorTags":
+        from reference_agent.contract import HealthMonitorTags
+
+        return HealthMonitorTags
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def flag(value: bool) -> str:
@@ -57,7 +70,7 @@ def tag_trace(
     domains = [str(domain).lower() for domain in intent.get("domains", ())]
     tags = {
         "user_id": user_id,
-        "session_id": session_id if session_id is not None else "none",
+        "session_id": session_id if session_id is not None else NO_SESSION,
         "environment": os.environ.get("ENVIRONMENT", "dev"),
         "domains": ",".join(domains),
         "domain_count": str(len(domains)),

@@ -13,6 +13,8 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, ForwardRef, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
+from pydantic.fields import FieldInfo
+
 from pytest_mlflow_traces.core.tag_types import TagText
 
 _BARE = {bool: "BoolTag", int: "IntTag", float: "FloatTag", list: "ListTag[...]", set: "ListTag[...]",
@@ -131,6 +133,8 @@ def _limits(marks: Iterable[Any]) -> dict[str, Any]:
     """Return what marks such as `Field(ge=0, max_length=5)` limit, whichever way pydantic keeps them."""
     found: dict[str, Any] = {}
     for mark in marks:
+        if isinstance(mark, FieldInfo):  # inside a union pydantic leaves `Field(...)` as it stands
+            found |= _limits(mark.metadata)
         for word in ("min_length", "max_length", "pattern", "ge", "gt", "le", "lt", "multiple_of"):
             value = getattr(mark, word, None)
             if value is not None:

@@ -133,6 +133,9 @@ def expected(text):
         (Annotated[str, Field(max_length=1)], "ab", "a string of at most 1 character, got 'ab'"),
         (Annotated[str, Field(pattern="^a+$")], "b", "a string that matches '^a+$', got 'b'"),
         (Annotated[str | None, Field(max_length=1)], "ab", "a string of at most 1 character, got 'ab'"),
+        (Annotated[str, Field(max_length=1)] | None, "ab", "a string of at most 1 character, got 'ab'"),
+        (ListTag[Annotated[IntTag, Field(ge=0)]], "1,-1", ("comma-separated items, each a whole number of at least 0,"
+         " got '1,-1' (item 2 is '-1')")),
         (
             Annotated[ListTag[str], Field(min_length=1, max_length=1)],
             "a,b",

@@ -48,10 +48,21 @@ def test_only_the_stubs_load_the_databricks_sdk_when_they_are_imported():
     assert importing == {"stubs"}
 
 
-def test_agent_does_not_know_the_toolkit():
-    sources = [path.read_text() for path in (ROOT / "reference_agent").rglob("*.py")]
+def test_agent_knows_the_toolkit_in_its_contract_alone():
+    knowing = [
+        path.name for path in (ROOT / "reference_agent").rglob("*.py") if "pytest_mlflow_traces" in path.read_text()
+    ]
 
-    assert not [source for source in sources if "pytest_mlflow_traces" in source]
+    assert knowing == ["contract.py"]
+
+
+def test_schema_of_the_tags_is_loaded_when_it_is_asked_for():
+    from reference_agent import tags
+    from reference_agent.contract import HealthMonitorTags
+
+    assert tags.HealthMonitorTags is HealthMonitorTags
+    with pytest.raises(AttributeError, match="has no attribute 'HealthMonitorTag'"):
+        tags.HealthMonitorTag  # noqa: B018
 
 
 @pytest.mark.parametrize("name", MODULES)
