@@ -20,12 +20,14 @@ from pydantic import model_validator
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, TagSchema, strategies
 from pytest_mlflow_traces.strategies import InvalidTags, UnsatisfiableSchemaError, invalid_tags, tags
+from reference_agent.contract import HealthMonitorTags
 from tests.messages import exactly
 from tests.schemas import EveryType, random_schema
 
 EXAMPLES = int(os.environ.get("TAG_EXAMPLES", "25"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 SCHEMAS: dict[str, type[TagSchema]] = {
+    "reference": HealthMonitorTags,
     "every type": EveryType,
     **{f"random {seed}": random_schema(Random(seed)) for seed in range(10)},
 }
