@@ -40,7 +40,7 @@ class Content:
         tail = _leading_singles(models[: len(head) - 1 if head else None : -1])
         self._head, self._tail = head, tail[::-1]
         self._middle = models[len(head) : len(models) - len(tail)]
-        self._shortest, self._longest = shortest(models), longest(models)
+        self.shortest, self._longest = shortest(models), longest(models)
         within = [part for model in models for part in (parts_of(model) if isinstance(model, Group) else (model,))]
         self.required = [part.units for part in within if isinstance(part, Run) and part.low]  # some, not all that is
         every = _every(models)
@@ -52,7 +52,7 @@ class Content:
     def accepts(self, siblings: Siblings) -> bool:
         """Return whether `siblings` are what the list of children says."""
         count, first = len(siblings), len(self._head)
-        if count < self._shortest or (self._longest is not None and count > self._longest):
+        if count < self.shortest or (self._longest is not None and count > self._longest):
             return False
         if not count:
             return True  # nothing is long enough, so nothing is asked for
@@ -101,7 +101,7 @@ class _Walk:
         self._known: dict[tuple[int, int], int] = {}
 
     def ends(self, model: Model, starts: int) -> int:
-        """Return the set of places where `model` may end that starts in the set `starts`."""
+        """Return the set of places where `model` may end that starts in the set `starts`, which is not empty."""
         stack: list[Walking] = []
         answer = self._follow(model, starts, stack)
         while stack:
@@ -119,7 +119,7 @@ class _Walk:
         if isinstance(model, Run):
             return self._run(model, starts)
         if isinstance(model, Gap):
-            return between(lowest(starts), len(self._siblings)) if starts else 0
+            return between(lowest(starts), len(self._siblings))
         if isinstance(model, Choice):
             stack.append(self._choice(model, starts))
         elif isinstance(model, Loop):
@@ -143,8 +143,6 @@ class _Walk:
         return found.bits()
 
     def _group(self, group: Group, starts: int) -> int:
-        if not starts:
-            return 0
         if id(group) not in self._assignments:
             rows = rows_of(group)
             self._assignments[id(group)] = None if rows is None else [Assignment(row) for row in rows]
@@ -163,7 +161,7 @@ class _Walk:
         return found
 
     def _loop(self, loop: Loop, starts: int) -> Walking:
-        if not starts or lowest(starts) + loop.shortest > len(self._siblings):
+        if lowest(starts) + loop.shortest > len(self._siblings):
             return 0
         self._loops += 1
         copies = 0

@@ -156,20 +156,23 @@ class Matcher:
                     answer = False
                     break
             else:
-                answer = self._at_once(pattern, i)
+                answer = self._at_once(known, i)
             self._answers[question] = answer
         if answer is None:
             self._open[question] = None
             return True
         return answer
 
-    def _at_once(self, pattern: SpanPattern, i: int) -> bool | None:
+    def _at_once(self, known: _Known, i: int) -> bool | None:
         """Return what can be said at once of a span whose fields match, `None` where there is more to look at."""
+        pattern, children = known.pattern, known.pattern.children
         if pattern.has or pattern.lacks:
             return None
-        if pattern.children is None:
+        if children is None:
             return True
-        return None if pattern.children else self._forest.stops[i] == i + 1
+        if self._forest.stops[i] > i + 1:
+            return None if children else False
+        return not any(isinstance(child, SpanPattern) for child in children) and not self._content(known).shortest
 
     def _round(self, question: Callable[..., bool], *about: Any) -> bool | None:
         """Return the answer to `question`, `None` where it hangs on other questions, which are then in `_open`."""
@@ -189,19 +192,15 @@ class Matcher:
         """Answer the questions in `goals`, before each those it hangs on."""
         while goals:
             goal = goals[-1]
-            if goal < 0:
-                known = self._patterns[-1 - goal]
-                if known.found is None:
-                    self._round(self._look_everywhere, known)
-            elif self._answers[goal] is None:
-                known = self._patterns[goal // self._size]
-                self._answers[goal] = self._round(self._look_below, known, goal % self._size)
-            else:
-                self._open.clear()
-            if self._open:
-                goals.extend(self._open)
-            else:
+            known = self._patterns[-1 - goal if goal < 0 else goal // self._size]
+            if (known.found if goal < 0 else self._answers[goal]) is not None:
                 goals.pop()
+                continue
+            if goal < 0:
+                self._round(self._look_everywhere, known)
+            else:
+                self._answers[goal] = self._round(self._look_below, known, goal % self._size)
+            goals.extend(self._open)
 
     def _look_below(self, known: _Known, i: int) -> bool:
         """Return whether what the pattern says of the spans below `i` holds."""
@@ -286,7 +285,7 @@ class Matcher:
         """Ask about a span whose fields match."""
         question = known.base + i
         if question not in self._answers:
-            self._answers[question] = self._at_once(known.pattern, i)
+            self._answers[question] = self._at_once(known, i)
         return self._ask(known.pattern, i)
 
     def _above(self, pattern: Pattern) -> bytearray | None:

@@ -146,7 +146,7 @@ def _assembled(pattern: Pattern, parts: list[Model]) -> Model:
         return _choice(parts)
     if isinstance(pattern, AnyOrder):
         return _group(parts, gap=pattern.gap, overlapping=pattern.overlapping)
-    raise TypeError(f"no pattern: {pattern!r}")
+    raise AssertionError("unreachable: there are no other patterns")
 
 
 def _loop(item: Model, low: int, high: int | None) -> Model:

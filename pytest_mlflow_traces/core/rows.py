@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pytest_mlflow_traces.core.models import Choice, Group, Loop, Model, Run, parts_of
 
 _MOST_ROWS = 1_024
-_MOST_RUNS = 100_000  # in all rows together
+_MOST_RUNS = 30_000  # in all rows together
 
 
 @dataclass(frozen=True, slots=True, eq=False)

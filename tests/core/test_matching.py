@@ -374,6 +374,25 @@ def test_a_repeated_group_inside_any_order_interleaves_as_a_whole():
     assert children(*"abab") != pattern
 
 
+def test_one_pattern_may_stand_in_several_places():
+    pair = any_order(a, b)
+    perhaps = optional(pair)
+
+    assert children(*"aabb") == r(any_order(perhaps, perhaps))
+    assert children(*"aab") != r(any_order(perhaps, perhaps))
+    assert children(*"aabb") == r(any_order(repeat(pair), repeat(pair)))
+    assert children(*"aab") != r(any_order(repeat(pair), repeat(pair)))
+    assert children(*"baabab") == r(repeat(one_of(pair, pair)), pair)
+
+
+def test_equal_patterns_are_as_good_as_one():
+    twins = [span("a")[optional(span("b")), ...] for _ in range(2)]
+
+    assert tree("r", ["a", ["b"], "a"]) == r(any_order(*twins))
+    assert tree("r", ["a"]) != r(any_order(*twins))
+    assert tree("r", ["a", "a", "a"]) != r(any_order(*twins))
+
+
 def test_matcher_objects_that_print_alike_are_told_apart():
     class Odd:
         def __init__(self, parity):
@@ -477,6 +496,13 @@ def test_find_agrees_however_many_candidates_there_are():
         assert trace.count(pattern) == sum(each == pattern for each in trace.spans)
 
 
+def test_find_tells_lists_of_children_apart_by_their_times():
+    spans = [part for i in range(50) for part in ("p", ["a @0-2", "b @1-3" if i % 2 else "b @2-3", "c"])]
+
+    assert tree("r", spans).count(span("p")[parallel(a, b), c]) == 25
+    assert tree("r", spans).count(span("p")[any_order(a, b), c]) == 50
+
+
 def test_a_matcher_names_the_fields_that_fail():
     trace = tree("r", [node("x T ERROR", inputs=1, attributes={"k": 1}), ["y"]])
     pattern = span(
@@ -500,7 +526,8 @@ def test_a_matcher_goes_on_after_an_operand_has_raised():
             matcher.matches(angry, 1)
         with pytest.raises(ArithmeticError):
             matcher.find(angry)
-    assert matcher.find(calm) == [1, 3]
+    for _ in range(2):
+        assert matcher.find(calm) == [1, 3]
     assert matcher.matches(calm, 1)
 
 
@@ -552,7 +579,7 @@ def test_a_strict_pattern_sees_the_second_root():
 # ---- sizes: no recursion, and nothing that explodes
 
 
-def deep(step, levels=3_000):
+def deep(step, levels=1_100):
     pattern = span("a")
     for level in range(levels):
         pattern = step(pattern, level)
@@ -598,34 +625,34 @@ def chain(length):
     ("step", "found"),
     [
         (lambda p, _: a[p], [0]),
-        (lambda p, _: a[optional(p)], range(1_501)),
+        (lambda p, _: a[optional(p)], range(1_101)),
         (lambda p, _: a[any_order(p, optional(b))], [0]),
         (lambda p, _: a[..., repeat(p, 1), ...], [0]),
         (lambda p, _: span("a", has=p), [0]),
         (lambda p, _: span("a", has=p | b), [0]),
-        (lambda p, _: span("a", lacks=p), [1_500]),
-        (lambda p, _: span(lacks=p) | b, [1_500]),
+        (lambda p, _: span("a", lacks=p), [1_100]),
+        (lambda p, _: span(lacks=p) | b, [1_100]),
         (lambda p, _: span("a", has=span()[p]), []),
     ],
 )
 def test_children_has_and_lacks_nest_thousands_deep(step, found):
-    trace = chain(1_501)
-    pattern = deep(step, 1_500)
+    trace = chain(1_101)
+    pattern = deep(step)
 
     assert [each.depth for each in trace.find(pattern)] == list(found)
     assert (trace == pattern) is (0 in found)
 
 
 def test_a_very_deep_trace_equals_its_strict_pattern():
-    trace = chain(30_000)
+    trace = chain(10_000)
 
     assert trace == trace.to_pattern()
-    assert trace != chain(29_999).to_pattern()
-    assert trace.count(span("a", has=span("a", has=a))) == 29_998
+    assert trace != chain(9_999).to_pattern()
+    assert trace.count(span("a", has=span("a", has=a))) == 9_998
 
 
 def test_a_very_wide_trace_equals_its_strict_pattern():
-    trace = children(*(f"s{i % 10}" for i in range(20_000)))
+    trace = children(*(f"s{i % 10}" for i in range(5_000)))
 
     assert trace == trace.to_pattern()
     assert trace == r(..., span("s3"), any_order(*(span(f"s{i}") for i in range(10))), ...)
@@ -673,9 +700,10 @@ def test_too_many_parallel_ways_are_an_error(monkeypatch):
             assert tree("r", spans) == r(pattern)
 
 
-def test_too_many_ways_among_open_questions_are_settled_first():
+def test_what_is_open_is_settled_before_there_are_too_many_ways():
     # as long as the children of the spans are hoped for, every span could go to every group
-    trace = tree("r", [part for i in range(12) for part in ("a", [f"s{i % 4}"])])
-    pattern = r(any_order(*(repeat(any_order(a[span(f"s{i}")], a[span(f"s{i}")])) for i in range(6))))
+    trace = tree("r", [part for i in range(16) for part in ("a", [f"s{i % 8}"])])
+    own = [(span("a")[span(f"s{i}")], span("a")[span(f"s{i}"), ...]) for i in range(8)]
 
-    assert trace != pattern
+    assert trace == r(any_order(*(repeat(any_order(*pair)) for pair in own)))
+    assert trace != r(any_order(*(repeat(any_order(*pair, *pair)) for pair in own)), span("a"))
