@@ -87,7 +87,7 @@ def run(page: Path) -> int:
         elif block.kind == "notation":
             namespace["text"] = block.code
         elif block.kind in ("python", "python raises"):
-            code = compile("\n" * (block.line - 1) + block.code, str(page), "exec")
+            code = compile("\n" * (block.line - 1) + block.code, str(page), "exec", dont_inherit=True)
             ran += 1
             try:
                 exec(code, namespace)
