@@ -8,6 +8,8 @@ import pytest
 
 from pytest_mlflow_traces import any_order, assert_trace, repeat, span
 from reference_agent import stub_orchestrator
+from reference_agent.contract import CONTRACT, FAILURE_CONTRACT
+from reference_agent.stubs import StubGenie
 
 
 @pytest.fixture
@@ -71,3 +73,18 @@ def test_several_things_at_once(mlflow_traces, orchestrator):
         span("orchestrator_invoke", status="OK", error=False),
         span(lacks=span(re.compile("web_search|dashboard_linker"), type="TOOL")),
     )
+
+
+@pytest.mark.mlflow_traces(expect=CONTRACT)
+@pytest.mark.parametrize("question", ["Why did costs spike?", "Is anything unusual in security and in cost?"])
+def test_every_answer_keeps_the_contract(orchestrator, question):
+    orchestrator.invoke(question, user_id="u1", session_id="s1")
+
+
+@pytest.mark.mlflow_traces(expect=FAILURE_CONTRACT)
+@pytest.mark.parametrize("fault", ["403", "FAILED", "html", "hang"])
+def test_every_failure_keeps_the_contract_of_failures(fault):
+    orchestrator = stub_orchestrator(genie=StubGenie(faults={"cost": fault}))
+
+    with pytest.raises(Exception, match=r".+"):
+        orchestrator.invoke("Why did costs spike?", user_id="u1", session_id="s1")
