@@ -14,7 +14,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
-    """Load MLflow before a run in process does: pytester drops what that imports, and MLflow must not be there twice."""
+    """Load MLflow before a run in process does: pytester drops what that imports, and MLflow must be there once."""
     if fixturedef.argname == "pytester":
         import mlflow  # noqa: F401
 

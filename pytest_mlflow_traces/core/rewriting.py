@@ -219,7 +219,7 @@ class _Rewriting:
             self._todo.append((entry, i))
 
     def _is_mendable(self, entry: Entry, i: int) -> bool:
-        """Return whether a lost line may be changed for the span at `i`, which has its name: only where they are alike."""
+        """Return whether a lost line may be changed for the span at `i`, which has its name: only where alike."""
         pattern = entry.unit
         return (
             isinstance(pattern, SpanPattern)
