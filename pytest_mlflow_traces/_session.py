@@ -12,7 +12,6 @@ import pytest
 from pytest_mlflow_traces._marker import MARKER
 from pytest_mlflow_traces._run_keeping import RunKeeper
 from pytest_mlflow_traces._stashes import (
-    APPLIED,
     CAPTURED,
     CONTRACTS,
     DEMAND,
@@ -115,10 +114,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     # only after a test that passed: one that failed keeps its own error
     traces = item.stash.get(CAPTURED, None)
     if traces is not None:
-        from pytest_mlflow_traces._verdicts import judged
+        from pytest_mlflow_traces._verdicts import judge
 
         contracts = item.config.stash.get(CONTRACTS, None)
-        item.stash[APPLIED] = judged(item, traces, item.stash.get(DEMAND, None), contracts)
+        judge(item, traces, item.stash.get(DEMAND, None), contracts)
     return result
 
 

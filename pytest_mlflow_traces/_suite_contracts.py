@@ -12,11 +12,11 @@ import pytest
 
 from pytest_mlflow_traces._loading import loaded_expectation
 from pytest_mlflow_traces._stashes import APPLIED_ATTRIBUTE
-from pytest_mlflow_traces.core.contracts import Contract, Verdict, verdicts
+from pytest_mlflow_traces.core.contracts import Contract, verdicts
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_mlflow_traces.core.tree import Trace
 
@@ -27,25 +27,24 @@ class SuiteContracts:
     def __init__(self, names: Iterable[str]) -> None:
         self._contracts = {name: _loaded(name) for name in names}
 
-    def check(self, traces: Iterable[Trace]) -> list[str]:
-        """Return the names of the contracts that applied to some trace.
+    def applying(self, traces: Sequence[Trace]) -> list[str]:
+        """Return the names of the contracts that have a say about some of the traces, whether they hold or not."""
+        return sorted(name for name, each in self._contracts.items() if any(_applies(each, trace) for trace in traces))
 
-        Raises:
-            TraceAssertionError: where one does not hold, with every finding of all.
-        """
-        traces = list(traces)
-        found: list[Verdict] = []
-        applied = set()
-        for name, expectation in self._contracts.items():
-            if isinstance(expectation, Contract) and not any(map(expectation.applies, traces)):
-                continue
-            if traces:
-                applied.add(name)
-            found += verdicts(traces, expectation)
+    def check(self, traces: Sequence[Trace]) -> None:
+        """Raise a TraceAssertionError where a contract does not hold, with every finding of all."""
+        found = [
+            verdict
+            for each in self._contracts.values()
+            for verdict in verdicts([trace for trace in traces if _applies(each, trace)], each)
+        ]
         if found:
             findings = [finding for verdict in found for finding in verdict.findings]
             raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)
-        return sorted(applied)
+
+
+def _applies(expectation: Any, trace: Trace) -> bool:
+    return not isinstance(expectation, Contract) or expectation.applies(trace)
 
 
 def _loaded(name: str) -> Any:

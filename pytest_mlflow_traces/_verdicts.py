@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_mlflow_traces._stashes import APPLIED
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.portability import SecretTagWarning, portability, secret_texts
 from pytest_mlflow_traces.core.spans import visible
@@ -33,22 +34,18 @@ class _FailureError(TraceAssertionError, pytest.fail.Exception):  # type: ignore
         self.findings = error.findings
 
 
-def judged(
-    item: pytest.Item, traces: CapturedTraces, demand: Demand | None, contracts: SuiteContracts | None
-) -> list[str]:
-    """Fail the test where its marker or a contract does not hold, or, in strict mode, where a trace is not whole.
-
-    Returns:
-        The contracts of the suite that applied.
-    """
+def judge(item: pytest.Item, traces: CapturedTraces, demand: Demand | None, contracts: SuiteContracts | None) -> None:
+    """Fail the test where its marker or a contract does not hold, or, in strict mode, where a trace is not whole."""
+    if contracts is not None:
+        item.stash[APPLIED] = contracts.applying(traces)  # first: one that does not hold has applied all the same
     try:
         if demand is not None:
             demand.check(traces)
-        applied = contracts.check(traces) if contracts is not None else []
+        if contracts is not None:
+            contracts.check(traces)
         _check_whole(item, traces)
     except TraceAssertionError as error:
         raise _FailureError(error) from None
-    return applied
 
 
 def _check_whole(item: pytest.Item, traces: CapturedTraces) -> None:

@@ -107,6 +107,23 @@ def test_a_broken_one_fails_the_test_by_name(suite):
     result.stdout.fnmatch_lines(["contract 'answers': trace 'agent':", "  tags.missing at tag 'team': *"])
 
 
+def test_one_that_does_not_hold_has_applied(suite):
+    project = suite("contracts:ANSWERS")
+    project.makepyfile(
+        test_contracts="""
+        from app import agent
+
+        def test_breaks(mlflow_traces):
+            agent()
+        """
+    )
+
+    result = run(project, "test_contracts.py")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*applied to no trace*")
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 @pytest.mark.parametrize(("strict", "ret"), [(False, pytest.ExitCode.OK), (True, pytest.ExitCode.TESTS_FAILED)])
 def test_one_that_applied_to_nothing_is_told_and_fails_a_strict_run(suite, workers, strict, ret):

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
+from hypothesis import strategies as st
 from pydantic import model_validator
 
 from pytest_mlflow_traces import (
@@ -30,6 +31,7 @@ from pytest_mlflow_traces import (
     parallel,
     repeat,
     span,
+    strategies,
 )
 
 
@@ -99,3 +101,16 @@ def test_budgets(mlflow_traces: CapturedTraces) -> None:
     path: tuple[Span, ...] = trace.critical_path()
     busiest: int = trace.max_concurrency
     print(findings, path, busiest)
+
+
+def test_strategies() -> None:
+    valid: st.SearchStrategy[dict[str, str]] = strategies.tags(Tags, domain_count="1", error_type=st.none())
+    invalid: st.SearchStrategy[strategies.InvalidTags] = strategies.invalid_tags(Tags, domains=st.just("cost"))
+    traces: st.SearchStrategy[Trace] = strategies.traces(names=st.text(), tags=valid, malformed=True)
+    trees: st.SearchStrategy[Span] = strategies.span_trees(types=st.just("TOOL"), max_spans=3)
+    print(invalid.map(lambda each: (each.rule, each.where, each.tags)), traces, trees)
+    print(strategies.patterns().map(repr))
+
+
+def test_matching(trace: Trace) -> None:
+    print(strategies.patterns(matching=trace), strategies.patterns(matching=trace.spans[0]))
