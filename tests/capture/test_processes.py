@@ -34,6 +34,7 @@ def python(program: str, **environment: str) -> str:
 # -- children
 
 
+@needs_full_mlflow  # the slim one cannot search where an experiment's id comes from the environment
 @needs_installation
 def test_a_child_process_writes_nothing_and_reads_what_it_traced(traces):
     """The app has set a URI of its own; the entry point of the child's store is loaded, and nothing else of ours."""

@@ -11,7 +11,7 @@ import mlflow
 import pytest
 
 from pytest_mlflow_traces import capture_traces
-from tests.capture.programs import MLFLOW, since, traced
+from tests.capture.programs import MLFLOW, needs_full_mlflow, since, traced
 
 USAGE = {"input_tokens": 1000, "output_tokens": 500, "total_tokens": 1500}
 
@@ -35,6 +35,7 @@ def test_a_trace_without_usage_has_none(traces):
     assert (traces.one().token_usage, traces.one().cost) == (None, None)
 
 
+@needs_full_mlflow  # the price list comes with it
 @since("3.11", "cost by a price list that MLflow brings along")
 def test_the_cost_of_a_known_model_is_computed(traces):
     with mlflow.start_span("agent"):
