@@ -22,16 +22,27 @@ SPAN_TYPES = (
     *("RERANKER", "RETRIEVER", "TASK", "TOOL", "UNKNOWN", "WORKFLOW"),
 )
 
+_WIDE = 72
+
 
 class FieldDifference(NamedTuple):
     """One field that is not as expected, both sides as text."""
 
     field: str
-    expected: str
+    expected: str | None  # where there is none, `actual` speaks for itself
     actual: str
 
     def __str__(self) -> str:
+        if self.expected is None:
+            return f"{self.field}: {self.actual}"
         return f"{self.field}: expected {self.expected}, got {self.actual}"
+
+    def lines(self) -> list[str]:
+        """Return the text on one line, or with both sides below each other where that is too long to compare."""
+        text = str(self)
+        if len(text) <= _WIDE or self.expected is None:
+            return [text]
+        return [f"{self.field}: expected {self.expected}", f"{'':<{len(self.field)}}       got {self.actual}"]
 
 
 def field_differences(forest: Forest, matcher: Matcher, pattern: SpanPattern, i: int) -> list[FieldDifference]:

@@ -1,12 +1,11 @@
 """Children that are all there, in another order than their list says: told as that, and nothing else.
 
 The spans are assigned to the items as if the list were in any order; where that works out, those outside a longest run
-that is in order are the displaced ones (a longest non-decreasing subsequence, by patience sorting, O(n log n)).
+that is in order are the displaced ones (a longest non-decreasing subsequence, O(n * n), of no more than `_ITEMS`).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.contents import Slot, slots_of
@@ -130,17 +129,18 @@ def _untangled(seating: Seating) -> None:
         seating.seat.update(zip(spans, seats, strict=True))
 
 
-def _longest_run(ranks: list[int]) -> set[int]:
-    tails: list[int] = []  # the smallest rank that ends a run of each length
-    ends: list[int] = []  # the place of that
-    before = [-1] * len(ranks)
+def _longest_run(ranks: Sequence[int]) -> set[int]:
+    """Return the places of a longest run that is in order; of several, one that is most where it would be in order."""
+    at_home = {place for place, at in enumerate(sorted(range(len(ranks)), key=ranks.__getitem__)) if place == at}
+    best: list[tuple[int, int]] = []  # by place: the length of the best run that ends there, and how much is at home
+    before: list[int] = []
     for place, rank in enumerate(ranks):
-        length = bisect_right(tails, rank)
-        before[place] = ends[length - 1] if length else -1
-        tails[length : length + 1] = [rank]
-        ends[length : length + 1] = [place]
+        runs = [(best[k], k) for k in range(place) if ranks[k] <= rank]
+        (length, home), k = max(runs, default=((0, 0), -1))
+        best.append((length + 1, home + (place in at_home)))
+        before.append(k)
     run: set[int] = set()
-    place = ends[-1] if ends else -1
+    place = max(range(len(best)), key=best.__getitem__, default=-1)
     while place >= 0:
         run.add(place)
         place = before[place]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.forest import Forest
 
-_LABEL = 60
+_LABEL = 40
 _ENDS = 3  # levels shown at each end of a folded descent
 
 

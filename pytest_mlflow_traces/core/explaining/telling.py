@@ -85,7 +85,7 @@ class Teller:
     def _line(self, mark: str, edit: Missing | Moved, said: str) -> Note:
         label = edit.pattern.label if isinstance(edit.pattern, SpanPattern) else short(edit.pattern, 56)
         order = edit.before, 0
-        return Note(order, mark, [said], label=shortened(label), parent=edit.parent, before=edit.before)
+        return Note(order, mark, [said], label=shortened(label, 56), parent=edit.parent, before=edit.before)
 
     def _unexpected(self, edit: Unexpected) -> tuple[Finding, list[Note]]:
         i = edit.span
@@ -104,11 +104,11 @@ class Teller:
     def _different(self, edit: Different) -> tuple[Finding, list[Note]]:
         i = edit.span
         fields = field_differences(self._forest, self._matcher, edit.pattern, i)
-        expected = "; ".join(f"{each.field}: {each.expected}" for each in fields)
+        expected = "; ".join(f"{each.field}: {each.expected}" for each in fields if each.expected is not None)
         actual = "; ".join(f"{each.field}: {each.actual}" for each in fields)
         hint = "; ".join(hints(self._forest, edit.pattern, edit.fields)) or None
         finding = Finding("shape.different", self._path(i), expected=expected, actual=actual, hint=hint)
-        return finding, [Note((i, 1), "~", [str(each) for each in fields], span=i)]
+        return finding, [Note((i, 1), "~", [line for each in fields for line in each.lines()], span=i)]
 
     def _unfit(self, edit: Unfit) -> tuple[Finding, list[Note]]:
         forest, parent = self._forest, edit.parent
@@ -144,10 +144,10 @@ class Teller:
     def _apart(self, edit: Apart) -> tuple[Finding, list[Note]]:
         forest, one, two = self._forest, *sorted((edit.first, edit.second), key=self._forest.starts.__getitem__)
         late = readable_duration(forest.starts[two] - (forest.ends[one] or 0))
-        expected = f"{self._name(one)} and {self._name(two)} overlap in time"
-        actual = f"{self._name(two)} starts {late} after {self._name(one)} ended"
+        expected = f"{self._name(one)} and {self._name(two)} to overlap in time"
+        actual = f"{self._name(two)} {late} after the end of {self._name(one)}"
         finding = Finding("shape.parallel", self._path(edit.parent), expected=expected, actual=actual)
-        said = f"not in parallel: starts {late} after {self._name(one)} ended"
+        said = f"not in parallel: starts {late} after the end of {self._name(one)}"
         return finding, [Note((two, 1), "~", [said], span=two)]
 
     def _names(self, spans: Sequence[int]) -> str:

@@ -22,10 +22,13 @@ _repr.maxstring = _repr.maxother = _repr.maxlong = 4 * WIDTH
 
 
 class Differing(NamedTuple):
-    """One place where a value is not as expected: `['domains'][0]`, and both sides as text."""
+    """One place where a value is not as expected: `['domains'][0]`, and both sides as text.
+
+    The last one may have only an `actual`: how many more places there are.
+    """
 
     place: str
-    expected: str
+    expected: str | None
     actual: str
 
 
@@ -65,12 +68,12 @@ def differing(expected: Any, actual: Any, text: str) -> list[Differing]:
             if len(one) != len(two):
                 found.append(Differing(place, _items(one), _items(two)))
             stack.extend((f"{place}[{k}]", one[k], two[k]) for k in reversed(range(min(len(one), len(two)))))
-        elif place:
-            found.append(Differing(place, *_both(one, two)))
         else:
-            found.append(Differing("", shortened(text), _both(one, two)[1]))
+            expected, actual = _both(one, two)
+            # a matcher may print differently once it has been compared
+            found.append(Differing(place, expected if place or type(one) is str else shortened(text), actual))
     if left_out:
-        found.append(Differing("", f"{left_out} more", "different"))
+        found.append(Differing("", None, f"{left_out} more place{' differs' if left_out == 1 else 's differ'}"))
     return found
 
 
