@@ -113,23 +113,29 @@ class Matcher:
 
     def find(self, pattern: Pattern) -> list[int]:
         """Return the positions of the spans that the one-span `pattern` matches, in pre-order."""
-        alternatives = [self._know(each) for each in _alternatives(pattern)]
-        self._settle([known.everywhere for known in alternatives])
-        found = [known.found or [] for known in alternatives]
-        return found[0] if len(found) == 1 else sorted(set().union(*found))
+        found = [self._found(each) for each in _alternatives(pattern)]
+        return list(found[0]) if len(found) == 1 else sorted(set().union(*found))
 
     def local_failures(self, pattern: SpanPattern, i: int) -> list[str]:
         """Return the fields of `pattern` that the span at `i` fails, its children apart: `name`, `inputs`, `has`."""
         failed = [field for field, check in self._know(pattern).checks if not check(i)]
         for field, patterns, wanted in (("has", pattern.has, True), ("lacks", pattern.lacks, False)):
-            below = range(i + 1, self._forest.stops[i])
-            for each in patterns:
-                found = self.find(each)
-                after = bisect_right(found, i)
-                if (after < len(found) and found[after] in below) is not wanted:
-                    failed.append(field)
-                    break
+            if any(self._is_above(each, i) is not wanted for each in patterns):
+                failed.append(field)
         return failed
+
+    def _is_above(self, pattern: Pattern, i: int) -> bool:
+        """Return whether `pattern` matches some span below `i`."""
+        for found in map(self._found, _alternatives(pattern)):
+            after = bisect_right(found, i)
+            if after < len(found) and found[after] < self._forest.stops[i]:
+                return True
+        return False
+
+    def _found(self, pattern: SpanPattern) -> list[int]:
+        known = self._know(pattern)
+        self._settle([known.everywhere])
+        return known.found or []
 
     def _ask_any(self, patterns: tuple[SpanPattern, ...], i: int) -> bool:
         return True in [self._ask(each, i) for each in patterns]

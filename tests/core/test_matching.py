@@ -516,6 +516,16 @@ def test_a_matcher_names_the_fields_that_fail():
     assert Matcher(trace.forest).local_failures(span("x", has=span("y")), 1) == []
 
 
+def test_what_a_matcher_found_is_the_callers_to_change():
+    matcher, everything = Matcher(children("a", "b").forest), span()
+    matcher.find(everything).clear()
+
+    assert matcher.find(everything) == [0, 1, 2]
+    assert matcher.find(span()) == [0, 1, 2]
+    assert matcher.local_failures(span("r", has=b | c, lacks=c | span("d")), 0) == []
+    assert matcher.local_failures(span("r", has=c | span("d"), lacks=b | c), 0) == ["has", "lacks"]
+
+
 def test_a_matcher_goes_on_after_an_operand_has_raised():
     trace = tree("r", ["a", ["b"], "a", [node("b", inputs=1)]])
     matcher = Matcher(trace.forest)
