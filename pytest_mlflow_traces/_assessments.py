@@ -5,23 +5,22 @@ from __future__ import annotations
 import copy
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlflow.entities import Expectation, Feedback
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
-if TYPE_CHECKING:
-    from pytest_mlflow_traces._trace_log import TraceLog
-
 
 class AssessmentAnswers:
     """The part of a tracking store that is about assessments; they live in the info of their trace."""
 
-    _log: TraceLog
-
     def known_info(self, trace_id: str) -> Any:
         """The info of a captured trace, itself; raise MLflow's error where there is none."""
+        raise NotImplementedError
+
+    def touch(self, trace_id: str) -> None:
+        """Note that the assessments of a trace were changed."""
         raise NotImplementedError
 
     def create_assessment(self, assessment: Any) -> Any:
@@ -35,7 +34,7 @@ class AssessmentAnswers:
         if made.overrides is not None:
             self._assessment(made.trace_id, made.overrides).valid = False
         info.assessments.append(made)
-        self._log.touch(made.trace_id)
+        self.touch(made.trace_id)
         return copy.copy(made)
 
     def get_assessment(self, trace_id: str, assessment_id: str) -> Any:
@@ -75,7 +74,7 @@ class AssessmentAnswers:
         if metadata is not None:
             assessment.metadata = {**(assessment.metadata or {}), **metadata}
         assessment.last_update_time_ms = int(time.time() * 1000)
-        self._log.touch(trace_id)
+        self.touch(trace_id)
         return copy.copy(assessment)
 
     def delete_assessment(self, trace_id: str, assessment_id: str) -> None:
@@ -87,4 +86,4 @@ class AssessmentAnswers:
         for each in info.assessments:
             if each.assessment_id == gone[0].overrides:
                 each.valid = True
-        self._log.touch(trace_id)
+        self.touch(trace_id)

@@ -28,7 +28,7 @@ from pytest_mlflow_traces._experiments import ExperimentAnswers
 from pytest_mlflow_traces._mlflow import SpansLocation, TraceMetadataKey, TraceTagKey, forget_artifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from mlflow.entities import Experiment
 
@@ -38,8 +38,15 @@ if TYPE_CHECKING:
 class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
     """Answer MLflow's reads from a trace log."""
 
-    def __init__(self, log: TraceLog, experiments: Iterable[Experiment] = ()) -> None:
+    def __init__(
+        self,
+        log: TraceLog,
+        experiments: Iterable[Experiment] = (),
+        *,
+        others: Callable[[], Iterable[TraceLog]] = tuple,
+    ) -> None:
         self._log = log
+        self._others = others  # other logs in which to look for a trace whose id is given
         self._directory: str | None = None
         self._files: Any = None
         self._registry: Any = None
@@ -53,10 +60,19 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
         return self._known(trace_id).info
 
     def _known(self, trace_id: str) -> Any:
-        raw = self._log.raw(trace_id)
+        raw = self._raw(trace_id)
         if raw is None:
             raise MlflowException(f"Trace with ID '{trace_id}' not found.", RESOURCE_DOES_NOT_EXIST)
         return raw
+
+    def _raw(self, trace_id: str) -> Any:
+        raws = (log.raw(trace_id) for log in (self._log, *self._others()))
+        return next((raw for raw in raws if raw is not None), None)
+
+    def touch(self, trace_id: str) -> None:
+        """Note that the tags or the assessments of a trace were changed."""
+        for log in (self._log, *self._others()):
+            log.touch(trace_id)
 
     def get_trace_info(self, trace_id: str) -> Any:
         return _served(self.known_info(trace_id))
@@ -66,7 +82,7 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
         return Trace(_served(raw.info), raw.data)
 
     def batch_get_traces(self, trace_ids: list[str], location: Any = None, experiment_ids: Any = None) -> list[Any]:
-        raws = [raw for raw in map(self._log.raw, trace_ids) if raw is not None and _is_in(raw.info, experiment_ids)]
+        raws = [raw for raw in map(self._raw, trace_ids) if raw is not None and _is_in(raw.info, experiment_ids)]
         return [Trace(_served(raw.info), raw.data) for raw in raws]
 
     def batch_get_trace_infos(
@@ -125,7 +141,7 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
     def set_trace_tag(self, trace_id: str, key: str, value: Any) -> None:
         _validate_trace_tag(key, value)
         self.known_info(trace_id).tags[key] = str(value)
-        self._log.touch(trace_id)
+        self.touch(trace_id)
 
     def delete_trace_tag(self, trace_id: str, key: str) -> None:
         tags = self.known_info(trace_id).tags
@@ -134,14 +150,14 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
                 f"No trace tag with key '{key}' for trace with ID '{trace_id}'", RESOURCE_DOES_NOT_EXIST
             )
         del tags[key]
-        self._log.touch(trace_id)
+        self.touch(trace_id)
 
     def link_prompts_to_trace(self, trace_id: str, prompt_versions: list[Any]) -> None:
         tags = self.known_info(trace_id).tags
         tags[TraceTagKey.LINKED_PROMPTS] = update_linked_prompts_tag(
             tags.get(TraceTagKey.LINKED_PROMPTS), prompt_versions
         )
-        self._log.touch(trace_id)
+        self.touch(trace_id)
 
     def link_traces_to_run(self, trace_ids: list[str], run_id: str) -> None:
         self._linked.setdefault(run_id, set()).update(trace_ids)

@@ -37,7 +37,8 @@ def opened() -> Capture:
     """Open a capture; the first one replaces the parts of MLflow that send traces or read them."""
     before = State()
     outer = router.capture()
-    store = MemoryStore(log := TraceLog(), outer.store.experiments if outer is not None else ())
+    log = TraceLog()
+    store = MemoryStore(log, outer.store.experiments if outer is not None else (), others=_logs_for_threads)
     known = tracking_fluent._active_experiment_id
     if known:
         store.know_experiment(known)
@@ -53,6 +54,11 @@ def opened() -> Capture:
         close(capture)
         raise
     return capture
+
+
+def _logs_for_threads() -> list[TraceLog]:
+    """All that are open, for a thread without a context: MLflow reads in such threads, before 3.15."""
+    return [] if router.current.get() is not None else [capture.log for capture in router.stack]
 
 
 def close(capture: Capture) -> None:

@@ -234,3 +234,30 @@ def test_examples_of_hypothesis_that_share_a_capture_are_all_there(traces):
 
     assert [trace.id for trace in traces] == made
     assert len(set(made)) == len(made)
+
+
+def test_tasks_each_with_a_capture_of_their_own_read_their_own():
+    """MLflow reads spans in threads of a pool, on older releases without the context."""
+
+    async def program(name):
+        with capture_traces():
+            trace_id = traced(name)
+            await asyncio.sleep(0)
+            (found,) = mlflow.search_traces(return_type="list", locations=["0"])
+            return trace_id == found.info.trace_id, len(found.data.spans)
+
+    async def together():
+        return await asyncio.gather(*(program(name) for name in "abcd"))
+
+    assert asyncio.run(together()) == [(True, 1)] * 4
+
+
+def test_a_thread_without_a_context_changes_the_trace_whose_id_it_is_given():
+    with capture_traces() as outer:
+        trace_id = traced("answer")
+        with capture_traces():
+            thread = threading.Thread(target=mlflow.set_trace_tag, args=[trace_id, "team", "a"])
+            thread.start()
+            thread.join()
+
+        assert outer.one().tags == {"team": "a"}
