@@ -1,4 +1,4 @@
-"""A suite with pytest-opentelemetry, pytest-randomly, pytest-asyncio and workers of pytest-xdist loses no trace."""
+"""A suite with pytest-opentelemetry, pytest-randomly and pytest-asyncio loses no trace, where warnings are errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from tests.capture.programs import needs_installation
 
 pytest.importorskip("pytest_opentelemetry")
 pytest.importorskip("pytest_randomly")
-pytest.importorskip("xdist")
 
 SUITE = """
 import random, threading
@@ -65,6 +64,6 @@ def test_a_suite_beside_all_of_them_loses_no_trace(pytester, monkeypatch):
         "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\nmarkers = asyncio: coroutine"
     )
 
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-n", "2")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
     result.assert_outcomes(passed=14)
     assert not list(pytester.path.glob("*.db"))
