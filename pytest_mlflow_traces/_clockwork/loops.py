@@ -84,16 +84,14 @@ class Loops:
 
     def _hears(self, loop: Any, *, has_timer: bool) -> bool:
         """Hold the clock while a loop watches sockets or pipes: nobody knows when the real world answers."""
-        since = stillness.real_monotonic()
+        waited_s = 0.0
         while not loop._selector.select(_LISTEN_S):
             self._timeline.start_due()
-            if not has_timer and not self._timeline.has_alarms:
-                since = stillness.real_monotonic()
-            waited = stillness.real_monotonic() - since
-            if self._io_grace_s is not None and waited >= self._io_grace_s:
+            waited_s = waited_s + _LISTEN_S if has_timer or self._timeline.has_alarms else 0.0
+            if self._io_grace_s is not None and waited_s >= self._io_grace_s:
                 return False
-            if waited > stillness.PATIENCE_S:
-                raise VirtualTimeError(_unheard(loop, waited))
+            if waited_s > stillness.PATIENCE_S:
+                raise VirtualTimeError(_unheard(loop, waited_s))
         return True
 
 

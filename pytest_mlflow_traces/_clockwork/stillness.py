@@ -43,22 +43,25 @@ def error(seats: Iterable[Seat]) -> VirtualTimeError:
 
 
 class Watch:
-    """Notice that nothing goes on: nobody waits or wakes, and the threads that are awake do not move either."""
+    """Notice that nothing goes on: nobody waits or wakes, and the threads that are awake do not move either.
+
+    It adds up the time between looks and not the clock's, which goes on while the whole process is stopped.
+    """
 
     def __init__(self) -> None:
         self._steps: object = None
         self._stacks: object = None
-        self._no_step_since = self._still_since = 0.0
+        self._without_step_s = self._still_s = 0.0
 
     def is_stuck(self, steps: object, stacks: object = None) -> bool:
         """Note what there is to be seen now, and return whether it has been the same for too long."""
-        now = real_monotonic()
-        if steps is None or steps != self._steps:
-            self._steps, self._no_step_since = steps, now
-        if stacks is None or stacks != self._stacks:
-            self._stacks, self._still_since = stacks, now
+        is_new_step = steps is None or steps != self._steps
+        has_moved = stacks is None or stacks != self._stacks
+        self._steps, self._stacks = steps, stacks
+        self._without_step_s = 0.0 if is_new_step else self._without_step_s + LOOK_S
+        self._still_s = 0.0 if has_moved else self._still_s + LOOK_S
         # threads that move and never wait are busy: for long with work, or for ever waiting for time to pass
-        return now - self._still_since > PATIENCE_S or now - self._no_step_since > BUSY_S
+        return self._still_s > PATIENCE_S or self._without_step_s > BUSY_S
 
 
 def _place(frame: Any) -> str:

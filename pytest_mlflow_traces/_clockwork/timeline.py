@@ -307,13 +307,11 @@ class Timeline:
         """Start what is due now though another has the turn; raise where the clock is stuck."""
         with self._lock:
             following = self._next()
-            if following is None or not ticket.is_pending or self.is_closed:
-                return
-            if any(
+            if ticket.is_pending and any(
                 each is ticket and order == ticket.order and due <= self.elapsed_ns for due, order, each in self._queue
             ):
                 self._grant(ticket)
-            elif following[1] is not ticket:
+            elif following is None or following[1] is not ticket:
                 watch.is_stuck(None)  # whoever is next looks after it
             elif watch.is_stuck(self._steps, stillness.stacks(self._awake)):
                 raise stillness.error(self._awake)
@@ -335,7 +333,8 @@ def active_timeline() -> Timeline | None:
 
 def current_seat() -> Seat | None:
     """Return the seat of this thread, unless it waits for real at the moment."""
-    if _active is None:
+    timeline = _active
+    if timeline is None:
         return None
-    seat = _active.seats.get(get_ident())
+    seat = timeline.seats.get(get_ident())
     return None if seat is None or seat.real_depth else seat
