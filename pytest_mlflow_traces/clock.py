@@ -18,8 +18,10 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces._clockwork.loops import Loops, check_loop
 from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
 from pytest_mlflow_traces._clockwork.timeline import NS_PER_S, Timeline, activate, active_timeline, current_seat
+from pytest_mlflow_traces._clockwork.waiting import replaced
 from pytest_mlflow_traces.core.durations import NS_PER_MS, parse_duration
 
 if TYPE_CHECKING:
@@ -109,9 +111,6 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
     _check_running_loop()
     start_ns = _checked_start(START if start is None else start)
     grace_s = None if io_grace is None else parse_duration(io_grace, "virtual_time(): io_grace") / NS_PER_S
-    # here, since asyncio takes longer to import than all of this package
-    from pytest_mlflow_traces._clockwork.waiting import replaced
-
     travel = _time_machine().travel(start_ns // NS_PER_S, tick=False)
     # In this order: time-machine looks the clocks up when it begins and ends, and has to find the originals; threads
     # that go on for real afterwards are to find the real time.
@@ -124,8 +123,6 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
 
 @contextmanager
 def _timeline(io_grace_s: float | None) -> Iterator[Timeline]:
-    from pytest_mlflow_traces._clockwork.loops import Loops
-
     timeline = Timeline()
     timeline.loops = Loops(timeline, io_grace_s)
     timeline.open_seat(threading.current_thread().name, threading.get_ident())
@@ -170,6 +167,4 @@ def _check_running_loop() -> None:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return
-    from pytest_mlflow_traces._clockwork.loops import check_loop
-
     check_loop(loop)

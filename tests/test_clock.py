@@ -104,6 +104,21 @@ def test_a_loop_until_a_deadline_ends_in_time(clock):
     assert clock.elapsed_ms == 30_100
 
 
+def test_waits_of_nothing_move_no_time(clock):
+    event = threading.Event()
+
+    for seconds in [0, 1e-12, 2e-10] * 500:
+        event.wait(seconds)
+
+    assert clock.elapsed_ms < 0.001
+    for _ in range(500):
+        event.wait(0)
+        time.sleep(0)
+    before = time.monotonic()
+    time.sleep(1)
+    assert time.monotonic() - before == pytest.approx(1)
+
+
 def test_it_starts_where_it_is_told():
     with virtual_time(start=datetime(2030, 5, 6, 7, 8, 9, 123_456, tzinfo=timezone(timedelta(hours=2)))) as clock:
         assert datetime.now(timezone.utc) == clock.now == datetime(2030, 5, 6, 5, 8, 9, 123_456, tzinfo=timezone.utc)
@@ -528,6 +543,24 @@ def test_a_thread_that_still_sleeps_is_ended():
     assert clock.elapsed_ms == 1_000
 
 
+def test_a_thread_that_still_advances_is_ended():
+    ended = []
+
+    def work(clock):
+        try:
+            clock.advance("1h")
+        finally:
+            ended.append(sys.exc_info()[0].__mro__[1])
+
+    with virtual_time() as clock:
+        thread = threading.Thread(target=work, args=(clock,))
+        thread.start()
+        time.sleep(1)
+    thread.join(30)
+
+    assert ended == [SystemExit]
+
+
 def test_work_of_a_pool_that_still_sleeps_is_ended():
     pool = ThreadPoolExecutor(1)
     with virtual_time():
@@ -885,6 +918,42 @@ def test_news_from_the_real_world_take_no_time():
 
     assert run(main) == (0, 0)
     thread.join()
+
+
+def test_news_of_the_real_world_wake_a_loop_that_gave_up_on_them():
+    begin, ends = threading.Event(), []
+
+    def other():
+        begin.wait(30)
+        ends[0].send(b"x")
+
+    async def main():
+        arrived = asyncio.Event()
+        with pipe_to(asyncio.get_running_loop(), arrived.set) as end:
+            ends.append(end)
+            begin.set()
+            await arrived.wait()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with virtual_time(io_grace="0ms") as clock:
+        asyncio.run(main())
+    thread.join()
+
+    assert clock.elapsed_ms == 0
+
+
+def test_a_loop_that_watches_the_real_world_lets_threads_work(monkeypatch):
+    monkeypatch.setattr(stillness, "PATIENCE_S", 0.2)
+
+    async def main(clock):
+        with pipe_to(asyncio.get_running_loop()):
+            await asyncio.to_thread(int)
+            with pytest.raises(VirtualTimeError):
+                await asyncio.to_thread(time.sleep, 5)
+
+    with pytest.raises(VirtualTimeError, match="an event loop has waited"):
+        run(main)
 
 
 def test_an_echo_server_of_the_same_loop_answers_in_no_time():

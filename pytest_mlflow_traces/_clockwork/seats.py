@@ -20,6 +20,10 @@ class VirtualTimeError(RuntimeError):
     __module__ = "pytest_mlflow_traces.clock"
 
 
+class EndedError(SystemExit):
+    """End a thread that still sleeps when virtual time is over."""
+
+
 class Outcome(Enum):
     """Why a wait is over."""
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pytest_mlflow_traces._clockwork import stillness
-from pytest_mlflow_traces._clockwork.seats import Outcome, Pool, Seat, Ticket
+from pytest_mlflow_traces._clockwork.seats import EndedError, Outcome, Pool, Seat, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,8 +134,6 @@ class Timeline:
     def leave(self, seat: Seat) -> None:
         """Give up a seat, taken or not, and rouse who waits for that."""
         with self._lock:
-            if seat.is_over:
-                return
             seat.is_over = True
             if seat.ident is not None:
                 self.seats.pop(seat.ident, None)
@@ -165,9 +163,10 @@ class Timeline:
             self._turn()
         return self._sit(ticket)
 
-    def sleep(self, seat: Seat, nanoseconds: int) -> Outcome:
-        """Wait for time to pass."""
-        return self.wait(Ticket(seat), nanoseconds)
+    def sleep(self, seat: Seat, nanoseconds: int) -> None:
+        """Wait for time to pass; raise EndedError where virtual time is over before."""
+        if self.wait(Ticket(seat), nanoseconds) is Outcome.CLOSED:
+            raise EndedError
 
     def rouse(self, ticket: Ticket) -> None:
         """End a wait, from whatever thread: it goes on when its turn comes."""

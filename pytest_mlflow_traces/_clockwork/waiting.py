@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces._clockwork import loops
 from pytest_mlflow_traces._clockwork.aliases import rebind
-from pytest_mlflow_traces._clockwork.seats import Outcome, Seat, Ticket
+from pytest_mlflow_traces._clockwork.seats import EndedError, Outcome, Seat, Ticket
 from pytest_mlflow_traces._clockwork.timeline import current_seat
 
 if TYPE_CHECKING:
@@ -35,10 +35,6 @@ _submit, _shutdown = ThreadPoolExecutor.submit, ThreadPoolExecutor.shutdown
 _run_work: Any = pools._WorkItem.run
 
 
-class EndedError(SystemExit):
-    """End a thread that still sleeps when virtual time is over."""
-
-
 # time
 
 
@@ -50,8 +46,7 @@ def sleep(seconds: float, /) -> None:
         return
     if not seconds >= 0:
         _sleep(seconds)  # raises
-    if seat.timeline.sleep(seat, seat.timeline.span_of(seconds)) is Outcome.CLOSED:
-        raise EndedError
+    seat.timeline.sleep(seat, seat.timeline.span_of(seconds))
 
 
 def monotonic() -> float:
@@ -140,9 +135,6 @@ def start(thread: threading.Thread) -> None:
         _start(thread)
         return
     with seat.on_real_time():  # it waits for the thread to begin
-        if getattr(thread, "_target", None) is pools._worker:
-            _start(thread)  # the pool's work has seats, its threads have none
-            return
         reserved = seat.timeline.reserve(thread.name)
         seat.timeline.threads[thread] = reserved
         run = thread.run
@@ -194,7 +186,8 @@ def submit(pool: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any
     timeline = seat.timeline
     reserved = timeline.reserve(getattr(function, "__qualname__", repr(function)), pool, pool._max_workers)
     try:
-        with seat.on_real_time():  # it may wait for a worker to begin
+        # a worker of the pool may be started here, and has no seat itself: its work has
+        with seat.on_real_time():
             future = _submit(pool, _Work(function, reserved), *args, **kwargs)
     except BaseException:
         timeline.leave(reserved)

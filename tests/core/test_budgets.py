@@ -330,6 +330,12 @@ def test_tokens_and_cost_say_how_much_and_how_many_times_the_limit():
     ]
 
 
+def test_the_limit_is_the_last_cost_that_passes():
+    metadata = {USAGE: '{"total_tokens": 5000}', COST: '{"total_cost": 0.05}'}
+
+    assert found(Budget(tokens=5000, cost_usd=0.05), "agent", metadata=metadata) == []
+
+
 def test_what_nobody_recorded_is_no_pass():
     assert found(Budget(tokens=0, cost_usd=0), "agent") == [
         Finding(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.durations import NS_PER_MS
-from pytest_mlflow_traces.core.timing import critical_path
+from pytest_mlflow_traces.core.timing import critical_path, path_lines
 from tests.building import Record, trace_of, tree
 
 
@@ -88,6 +88,27 @@ def test_a_chain_of_any_depth_has_a_path():
 
     assert len(trace.critical_path()) == deepest
     assert trace.max_concurrency == 1
+
+
+def test_a_path_is_shown_with_its_depths_and_own_times():
+    trace = tree("agent AGENT @0-20", ["plan @1-19", ["search TOOL @2-18"]])
+
+    assert path_lines(trace.forest) == [" 2 ms  agent  AGENT", " 2 ms    plan  UNKNOWN", "16 ms      search  TOOL"]
+    assert path_lines(trace.forest, 1) == [" 2 ms  plan  UNKNOWN", "16 ms    search  TOOL"]
+    assert path_lines(tree().forest) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "last"),
+    [(9, "0 ms  root  UNKNOWN", "9 ms    s9  UNKNOWN"), (10, " 2 ms  s2  UNKNOWN", " 1 ms  ... 2 more spans")],
+)
+def test_of_a_long_path_the_least_parts_are_summed_up(count, first, last):
+    edges = [k * (k + 1) // 2 for k in range(count + 1)]  # s1 takes 1 ms, s2 takes 2 ms, ...
+    spans = [f"s{k} @{edges[k - 1]}-{edges[k]}" for k in range(1, count + 1)]
+
+    lines = path_lines(tree(f"root @0-{edges[-1]}", spans).forest)
+
+    assert (len(lines), lines[0], lines[-1]) == (10, first, last)
 
 
 @pytest.mark.parametrize(
