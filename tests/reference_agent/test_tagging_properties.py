@@ -99,10 +99,9 @@ def test_the_requests_go_every_way():
 
     look()
 
-    for flag in ("has_error", "is_multi_domain"):
-        assert seen[f"{flag}=true"] > 3
-        assert seen[f"{flag}=false"] > 3
-    assert min(seen[way] for way in ("failed_domains", "stream_aborted", "session", "no session", "tools")) > 1
+    ways = [f"{flag}={value}" for flag in ("has_error", "is_multi_domain") for value in ("true", "false")]
+    ways += ["failed_domains", "stream_aborted", "session", "no session", "tools"]
+    assert [way for way in ways if not seen[way]] == []
 
 
 class Sessions(RuleBasedStateMachine):
