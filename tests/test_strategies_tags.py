@@ -16,9 +16,11 @@ from typing import Any, Literal
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
-from pydantic import model_validator
+from pydantic import ValidationError, model_validator
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, TagSchema, strategies
+from pytest_mlflow_traces.core.tag_problems import problems
+from pytest_mlflow_traces.core.tag_search import Decider
 from pytest_mlflow_traces.strategies import InvalidTags, UnsatisfiableSchemaError, invalid_tags, tags
 from reference_agent.contract import HealthMonitorTags
 from tests.messages import exactly
@@ -74,6 +76,46 @@ def test_in_no_invalid_set_are_fewer_or_more_things_wrong_than_one(name):
     @given(invalid_tags(schema))
     def check(drawn):
         assert [(each.rule, each.where) for each in schema.check_tags(drawn.tags)] == [(drawn.rule, drawn.where)]
+
+    check()
+
+
+@st.composite
+def mutated(draw, schema):
+    """Draw valid tags of which some are then changed, dropped or added."""
+    made = dict(draw(tags(schema)))
+    names = st.sampled_from([*made, "extra"])
+    values = st.sampled_from(["", "true", "True", "1", "-1", "0.5", "cost", "a,b", " a", "none"]) | st.sampled_from(
+        list(made.values())
+    )
+    for _ in range(draw(st.integers(0, 3))):
+        name = draw(names)
+        if draw(st.booleans()):
+            made[name] = draw(values)
+        else:
+            made.pop(name, None)
+    return made
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name.startswith("random")])
+def test_findings_are_there_exactly_where_pydantic_refuses(name):
+    schema = SCHEMAS[name]
+
+    @QUICK
+    @given(mutated(schema))
+    def check(drawn):
+        try:
+            schema.model_validate(drawn)
+        except ValidationError:
+            refused = True
+        else:
+            refused = False
+        found = [(each.kind, each.tag, each.rule) for each in problems(schema, drawn)]
+
+        assert bool(schema.check_tags(drawn)) == bool(found) == refused
+        assert sorted(found, key=str) == sorted(
+            ((each.kind, each.tag, each.rule) for each in Decider(schema).problems(drawn)), key=str
+        )
 
     check()
 
