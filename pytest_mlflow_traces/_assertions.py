@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.assertion import util  # pytest has no public way round its limit of eight lines
 
+from pytest_mlflow_traces._baselines import TraceBaseline
 from pytest_mlflow_traces.captured import CapturedTraces
 from pytest_mlflow_traces.core.explanations import absent_in, matched, mismatch_of, present_in
 from pytest_mlflow_traces.core.nodes import Pattern, short
@@ -30,6 +31,8 @@ class Explained:
 
 def compared(op: str, left: object, right: object, *, verbose: bool) -> Explained | None:
     """Explain a comparison of a trace, a span or a capture with a pattern; `None` for any other."""
+    if isinstance(left, TraceBaseline) or isinstance(right, TraceBaseline):
+        return _compared_with_baseline(left, right, verbose=verbose)
     if op in {"==", "!="}:
         shown, pattern = (left, right) if isinstance(right, Pattern) else (right, left)
         if not isinstance(pattern, Pattern) or not isinstance(shown, Trace | Span):
@@ -52,6 +55,13 @@ def compared(op: str, left: object, right: object, *, verbose: bool) -> Explaine
         lines += ["", *each.lines(verbose)]
     lines += [f"... {len(told) - most} more traces, -vv shows all"] if len(told) > most else []
     return Explained(lines, findings)
+
+
+def _compared_with_baseline(left: object, right: object, *, verbose: bool) -> Explained | None:
+    trace, baseline = (left, right) if isinstance(right, TraceBaseline) else (right, left)
+    if not isinstance(trace, Trace) or not isinstance(baseline, TraceBaseline):
+        return None
+    return Explained(*baseline.explained(trace, verbose=verbose))
 
 
 @contextmanager

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces import baselines
 from pytest_mlflow_traces._attempts import Attempt
+from pytest_mlflow_traces._baselines import BaselineFile, TraceBaseline, update_command
+from pytest_mlflow_traces._ownership import name_of
 from pytest_mlflow_traces._stashes import (
     APPLIED,
     APPLIED_ATTRIBUTE,
     ATTEMPT,
+    BASELINES,
     HEARD,
     PART,
+    PASSED,
     RECORD_ATTRIBUTE,
     SAVED_ATTRIBUTE,
     SECTION,
+    USED_ATTRIBUTE,
 )
 from pytest_mlflow_traces.reports.sections import PREFIX, properties, section
 
@@ -29,7 +35,9 @@ def tell_junit(item: pytest.Item, traces: CapturedTraces, *, failed: bool) -> No
     item.user_properties[:] = [*others, *properties(list(traces), with_trees=failed)]
 
 
-def tell(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, traces: CapturedTraces) -> None:
+def tell(
+    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, traces: CapturedTraces | None
+) -> None:
     """Add to a report what it is to carry, and show."""
     attempt = item.stash.setdefault(ATTEMPT, Attempt())
     attempt.note(report, call, item.stash.get(HEARD, []))
@@ -37,19 +45,40 @@ def tell(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRepo
         setattr(report, APPLIED_ATTRIBUTE, item.stash[APPLIED])
     if call.when == "teardown":
         _hand_over(item, report, attempt, traces)
-    show = item.config.getoption("--mlflow-traces-show")
-    if show != "none" and (report.failed or (show == "all" and call.when == "call")):
+    show = item.config.getoption("--mlflow-traces-show") if traces is not None else "none"
+    if traces is not None and show != "none" and (report.failed or (show == "all" and call.when == "call")):
         report.sections.append((SECTION, section(list(traces), traces.unfinished)))
 
 
-def _hand_over(item: pytest.Item, report: pytest.TestReport, attempt: Attempt, traces: CapturedTraces) -> None:
+def _hand_over(item: pytest.Item, report: pytest.TestReport, attempt: Attempt, traces: CapturedTraces | None) -> None:
     test = test_id(item)
+    home = item.stash.get(BASELINES, None)
+    if home is not None and home.used:
+        setattr(report, USED_ATTRIBUTE, [[str(home.path), name] for name in home.used])
     setattr(report, RECORD_ATTRIBUTE, attempt.record(test, traces).to_dict())
     part = item.config.stash.get(PART, None)
-    if part is not None and len(traces):
+    if part is not None and traces:
         from pytest_mlflow_traces._saving import trace_line
 
         setattr(report, SAVED_ATTRIBUTE, part.write(trace_line(trace, test) for trace in traces))
+
+
+def baseline_of(item: pytest.Item) -> TraceBaseline:
+    """Return the baseline of a test, whose file is read when something is compared with it."""
+    name = name_of(item)
+    path = baselines.file_of(item.path, name)
+    root = item.config.rootpath
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    update = item.config.getoption("--mlflow-traces-update")
+    test = f"{item.path.name}::{name}"
+    home = item.stash[BASELINES] = BaselineFile(path, shown, test, update_command(test_id(item)), update=update)
+    return TraceBaseline(home)
+
+
+def finish_baselines(item: pytest.Item) -> None:
+    """Write what the test changed in its baselines, where it has passed."""
+    home = item.stash[BASELINES]
+    item.stash.setdefault(ATTEMPT, Attempt()).changes += home.finish(passed=item.stash.get(PASSED, None))
 
 
 def test_id(item: pytest.Item) -> str:

@@ -125,6 +125,12 @@ class RunKeeper:
         return str(path.relative_to(self._config.invocation_params.dir) if inside else path)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if any(record["changes"] for record in self._records.values()) or self.changes or self.notes:
+            from pytest_mlflow_traces.reports.changes import change_lines
+
+            terminalreporter.write_sep("=", "MLflow trace baselines")
+            for line in change_lines(self.run(0)):
+                terminalreporter.write_line(line)
         lines = list(self._said)
         if self._records and self._config.get_verbosity() >= 0:
             from pytest_mlflow_traces.reports.headlines import totals

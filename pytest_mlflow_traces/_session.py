@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlflow_traces._baseline_keeping import BaselineCollector, BaselineKeeper
 from pytest_mlflow_traces._marker import MARKER
 from pytest_mlflow_traces._run_keeping import RunKeeper
 from pytest_mlflow_traces._stashes import (
+    BASELINES,
     CAPTURED,
+    COLLECTOR,
     CONTRACTS,
     DEMAND,
     HEARD,
     MISUSE,
     PART,
     PARTS_INPUT,
+    PASSED,
     SECTION,
     forget,
 )
@@ -39,8 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_mlflow_traces._suite_contracts import VacuityGuard
 
             config.pluginmanager.register(VacuityGuard(config, names), "mlflow-traces-vacuity-guard")
-        # after the guard, which may yet fail the run
+        # each after those that may yet fail the run, or have something to say of it
         keeper = RunKeeper(config)
+        config.pluginmanager.register(BaselineKeeper(config, keeper), "mlflow-traces-baseline-keeper")
         config.pluginmanager.register(keeper, "mlflow-traces-run-keeper")
         parts = keeper.parts
     if parts is not None:
@@ -87,6 +92,15 @@ def _load_contracts(config: pytest.Config) -> None:
         config.stash[CONTRACTS] = SuiteContracts(names)
 
 
+def keep(config: pytest.Config, folder: Path) -> None:
+    """Note a folder of baselines, and watch from now on who uses them."""
+    collector = config.stash.get(COLLECTOR, None)
+    if collector is None:
+        collector = config.stash[COLLECTOR] = BaselineCollector(config)
+        config.pluginmanager.register(collector, "mlflow-traces-baseline-collector")
+    collector.folders.append(folder)
+
+
 def captures(item: pytest.Item, traces: CapturedTraces) -> None:
     """Note that a test has opened a capture."""
     item.stash[CAPTURED] = traces
@@ -98,6 +112,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if misuse is not None:
         pytest.fail(str(misuse), pytrace=False)
     forget(item)
+    item.stash[PASSED] = False
 
 
 @pytest.hookimpl(wrapper=True)
@@ -118,6 +133,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
         contracts = item.config.stash.get(CONTRACTS, None)
         judge(item, traces, item.stash.get(DEMAND, None), contracts)
+    item.stash[PASSED] = True
     return result
 
 
@@ -126,11 +142,11 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     traces = item.stash.get(CAPTURED, None)
-    if traces is None:
+    if traces is None and BASELINES not in item.stash:
         return (yield)
     from pytest_mlflow_traces._reporting import tell, tell_junit
 
-    if call.when == "call":
+    if traces is not None and call.when == "call":
         tell_junit(item, traces, failed=call.excinfo is not None)
     report = yield
     tell(item, call, report, traces)

@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from pytest_mlflow_traces._assertions import Explained
     from pytest_mlflow_traces._attempts import Attempt
+    from pytest_mlflow_traces._baseline_keeping import BaselineCollector
+    from pytest_mlflow_traces._baselines import BaselineFile
     from pytest_mlflow_traces._marker import Demand
     from pytest_mlflow_traces._saving import PartFile
     from pytest_mlflow_traces._suite_contracts import SuiteContracts
@@ -22,21 +24,25 @@ CAPTURED: pytest.StashKey[CapturedTraces] = pytest.StashKey()
 HEARD: pytest.StashKey[list[Explained]] = pytest.StashKey()
 APPLIED: pytest.StashKey[list[str]] = pytest.StashKey()
 ATTEMPT: pytest.StashKey[Attempt] = pytest.StashKey()
+BASELINES: pytest.StashKey[BaselineFile] = pytest.StashKey()
+PASSED: pytest.StashKey[bool] = pytest.StashKey()  # absent where our hooks were not there yet when the test began
 # of a session
 CONTRACTS: pytest.StashKey[SuiteContracts] = pytest.StashKey()
+COLLECTOR: pytest.StashKey[BaselineCollector] = pytest.StashKey()
 PART: pytest.StashKey[PartFile] = pytest.StashKey()
 
 # attributes of reports, plain data: pytest-xdist carries them to the controller
 RECORD_ATTRIBUTE = "mlflow_traces_record"
 SAVED_ATTRIBUTE = "mlflow_traces_saved"  # which piece of which part file has the traces
 APPLIED_ATTRIBUTE = "mlflow_traces_contracts"
+USED_ATTRIBUTE = "mlflow_traces_baselines"  # the baseline files, with their sections
 SECTION = "mlflow traces"  # of a report
 PARTS_INPUT = "mlflow_traces_parts"  # in the input of a worker: the folder for part files
 
 
 def forget(item: pytest.Item) -> None:
     """Drop what an earlier run of the same test left behind: some plugins run tests again."""
-    keys: tuple[pytest.StashKey[Any], ...] = (CAPTURED, HEARD, APPLIED, ATTEMPT)
+    keys: tuple[pytest.StashKey[Any], ...] = (CAPTURED, HEARD, APPLIED, ATTEMPT, BASELINES, PASSED)
     for key in keys:
         if key in item.stash:
             del item.stash[key]

@@ -82,4 +82,5 @@ class VacuityGuard:
 def is_whole_run(config: pytest.Config) -> bool:
     """Return whether the run is of the whole suite: nothing selected, nothing left out, not only what failed last."""
     selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "maxfail", "ignore", "ignore_glob")
-    return not any(config.getoption(name, None) for name in selecting) and not any("::" in arg for arg in config.args)
+    folders = (config.invocation_params.dir / arg for arg in config.args)
+    return not any(config.getoption(name, None) for name in selecting) and all(folder.is_dir() for folder in folders)

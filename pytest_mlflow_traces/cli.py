@@ -17,7 +17,7 @@ from pytest_mlflow_traces._trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.comparing import SAME, compare
 from pytest_mlflow_traces.core.spans import escaped, visible
 from pytest_mlflow_traces.files import STDIN, TraceFileError, stored_traces
-from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_text, overall
+from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall
 from pytest_mlflow_traces.reports.sections import headline
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def check(
 @click.argument("old")
 @click.argument("new")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def diff(old: str, new: str, as_json: bool) -> None:
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for $GITHUB_STEP_SUMMARY or a comment.")
+def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
     r"""Compare the traces of two runs, test by test.
 
     OLD is what is expected, as the traces of the main branch; NEW are those of a branch. Each is a file of
@@ -146,11 +147,16 @@ def diff(old: str, new: str, as_json: bool) -> None:
     """
     if old == new == STDIN:
         raise click.UsageError("only one side can be standard input")
+    if as_json and as_markdown:
+        raise click.UsageError("--json or --markdown, not both")
     with _readable():
         before, after = TraceSet(old), TraceSet(new)
     tests = sorted({*before.tests, *after.tests})
     comparisons = [compare(test, before.traces(test), after.traces(test)) for test in tests]
-    click.echo(json.dumps(comparison_data(comparisons)) if as_json else comparison_text(comparisons))
+    if as_json:
+        click.echo(json.dumps(comparison_data(comparisons)))
+    else:
+        click.echo((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
     sys.exit(0 if overall(comparisons) == SAME else 1)
 
 

@@ -14,13 +14,16 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from pytest_mlflow_traces._baselines import TraceBaseline
     from pytest_mlflow_traces.captured import CapturedTraces
     from pytest_mlflow_traces.clock import VirtualTime
 
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 SESSION = "mlflow-traces-session"
+FOLDER = "__traces__"  # of baselines, beside the modules of their tests
 _FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
 NODES = "pytest_mlflow_traces.core.nodes"  # loaded by whoever speaks of patterns
 TREE = "pytest_mlflow_traces.core.tree"  # loaded by whoever has a trace
@@ -44,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--mlflow-traces-summary",
         metavar="PATH",
         help="write what the traces of the run came to as Markdown to PATH; $GITHUB_STEP_SUMMARY gets it by itself",
+    )
+    group.addoption(
+        "--mlflow-traces-update",
+        action="store_true",
+        help="write the baselines of tests that pass: what no longer holds, and no more; on a run of everything, remove"
+        " those that no test uses",
     )
     parser.addini(
         "mlflow_traces_strict",
@@ -78,7 +87,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _traces(item: pytest.Item) -> bool:
-    return MARKER in getattr(item, "fixturenames", ()) or item.get_closest_marker(MARKER) is not None
+    names = getattr(item, "fixturenames", ())
+    return MARKER in names or "trace_baseline" in names or item.get_closest_marker(MARKER) is not None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.name != FOLDER or not collection_path.is_dir():
+        return None
+    _session(config).keep(config, collection_path)
+    return True
 
 
 def _session(config: pytest.Config) -> Any:
@@ -99,6 +116,16 @@ def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
     with capture_traces() as traces:
         session.captures(request.node, traces)
         yield traces
+
+
+@pytest.fixture
+def trace_baseline(request: pytest.FixtureRequest) -> Iterator[TraceBaseline]:
+    """Compare a trace with the one that was accepted before: `assert trace == trace_baseline`."""
+    _session(request.config)
+    from pytest_mlflow_traces._reporting import baseline_of, finish_baselines
+
+    yield baseline_of(request.node)
+    finish_baselines(request.node)
 
 
 @pytest.fixture

@@ -280,6 +280,17 @@ def test_diff_for_machines():
     assert (data["verdict"], data["counts"]) == ("differs", {"differs": 1, "not comparable": 0, "same": 0})
 
 
+def test_diff_for_a_summary():
+    write("old.jsonl", line("a", test="test_a"))
+    write("new.jsonl", line("<b>", test="test_a"))
+
+    output = run("diff", "old.jsonl", "new.jsonl", "--markdown").output
+
+    assert output.startswith("### MLflow traces: differs\n\n1 test&#58; 1 different\n\n<details>")
+    assert "&lt;b&gt;" in output
+    assert run("diff", "old.jsonl", "new.jsonl", "--markdown", "--json").exit_code == 2
+
+
 # -- what cannot be read
 
 

@@ -51,9 +51,9 @@ class Explanation:
     headline: str
     _body: Callable[[int | None], list[str]] = field(repr=False, compare=False)
 
-    def lines(self, verbose: bool = False) -> list[str]:
-        """Return the message, about 25 lines of it unless `verbose`."""
-        return [self.headline, "", *self._body(None if verbose else _LINES - 2)]
+    def lines(self, verbose: bool = False, room: int = _LINES) -> list[str]:
+        """Return the message, about `room` lines of it unless `verbose`."""
+        return [self.headline, "", *self._body(None if verbose else room - 2)]
 
     def text(self, verbose: bool = False) -> str:
         """Return the message as one text."""

@@ -152,7 +152,7 @@ class Span:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Pattern):
             return matching.matches(self._forest, other, [self._position])
-        return self is other
+        return True if self is other else NotImplemented
 
     __hash__ = object.__hash__
 
@@ -313,7 +313,7 @@ class Trace:
         if isinstance(other, Pattern):
             # an empty trace equals nothing, not even optional(...)
             return len(self.forest) > 0 and matching.matches(self.forest, other, self.forest.roots())
-        return self is other
+        return True if self is other else NotImplemented  # a baseline answers for itself
 
     __hash__ = object.__hash__
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlflow_traces.core.comparing import DIFFERS, NOT_COMPARABLE, SAME
 from pytest_mlflow_traces.core.spans import escaped
 from pytest_mlflow_traces.reports.headlines import counted
+from pytest_mlflow_traces.reports.markdown import code, folded, inert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.findings import Finding
 
 _WORST_FIRST = (DIFFERS, NOT_COMPARABLE, SAME)
+_FOLDED = 100  # tests in one piece of Markdown
 
 
 def overall(comparisons: Sequence[Comparison]) -> str:
@@ -48,17 +50,32 @@ def _blocks(comparisons: Sequence[Comparison], verdict: str) -> list[str]:
     for each in comparisons:
         if each.verdict != verdict or not (each.texts or each.reason or each.soft):
             continue
-        lines = [f"{escaped(each.test)}: {verdict}{f': {escaped(each.reason)}' if each.reason else ''}"]
-        lines += [f"  {line}".rstrip() for text in each.texts for line in text.split("\n")]
-        lines += [f"  {_soft_line(finding)}" for finding in each.soft]
-        found.append("\n".join(lines) + "\n")
+        headline = f"{escaped(each.test)}: {verdict}{f': {escaped(each.reason)}' if each.reason else ''}"
+        found.append("\n".join([headline, *(f"  {line}".rstrip() for line in _lines(each))]) + "\n")
     return found
+
+
+def _lines(comparison: Comparison) -> list[str]:
+    told = [line for text in comparison.texts for line in text.split("\n")]
+    return told + [_soft_line(finding) for finding in comparison.soft]
 
 
 def _soft_line(finding: Finding) -> str:
     if finding.expected is None:
         return f"soft: {escaped(finding.actual or '')}"
     return f"soft: {escaped(finding.where)}: {escaped(finding.expected)} -> {escaped(finding.actual or '')}"
+
+
+def comparison_markdown(comparisons: Sequence[Comparison]) -> str:
+    """Return the same for the summary of a CI job or a comment: the worst first, each behind a fold."""
+    blocks = [f"### MLflow traces: {overall(comparisons)}", inert(conclusion(comparisons))]
+    worst = sorted(comparisons, key=lambda each: _WORST_FIRST.index(each.verdict))
+    told = [each for each in worst if each.texts or each.reason or each.soft]
+    for each in told[:_FOLDED]:
+        title = f"{code(each.test)}: {each.verdict}{f': {inert(each.reason)}' if each.reason else ''}"
+        blocks.append(folded(title, _lines(each)) if _lines(each) else title)
+    blocks += [f"… {counted(len(told) - _FOLDED, 'more test')}"] if len(told) > _FOLDED else []
+    return "\n\n".join(blocks) + "\n"
 
 
 def comparison_data(comparisons: Sequence[Comparison]) -> dict[str, Any]:

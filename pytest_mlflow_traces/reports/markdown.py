@@ -86,14 +86,15 @@ def _row(test: TracedTest) -> str:
 
 def _failure(test: TracedTest) -> str:
     found = f": {counted(len(test.findings), 'finding')}" if test.findings else ""
-    return _folded(f"{code(test.test)}{found}", (test.failure or "no message").split("\n"))
+    return folded(f"{code(test.test)}{found}", (test.failure or "no message").split("\n"))
 
 
 def _change(change: BaselineChange) -> str:
-    return _folded(f"{change.kind} {code(change.file)}", change.lines)
+    return folded(f"{change.kind} {code(change.file)}", change.lines)
 
 
-def _folded(title: str, lines: Sequence[str]) -> str:
+def folded(title: str, lines: Sequence[str]) -> str:
+    """Return lines that are there on demand, below a title that is Markdown already."""
     # an HTML block that begins with <pre> goes on to its </pre>, over blank lines, and has no Markdown in it
     shown = [*lines[:_LINES], *([f"… {len(lines) - _LINES} more lines"] if len(lines) > _LINES else [])]
     return f"<details><summary>{title}</summary>\n\n<pre>\n{_preformatted(shown)}\n</pre>\n\n</details>"

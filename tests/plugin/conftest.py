@@ -6,9 +6,11 @@ from __future__ import annotations
 import mlflow  # noqa: F401
 import pytest
 
-import pytest_mlflow_traces._switchboard
-
 # and a class that was loaded twice is two classes
+import pytest_mlflow_traces._assertions
+import pytest_mlflow_traces._ownership
+import pytest_mlflow_traces._reporting
+import pytest_mlflow_traces._switchboard
 import pytest_mlflow_traces.core.contracts
 import pytest_mlflow_traces.core.tags  # noqa: F401
 

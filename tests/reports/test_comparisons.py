@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pytest_mlflow_traces.core.comparing import Comparison, compare
-from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_text, overall
+from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall
 from tests.building import tree
 
 SAME = compare("test_same", [tree("a")], [tree("a")])
@@ -64,3 +64,31 @@ def test_the_data_is_json():
     assert data["counts"] == {"differs": 1, "not comparable": 1, "same": 0}
     assert data["tests"][0]["findings"][0]["rule"] == "shape.different"
     assert data["tests"][1]["reason"] == "only in the old traces"
+
+
+def test_the_markdown_is_inert_and_has_the_worst_first():
+    assert (
+        comparison_markdown([SAME, GONE, DIFFERS])
+        == """\
+### MLflow traces: differs
+
+3 tests&#58; 1 different, 1 not comparable, 1 the same
+
+<details><summary><code>test&#95;differs&#92;x1b</code>: differs</summary>
+
+<pre>
+trace &#x27;a&#x27; does not match: 1 different
+
+  a  UNKNOWN     3 ms
+~ └─ c  UNKNOWN  name: expected &#x27;b&#x27;, got &#x27;c&#x27;
+</pre>
+
+</details>
+
+<code>test&#95;gone</code>: not comparable: only in the old traces
+""".replace("&#95;", "_")
+    )
+
+
+def test_a_flood_of_tests_is_counted():
+    assert comparison_markdown([GONE] * 105).endswith("\n\n… 5 more tests\n")

@@ -1,0 +1,121 @@
+"""Which baseline files nobody uses any more: known at the end of a run of everything, and only then.
+
+The process that collects knows which test each file belongs to; the one that reports knows which tests passed, and
+what they used. Under pytest-xdist these are two, and the first tells the second at its end.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_mlflow_traces._stashes import COLLECTOR, USED_ATTRIBUTE
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces._run_keeping import RunKeeper
+
+OWNERS_OUTPUT = (
+    "mlflow_traces_owners"  # in the output of a worker: files and their tests; absent, where not all was run
+)
+Owners = list[tuple[str, str]]
+
+
+class BaselineCollector:
+    """Find out, while tests are collected, which test each baseline file belongs to; in each process that collects.
+
+    It begins when it meets the first folder of baselines; the modules beside a folder are collected after that.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.folders: list[Path] = []
+        self._collected: set[Path] = set()
+        self._items: list[pytest.Item] = []
+        self._is_partial = False
+        self.owners: Owners | None = None
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._is_partial = True
+
+    def pytest_deselected(self) -> None:
+        self._is_partial = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self._items = list(items)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
+        report = yield
+        if report.passed and isinstance(collector, pytest.File):
+            self._collected.add(collector.path)  # a module that skips itself whole is not among them
+        return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # who leaves tests out without a word, as plugins that shard do, is found by the count
+        if not self._is_partial and len(session.items) == len(self._items):
+            from pytest_mlflow_traces._ownership import owners_of
+
+            self.owners = owners_of(self.folders, self._items, self._collected)
+        self._items = []
+
+    def pytest_sessionfinish(self) -> None:
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None and self.owners is not None:
+            output[OWNERS_OUTPUT] = self.owners
+
+
+class BaselineKeeper:
+    """Report the files and sections that no test uses, and remove them with an update."""
+
+    def __init__(self, config: pytest.Config, keeper: RunKeeper) -> None:
+        self._config = config
+        self._keeper = keeper
+        self._owners: Owners | None = None
+        self._passed: set[str] = set()
+        self._used: dict[str, list[str]] = {}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker of pytest-xdist found out."""
+        owners = getattr(node, "workeroutput", {}).get(OWNERS_OUTPUT)
+        if owners is not None:
+            self._owners = [(file, owner) for file, owner in owners]
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when == "call" and report.passed:
+            self._passed.add(report.nodeid)
+        for file, name in getattr(report, USED_ATTRIBUTE, ()):
+            self._used.setdefault(file, []).append(name)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        collector = self._config.stash.get(COLLECTOR, None)
+        owners = self._owners if collector is None else collector.owners
+        if not owners or session.exitstatus or self._config.option.collectonly:
+            return
+        from pytest_mlflow_traces._ownership import unused
+        from pytest_mlflow_traces._suite_contracts import is_whole_run
+
+        if not is_whole_run(self._config):
+            return
+        found = unused(owners, self._passed, self._used)
+        for file, names in found:
+            self._tell(Path(file), names)
+        if found and self._keeper.notes and self._config.getini("mlflow_traces_strict"):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _tell(self, file: Path, names: list[str] | None) -> None:
+        """Remove a file (or sections of it) with an update, report it otherwise."""
+        from pytest_mlflow_traces._ownership import removed
+
+        shown = file.relative_to(self._config.rootpath) if file.is_relative_to(self._config.rootpath) else file
+        if self._config.getoption("--mlflow-traces-update"):
+            self._keeper.changes.append(removed(file, shown.as_posix(), names))
+            return
+        which = "" if names is None else f" {', '.join(f'[{name}]' for name in names)} of"
+        self._keeper.notes.append(f"no test uses{which} the baseline {shown.as_posix()}")

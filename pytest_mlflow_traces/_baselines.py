@@ -1,0 +1,289 @@
+"""The fixture `trace_baseline`: what `trace == trace_baseline` asks, says and writes."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces import baselines
+from pytest_mlflow_traces.core.baseline_texts import (
+    BaselineError,
+    BaselineText,
+    Section,
+    new_baseline,
+    recorded_section,
+)
+from pytest_mlflow_traces.core.explanations import mismatch_of
+from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
+from pytest_mlflow_traces.core.holdings import ATTRIBUTES, CALLS, TAGS
+from pytest_mlflow_traces.core.matching import find
+from pytest_mlflow_traces.core.nodes import Pattern
+from pytest_mlflow_traces.core.patterns import checked_one_span
+from pytest_mlflow_traces.core.runs import BaselineChange
+from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spelling import unknown_keywords
+from pytest_mlflow_traces.core.tree import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__tracebackhide__ = True  # a failure points at the test, not in here
+
+UPDATE = "--mlflow-traces-update"
+_KEYWORDS = ("see_through", "unordered", "tags", "attributes", "calls")
+_ROOM = 22  # lines of a tree, so that all of a message is under 25
+_WOULD_BE = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a baseline is recorded with."""
+
+    see_through: tuple[Pattern, ...] = ()
+    unordered: tuple[Pattern, ...] | bool = False
+    tags: bool = False
+    attributes: bool = False
+    calls: bool = False
+
+    @property
+    def kinds(self) -> list[str]:
+        """What is held beside the tree."""
+        asked = ((TAGS, self.tags), (ATTRIBUTES, self.attributes), (CALLS, self.calls))
+        return [kind for kind, is_asked in asked if is_asked]
+
+    def shown(self, trace: Trace) -> Trace:
+        """Return what is seen of a trace."""
+        return trace.without(*self.see_through) if self.see_through else trace
+
+    def free(self, trace: Trace) -> set[int]:
+        """Return the positions of the spans whose children are in any order."""
+        if isinstance(self.unordered, bool):
+            return set(range(len(trace.forest))) if self.unordered else set()
+        return {i for each in self.unordered for i in find(trace.forest, each)}
+
+
+class BaselineFile:
+    """Hold the baselines of one test: read its file when first asked, write it when the test has passed."""
+
+    __test__ = False
+
+    def __init__(self, path: Path, shown_path: str, test: str, command: str, *, update: bool) -> None:
+        self.path, self.shown_path, self.command, self.update = path, shown_path, command, update
+        self._test = test
+        self._file: BaselineText | None = None
+        self._is_read = False
+        self._updated: BaselineText | None = None
+        self._compared: dict[str, list[tuple[Trace, Options]]] = {}
+        self.refused: list[str] = []
+
+    @property
+    def used(self) -> list[str]:
+        """The names of the sections that something was compared with."""
+        return list(self._compared)
+
+    def section(self, name: str) -> Section | None:
+        """Return what is held under this name, as an update left it."""
+        if not self._is_read:
+            try:
+                self._file = baselines.load(self.path)
+            except BaselineError as error:
+                finding = Finding("baseline.unreadable", self.shown_path, "a baseline", str(error))
+                cure = "the file was left alone; mend it, or remove it and record it anew"
+                raise TraceAssertionError(f"{self.shown_path}: {error}\n{cure}", [finding]) from None
+            self._is_read = True
+        said = self._updated or self._file
+        return None if said is None else said.section(name)
+
+    def holds(self, trace: Trace, name: str, options: Options) -> bool:
+        """Return whether a trace is what is held, after an update that it called for, where there is to be one."""
+        section = self.section(name)
+        self._compared.setdefault(name, []).append((trace, options))
+        if section is not None and not findings_of(section, trace, options):
+            return True
+        if self.update:
+            self._rewrite(section, trace, name, options)
+            return True
+        if section is None:
+            raise self._missing(trace, name, options)
+        return False
+
+    def _rewrite(self, section: Section | None, trace: Trace, name: str, options: Options) -> None:
+        wrong = next(iter(trace.problems), None) or (None if trace.status != "IN_PROGRESS" else "it is in progress")
+        if wrong is None and not len(options.shown(trace).forest):
+            wrong = "it has no spans to record"
+        if wrong is not None:
+            self._refuse(f"the trace '{visible(trace.name)}' is not whole: {wrong}")
+        shown = options.shown(trace)
+        if section is None:
+            section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
+        else:
+            try:
+                section = section.rewritten(trace, shown, options.kinds, options.free(shown))
+            except BaselineError as error:
+                self._refuse(str(error))
+        if any(findings_of(section, other, said) for other, said in self._compared[name]):
+            several = "this test compares traces of different structure with one baseline"
+            self._refuse(f'{several}; give each its own: trace_baseline("a name")')
+        before = self._updated or self._file or new_baseline(self._test)
+        self._updated = before.with_section(section)
+
+    def _refuse(self, why: str) -> None:
+        self.refused.append(why)
+        finding = Finding("baseline.refused", self.shown_path, actual=why)
+        raise TraceAssertionError(f"{self.shown_path} was not updated: {why}", [finding])
+
+    def _missing(self, trace: Trace, name: str, options: Options) -> TraceAssertionError:
+        shown = options.shown(trace)
+        what = f"{self.shown_path} {'has no section ' + repr(name) if self._file else 'does not exist'}"
+        finding = Finding("baseline.missing", self.shown_path, "a baseline", "none", self.command)
+        lines = [f"no baseline for this trace: {what}"]
+        if len(shown.forest):
+            section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
+            whole = str(new_baseline(self._test).with_section(section)).rstrip("\n").split("\n")
+            would_be = section.lines if self._file else whole
+            more = len(would_be) - _WOULD_BE
+            lines += ["it would be:", "", *(f"    {line}".rstrip() for line in would_be[:_WOULD_BE])]
+            lines += [f"    ... {more} more lines"] if more > 0 else []
+            lines += [""]
+        return TraceAssertionError("\n".join([*lines, f"to accept it: {self.command}"]), [finding])
+
+    def explained(
+        self, trace: Trace, name: str, options: Options, *, verbose: bool
+    ) -> tuple[list[str], tuple[Finding, ...]]:
+        """Say why a trace is not what is held, where that is, and what to do."""
+        section = self.section(name)
+        if section is None:
+            return [f"no baseline for this trace: {self.shown_path}"], ()
+        shown = options.shown(trace)
+        lines: list[str] = []
+        others = [*section.missing(options.kinds), *section.check(trace)]
+        findings: tuple[Finding, ...] = ()
+        pattern = section.pattern
+        if not shown == pattern:  # noqa: SIM201  # traces have no `!=` of their own
+            said = mismatch_of(shown, pattern)
+            findings = said.findings
+            lines += said.lines(verbose, max(8, _ROOM - len(others)))
+        told = others if verbose else others[: _ROOM - 2]
+        lines += [
+            *([f"trace '{visible(trace.name)}' is not what the baseline holds:"] if not lines else []),
+            *map(str, told),
+        ]
+        lines += [f"... {len(others) - len(told)} more, -vv shows all"] if len(told) < len(others) else []
+        return [*lines, "", f"baseline: {self.shown_path}:{section.first}", f"to accept it: {self.command}"], (
+            *findings,
+            *others,
+        )
+
+    def finish(self, *, passed: bool | None) -> list[BaselineChange]:
+        """Write what changed; return what was done, and what was not. `None`: nobody saw how the test ended."""
+        changes = [BaselineChange(self.shown_path, "refused", (why,)) for why in self.refused]
+        if self._updated is None:
+            return changes
+        if not passed:
+            why = "the test failed" if passed is not None else "let the test ask for trace_baseline as an argument"
+            changes += [] if self.refused else [BaselineChange(self.shown_path, "refused", (why,))]
+            return changes
+        baselines.store(self.path, self._updated)
+        old = [] if self._file is None else str(self._file).split("\n")
+        compared = difflib.ndiff(old, str(self._updated).split("\n")) if len(old) < 500 else []
+        lines = [line[0] + line[2:] for line in compared if line[:2] in ("- ", "+ ")]
+        kind = "written" if self._file is None else "updated"
+        return [*changes, BaselineChange(self.shown_path, kind, tuple(lines) if kind == "updated" else ())]
+
+
+def findings_of(section: Section, trace: Trace, options: Options) -> bool:
+    """Return whether a trace is not what a section holds."""
+    if section.missing(options.kinds) or section.check(trace):
+        return True
+    return not options.shown(trace) == section.pattern  # noqa: SIM201
+
+
+class TraceBaseline:
+    """Compare a trace with the one that was accepted: `assert trace == trace_baseline`.
+
+    Called, it is another baseline of the same test, `trace_baseline("second turn")`, or one that is recorded otherwise.
+    """
+
+    def __init__(self, home: BaselineFile, name: str = "", options: Options | None = None) -> None:
+        self._home = home
+        self._name = name
+        self._options = options or Options()
+
+    def __call__(self, name: str | None = None, **options: Any) -> TraceBaseline:
+        """Return the baseline of another name, or one that is recorded otherwise.
+
+        Args:
+            name: What the section of the file is called.
+            **options: `see_through`, patterns of spans that are left out, their children in their place (wrappers of a
+                framework); `unordered`, patterns of spans whose children are recorded in any order, or `True` for all;
+                `tags`, `attributes` and `calls`, `True` to hold which tags and attributes there are, and how often
+                each tool is called.
+
+        Raises:
+            TypeError: for an unknown option, or one of the wrong type.
+            ValueError: for a name that is empty.
+        """
+        unknown = options.keys() - set(_KEYWORDS)
+        if unknown:
+            raise unknown_keywords("trace_baseline()", dict.fromkeys(sorted(unknown)), _KEYWORDS)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"trace_baseline(): name is a string, got {name!r:.80}")
+        if name is not None and (not name.strip() or not name.isprintable()):
+            raise ValueError(f"trace_baseline(): the name {name!r} cannot stand in a file")
+        return TraceBaseline(
+            self._home, self._name if name is None else name, replace(self._options, **_checked(options))
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Trace):
+            return self._home.holds(other, self._name, self._options)
+        if other is self:
+            return True
+        raise TypeError(
+            f"a baseline is compared with one trace, got {_shown(other)}: write `mlflow_traces.one() == trace_baseline`"
+            ' or, for each of several, `trace == trace_baseline("a name")`'
+        )
+
+    def __ne__(self, other: object) -> bool:
+        raise TypeError("a baseline is what a trace is to be: write `trace == trace_baseline`")
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise TypeError("a baseline has no truth value; write `assert trace == trace_baseline`")
+
+    def __repr__(self) -> str:
+        name = f" {self._name!r}" if self._name else ""
+        return f"<trace baseline{name} in {self._home.shown_path}>"
+
+    def explained(self, trace: Trace, *, verbose: bool) -> tuple[list[str], tuple[Finding, ...]]:
+        """Say why a trace is not this one."""
+        return self._home.explained(trace, self._name, self._options, verbose=verbose)
+
+
+def _shown(other: object) -> str:
+    return type(other).__name__ if not isinstance(other, str | int | None) else repr(other)[:40]
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    checked: dict[str, Any] = {}
+    for word, value in options.items():
+        what = f"trace_baseline(): {word}"
+        if word in ("see_through", "unordered") and not isinstance(value, bool):
+            patterns: Iterable[object] = (value,) if isinstance(value, Pattern | str) else value
+            checked[word] = tuple(checked_one_span(each, what) for each in patterns)
+        elif not isinstance(value, bool) or word == "see_through":
+            raise TypeError(
+                f"{what} is {'a pattern or several' if word == 'see_through' else 'True or False'}, got {value!r:.80}"
+            )
+        else:
+            checked[word] = value
+    return checked
+
+
+def update_command(test: str) -> str:
+    """Return what to type to accept what one test traced."""
+    return f"pytest {UPDATE} {shlex.quote(test)}"

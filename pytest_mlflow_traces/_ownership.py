@@ -1,0 +1,78 @@
+"""Which test a baseline file belongs to, and what of it nobody uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_mlflow_traces import baselines
+from pytest_mlflow_traces.core.baseline_texts import BaselineError
+from pytest_mlflow_traces.core.runs import BaselineChange
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping, Sequence
+
+
+def name_of(item: pytest.Item) -> str:
+    """Return what the node id of a test says after its module; made anew, since some plugins add to node ids."""
+    chain = item.listchain()
+    first = next((number for number, node in enumerate(chain) if isinstance(node, pytest.File)), len(chain) - 2)
+    return "::".join(node.name for node in chain[first + 1 :])
+
+
+def owners_of(
+    folders: Iterable[Path], items: Iterable[pytest.Item], collected: Container[Path]
+) -> list[tuple[str, str]]:
+    """Return each file in the folders with the node id of its test, which is empty where there is no such test.
+
+    A file whose module is there and was not collected is left out: nobody knows.
+    """
+    tests = {baselines.file_of(item.path, name_of(item)): item.nodeid for item in items}
+    found = []
+    for folder in folders:
+        for path, said in baselines.files_in(folder):
+            if path in tests:
+                found.append((str(path), tests[path]))
+            elif said is not None and _is_known(folder.parent / Path(said.partition("::")[0]).name, collected):
+                found.append((str(path), ""))
+    return found
+
+
+def _is_known(module: Path, collected: Container[Path]) -> bool:
+    return module in collected or not module.exists()
+
+
+def unused(
+    owners: Sequence[tuple[str, str]], passed: Container[str], used: Mapping[str, Sequence[str]]
+) -> list[tuple[str, list[str] | None]]:
+    """Return the files that no test uses, and the sections of others that theirs did not use, `None` being all."""
+    found: list[tuple[str, list[str] | None]] = []
+    for file, owner in owners:
+        if owner and owner not in passed:
+            continue  # it was skipped, or failed as expected, and may have come to what it uses
+        if file not in used:
+            found.append((file, None))
+            continue
+        try:
+            said = baselines.load(Path(file))
+        except BaselineError:  # whoever uses it is told
+            continue
+        names = [section.name for section in said.sections if section.name not in used[file]] if said else []
+        if names:
+            found.append((file, names))
+    return found
+
+
+def removed(file: Path, shown: str, names: list[str] | None) -> BaselineChange:
+    """Remove a file, or sections of it; return what was done."""
+    try:
+        said = None if names is None else baselines.load(file)
+        if said is None or names is None:
+            baselines.remove(file)
+            return BaselineChange(shown, "removed")
+        baselines.store(file, said.without(names))
+        return BaselineChange(shown, "updated", tuple(f"-[{name}]" for name in names))
+    except (OSError, BaselineError) as error:
+        return BaselineChange(shown, "refused", (f"it is used by no test, and was not removed: {error}",))

@@ -1,0 +1,269 @@
+"""The text of a baseline file: its format and the test in comments, then a section for each trace.
+
+    # pytest-mlflow-traces baseline, format 1
+    # test_agent.py::test_two_turns
+
+    agent AGENT OK
+      plan LLM OK
+
+    [second turn]
+    tags: domains user_id
+    agent AGENT OK ...
+
+The section without a name comes first, where there is one. A section has lines about keys and calls (`holdings`) above
+its pattern (`notation`), each of which may be left out. What an update does not concern keeps every character.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core import notation
+from pytest_mlflow_traces.core.findings import Finding
+from pytest_mlflow_traces.core.holdings import (
+    Holding,
+    check_holdings,
+    is_holding,
+    read_holding,
+    recorded_holdings,
+    rewritten_holdings,
+)
+from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
+from pytest_mlflow_traces.core.notation import NotationError
+from pytest_mlflow_traces.core.recording import recorded
+from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
+from pytest_mlflow_traces.core.spans import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.tree import Trace
+
+FORMAT = 1
+_FORMAT_LINE = re.compile(r"# pytest-mlflow-traces baseline, format ([0-9]{1,9})\s*")
+_HEADER = re.compile(r"\[(.+)\]\s*")
+_PLAIN = re.compile(r"\w([\w .:/-]*\w)?")
+
+
+class BaselineError(ValueError):
+    """Say what is wrong with the text of a baseline; `line` counts from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One trace of a baseline file: its lines as they are, the first of which is `first` in the file."""
+
+    name: str
+    header: str  # the line that names it; empty for the one without a name
+    above: tuple[str, ...]  # up to the last line about keys or calls
+    text: str  # the pattern, comments included
+    first: int
+
+    @property
+    def holdings(self) -> tuple[Holding, ...]:
+        """What is held beside the tree."""
+        return tuple(read_holding(line) for line in self.above if is_holding(line))
+
+    @property
+    def pattern(self) -> Pattern:
+        """The tree that is held."""
+        return notation.parse(self.text)
+
+    @property
+    def lines(self) -> list[str]:
+        """All its lines."""
+        return [*([self.header] if self.header else []), *self.above, *self.text.split("\n")]
+
+    def missing(self, kinds: Iterable[str]) -> list[Finding]:
+        """Return a finding for each kind of holding that is asked for and not held: nothing passes on absence."""
+        there = {holding.kind for holding in self.holdings}
+        hint = "record them with --mlflow-traces-update"
+        return [
+            Finding(f"baseline.{kind}", "this baseline", f"to hold {kind}", "none", hint)
+            for kind in kinds
+            if kind not in there
+        ]
+
+    def check(self, trace: Trace) -> list[Finding]:
+        """Return every way in which a trace is not what is held beside the tree."""
+        return check_holdings(self.holdings, trace)
+
+    def rewritten(self, trace: Trace, shown: Trace, kinds: Iterable[str], unordered: Container[int]) -> Section:
+        """Return this section as it holds of a trace.
+
+        Args:
+            trace: The whole trace, for keys and calls.
+            shown: What is seen of it, for the tree.
+            kinds: What is to be held beside the tree.
+            unordered: The positions of spans whose new children are written in any order.
+
+        Raises:
+            BaselineError: where something does not hold that was demanded by hand.
+        """
+        try:
+            text = rewritten(self.text, shown.forest, unordered)
+        except DemandError as error:
+            line = self._body + error.line - 1
+            raise BaselineError(
+                f"line {line}: {error.demand} does not hold for {error.span}; change it by hand", line
+            ) from None
+        return replace(self, above=tuple(_above(self.above, trace, kinds)), text=text)
+
+    @property
+    def _body(self) -> int:
+        """The number of the first line of the pattern's text."""
+        return self.first + bool(self.header) + len(self.above)
+
+
+def _above(lines: tuple[str, ...], trace: Trace, kinds: Iterable[str]) -> list[str]:
+    places = [number for number, line in enumerate(lines) if is_holding(line)]
+    found = rewritten_holdings([read_holding(lines[number]) for number in places], trace, list(kinds))
+    mended = dict(zip(places, found[: len(places)], strict=True))
+    kept = []
+    for number, line in enumerate(lines):
+        if number not in mended:
+            kept.append(line)
+            continue
+        now = mended[number]
+        if now is not None:
+            kept.append(line if now == read_holding(line) else str(now))
+    return kept + [str(holding) for holding in found[len(places) :] if holding is not None]
+
+
+def recorded_section(name: str, trace: Trace, shown: Trace, kinds: Iterable[str], unordered: Container[int]) -> Section:
+    """Return the section of a trace that has none yet."""
+    above = tuple(str(holding) for holding in recorded_holdings(trace, list(kinds)))
+    header = "" if not name else f"[{name if _PLAIN.fullmatch(name) else quoted(name)}]"
+    return Section(name, header, above, notation.format(recorded(shown.forest, unordered)), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineText:
+    """A whole file: what stands above the sections, and the sections."""
+
+    head: tuple[str, ...]
+    sections: tuple[Section, ...] = ()
+
+    def section(self, name: str) -> Section | None:
+        """Return the section of this name."""
+        return next((section for section in self.sections if section.name == name), None)
+
+    def with_section(self, section: Section) -> BaselineText:
+        """Return the file with a section put in the place of the one of its name, or added."""
+        if self.section(section.name) is not None:
+            return replace(
+                self, sections=tuple(section if each.name == section.name else each for each in self.sections)
+            )
+        sections = (*self.sections, section) if section.name else (section, *self.sections)
+        return replace(self, sections=sections)
+
+    def without(self, names: Container[str]) -> BaselineText:
+        """Return the file without the sections of these names."""
+        return replace(self, sections=tuple(each for each in self.sections if each.name not in names))
+
+    def __str__(self) -> str:
+        lines = list(self.head)
+        is_new = False
+        for section in self.sections:
+            is_after_new, is_new = is_new, not section.first
+            if (is_new or is_after_new) and lines[-1].strip():
+                lines.append("")
+            lines += section.lines
+        return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def new_baseline(test: str) -> BaselineText:
+    """Return a file without sections, of the test that it belongs to."""
+    return BaselineText((f"# pytest-mlflow-traces baseline, format {FORMAT}", f"# {escaped(test)}", ""))
+
+
+def read_baseline(text: str) -> BaselineText:
+    """Read a whole file, every section of it.
+
+    Raises:
+        BaselineError: for another format, or for what is no pattern, naming the line.
+    """
+    lines = text.split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    found = _FORMAT_LINE.fullmatch(lines[0]) if lines else None
+    if found is None:
+        expected = f"# pytest-mlflow-traces baseline, format {FORMAT}"
+        raise BaselineError(f"line 1: expected {expected!r}, got {escaped(lines[0][:60]) if lines else ''!r}", 1)
+    if int(found[1]) > FORMAT:
+        raise BaselineError(
+            f"line 1: format {found[1]}, written by a newer pytest-mlflow-traces; this one reads format {FORMAT}", 1
+        )
+    start = 2 if len(lines) > 1 and lines[1].startswith("#") else 1
+    while start < len(lines) and not lines[start].strip():
+        start += 1
+    begins = [number for number in range(start, len(lines)) if _HEADER.fullmatch(lines[number])]
+    first = begins[0] if begins else len(lines)
+    if any(line.strip() and not line.startswith("#") for line in lines[start:first]):
+        begins.insert(0, start)
+    else:
+        start = first
+    return BaselineText(tuple(lines[:start]), tuple(_sections(lines, begins)))
+
+
+def _sections(lines: list[str], begins: list[int]) -> list[Section]:
+    sections: dict[str, Section] = {}
+    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        section = _section(lines[begin:end], begin + 1)
+        if section.name in sections:
+            raise BaselineError(f"line {begin + 1}: a second section [{escaped(section.name)}]", begin + 1)
+        sections[section.name] = section
+    return list(sections.values())
+
+
+def _section(lines: list[str], first: int) -> Section:
+    found = _HEADER.fullmatch(lines[0])
+    header = lines[0] if found else ""
+    body = lines[bool(header) :]
+    begin = first + bool(header)
+    last = max((number for number, line in enumerate(body) if is_holding(line)), default=-1) + 1
+    spans = [
+        number for number, line in enumerate(body[:last]) if line.strip()[:1] not in ("", "#") and not is_holding(line)
+    ]
+    if spans:
+        line = begin + next(number for number in range(spans[0], last) if is_holding(body[number]))
+        raise BaselineError(f"line {line}: lines about keys and calls stand above the first span", line)
+    for number, said in enumerate(body[:last]):
+        _check_holding(said, begin + number)
+    section = Section(
+        _name_of(found[1], first) if found else "", header, tuple(body[:last]), "\n".join(body[last:]), first
+    )
+    try:
+        _ = section.pattern
+    except NotationError as error:
+        line = begin + last + error.line - 1
+        said = re.sub(r"\Aline [0-9]+", "", str(error))
+        raise BaselineError(f"line {line}{said}" if said != str(error) else f"line {line}: {said}", line) from None
+    return section
+
+
+def _check_holding(said: str, line: int) -> None:
+    try:
+        _ = read_holding(said) if is_holding(said) else None
+    except ReadingError as error:
+        place = f"line {line}, column {error.at + 1}"
+        raise BaselineError(f"{place}: expected {error.expected}{error.hint}", line) from None
+
+
+def _name_of(said: str, line: int) -> str:
+    if not said.startswith('"'):
+        return said
+    try:
+        name, end = read_string(said, 0)
+    except ReadingError as error:
+        raise BaselineError(f"line {line}, column {error.at + 2}: expected {error.expected}", line) from None
+    if end < len(said):
+        raise BaselineError(f"line {line}, column {end + 2}: expected `]`", line)
+    return name
