@@ -1,8 +1,8 @@
 """Baseline files: one for each test, in `__traces__` beside the test's module; read, and written whole or not at all.
 
 The file of `tests/test_agent.py::TestCost::test_question[eu]` is in `tests/__traces__/test_agent`, and is called
-`TestCost.test_question-eu-1f2e3d4c.trace`. Whatever the id of a parameter holds, a name is letters, digits, `_`, `-` and
-`.`; where that loses something, or a disk without case could take two names for one, a hash tells them apart.
+`TestCost.test_question-eu-1f2e3d4c.trace`. Whatever a parameter's id holds, a name is letters, digits, `_`, `-`, `.`;
+where that loses something, or a disk without case could take two names for one, a hash tells them apart.
 """
 
 from __future__ import annotations
