@@ -116,10 +116,11 @@ _THREAD_LOCALS = (
 class State:
     """Remember all of MLflow's state that code under test may change, and put it back. Two are equal if nothing did."""
 
-    __slots__ = ("_table", "context", "filters", "globals", "models", "processors", "runs", "thread")
+    __slots__ = ("_environ", "_table", "context", "filters", "globals", "models", "processors", "runs", "thread")
 
     def __init__(self) -> None:
-        self._table = _environment_table()
+        self._environ = os.environ  # code under test may put another mapping in its place, and be in there at the end
+        self._table = _copied(self._environ)
         self.globals = [getattr(holder, name) for holder, name in _MODULE_GLOBALS]
         self.filters = list(tracing_config._MLFLOW_TRACING_CONFIG.span_processors)
         self.context = [variable.get() for variable in _CONTEXT_VARIABLES]
@@ -133,6 +134,11 @@ class State:
         """The environment variables of MLflow and OpenTelemetry."""
         decoded = ((os.fsdecode(key), os.fsdecode(value)) for key, value in self._table.items())
         return {key: value for key, value in decoded if key.startswith(_PREFIXES)}
+
+    def variable(self, name: str) -> str | None:
+        """The value of an environment variable, or `None`."""
+        value = self._table.get(os.fsencode(name) if os.name == "posix" else name)
+        return None if value is None else os.fsdecode(value)
 
     def provider_environment(self) -> frozenset[Any]:
         """The variables that OpenTelemetry reads when it makes a tracer provider."""
@@ -160,7 +166,7 @@ class State:
             set_span_processors(otel_trace._TRACER_PROVIDER, self.processors)
 
     def _restore_environment(self) -> None:
-        now = _environment_table()
+        now = _copied(self._environ)
         if now == self._table:
             return
         for key in {key for key, _ in now.items() ^ self._table.items()}:
@@ -168,9 +174,9 @@ class State:
             if not name.startswith(_PREFIXES):
                 continue
             if key in self._table:
-                os.environ[name] = os.fsdecode(self._table[key])
+                self._environ[name] = os.fsdecode(self._table[key])
             else:
-                del os.environ[name]
+                del self._environ[name]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self.compared() == other.compared()
@@ -192,10 +198,13 @@ class State:
         }
 
 
-def _environment_table() -> dict[Any, Any]:
+def _copied(environ: Any) -> dict[Any, Any]:
     """Copy the environment without decoding it, which would cost more than all the rest of opening a capture."""
-    table = getattr(os.environ, "_data", None)
-    return dict(os.environ if table is None else table)
+    table = getattr(environ, "_data", None)
+    if table is None:
+        encode = os.fsencode if os.name == "posix" else str
+        table = {encode(key): encode(value) for key, value in environ.items()}
+    return dict(table)
 
 
 def active_runs(*, only_this_thread: bool = False) -> list[list[Any]]:

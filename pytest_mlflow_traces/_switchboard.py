@@ -29,6 +29,7 @@ _INSIDE = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # where LiteLLM is installed, MLflow asks it, and it fetches its own
 }
 _OUTSIDE = ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACING_DESTINATION")
+_undone: dict[str, str | None] = {}  # what those inside were before the capture that closed last
 _replaced: list[tuple[Any, str, Any]] = []
 _kept_provider: dict[Any, Any] = {}  # MLflow's own tracer provider made last, by the environment it was made in
 
@@ -45,6 +46,7 @@ def opened() -> Capture:
     capture = Capture(log, store, before, outer=router.current.get())
     is_first = not router.stack
     if is_first:
+        _undone.clear()
         _replace_parts()
     router.stack.append(capture)
     router.current.set(capture)
@@ -78,9 +80,28 @@ def close(capture: Capture) -> None:
         router.stack[position].before = capture.before
     else:
         capture.before.restore(only_this_thread=bool(router.stack))
+        if not router.stack:
+            _undone.update((name, capture.before.variable(name)) for name in _INSIDE)
     if not router.stack:
         _put_back_parts()
     capture.store.close()
+
+
+def settle() -> None:
+    """Put variables back once more, when all of a test has been undone.
+
+    A `monkeypatch.setenv` inside of a capture remembers what it finds there. Where the fixture `monkeypatch` is older
+    than the capture, it is undone after that closed, and would leave the capture's own variables behind for good.
+    """
+    if router.stack:
+        return
+    for name, before in _undone.items():
+        if os.environ.get(name) == _INSIDE[name]:
+            if before is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = before
+    _undone.clear()
 
 
 def open_traces(capture: Capture) -> list[Trace]:
@@ -170,8 +191,25 @@ def _use_own_provider(before: State) -> None:
         provider.once._done = True
         return
     provider.get_or_init_tracer(__name__)
+    _remember_tracers(provider.get())
     _kept_provider.clear()
     _kept_provider[key] = provider.get()
+
+
+def _remember_tracers(provider: Any) -> None:
+    """Make each tracer once; MLflow asks for one with every span, and OpenTelemetry adds a warning filter each time."""
+    make = provider.get_tracer
+    tracers: dict[str, Any] = {}
+
+    def get_tracer(name: str, *args: Any, **kwargs: Any) -> Any:
+        if args or kwargs:
+            return make(name, *args, **kwargs)
+        tracer = tracers.get(name)
+        if tracer is None:
+            tracer = tracers[name] = make(name)
+        return tracer
+
+    provider.get_tracer = get_tracer
 
 
 def _is_untouched(provider: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from pytest_mlflow_traces._baselines import TraceBaseline
@@ -26,6 +26,7 @@ SESSION = "mlflow-traces-session"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
 _FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
 NODES = "pytest_mlflow_traces.core.nodes"  # loaded by whoever speaks of patterns
+SWITCHBOARD = "pytest_mlflow_traces._switchboard"  # loaded by the first capture
 TREE = "pytest_mlflow_traces.core.tree"  # loaded by whoever has a trace
 
 
@@ -96,6 +97,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     _session(config).keep(config, collection_path)
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    try:
+        return (yield)
+    finally:
+        if SWITCHBOARD in sys.modules:
+            sys.modules[SWITCHBOARD].settle()
 
 
 def _session(config: pytest.Config) -> Any:

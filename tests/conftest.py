@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+_BEFORE = pytest.StashKey[dict[str, str]]()
 
 # before any test module imports MLflow, which decides then whether to phone home
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -19,3 +24,22 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
         import mlflow  # noqa: F401
 
         import pytest_mlflow_traces._switchboard  # noqa: F401
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[_BEFORE] = _environment()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Blame the test that leaves a capture open or a variable set, not one that runs after it."""
+    result = yield
+    routing = sys.modules.get("pytest_mlflow_traces._routing")
+    assert routing is None or routing.router.stack == []
+    assert _environment() == item.stash[_BEFORE]
+    return result
+
+
+def _environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if "MLFLOW" in key or key.startswith(("OTEL", "LITELLM"))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import mlflow
 import mlflow.entities
@@ -11,9 +10,6 @@ import pytest
 
 from pytest_mlflow_traces import Trace, capture_traces
 from pytest_mlflow_traces.core.spans import SpanError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FIELDS = ("name", "type", "status", "inputs", "outputs", "attributes", "events", "error", "start_ns", "end_ns", "path")
 FACTS = ("id", "name", "status", "tags", "system_tags", "metadata", "session_id", "user_id", "request", "response",
@@ -25,7 +21,7 @@ class OddError(Exception):
 
 
 @pytest.fixture(scope="module")
-def recorded() -> Iterator[Trace]:
+def recorded() -> Trace:
     """A trace with something in every field."""
     with capture_traces() as traces:
         with mlflow.start_span("agent", span_type="AGENT") as agent:
@@ -45,7 +41,7 @@ def recorded() -> Iterator[Trace]:
             with mlflow.start_span("quiet") as quiet:
                 quiet.set_status("ERROR")
             agent.set_outputs(None)
-        yield traces.one()
+    return traces.one()
 
 
 def facts(trace: Trace) -> dict[str, object]:

@@ -106,6 +106,28 @@ def test_a_change_that_needs_the_full_mlflow_is_seen_and_undone(what):
     _is_seen_and_undone(CHANGES_OF_THE_FULL_MLFLOW[what])
 
 
+def test_the_environment_is_put_back_where_another_stands_in_for_it_at_the_end(monkeypatch):
+    real = os.environ
+    before = dict(real)
+
+    with capture_traces():
+        monkeypatch.setattr(os, "environ", dict(real))
+
+    assert dict(real) == before
+
+
+def test_an_environment_that_is_a_plain_dictionary_is_put_back(monkeypatch):
+    plain = {**os.environ, "OTEL_RESOURCE_ATTRIBUTES": "team=a"}
+    before = dict(plain)
+    monkeypatch.setattr(os, "environ", plain)
+
+    with capture_traces() as traces:
+        traced("answer")
+
+    assert len(traces) == 1
+    assert plain == before
+
+
 def test_a_processor_added_to_the_application_s_provider_is_seen_and_undone(monkeypatch):
     monkeypatch.setattr(otel_trace, "_TRACER_PROVIDER", TracerProvider(shutdown_on_exit=False))
     _is_seen_and_undone(_add_processor)

@@ -247,7 +247,7 @@ def test_a_test_that_fails_updates_nothing(suite):
     assert "planning" in read(suite)
 
 
-@pytest.mark.parametrize("marker", ["xfail", "xfail(strict=True)"])
+@pytest.mark.parametrize("marker", ["xfail", "xfail(strict=True)"], ids=["lax", "strict"])
 def test_nor_does_one_that_is_expected_to_fail(suite, marker):
     marked = TEST.replace("def test_it", f"import pytest\n\n    @pytest.mark.{marker}\n    def test_it")
     suite.makepyfile(test_agent=f"{marked}        assert 1 == 2\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 
 def run(project, *args):
     return project.runpytest_inprocess(*args)
@@ -113,3 +115,35 @@ def test_a_run_on_two_workers_keeps_each_test_s_traces(project):
     )
 
     project.runpytest_subprocess("-n", "2").assert_outcomes(passed=6)
+
+
+@pytest.mark.parametrize("before", [None, "https://tracking.test"])
+def test_variables_are_put_back_though_a_monkeypatch_is_undone_after_the_capture(project, monkeypatch, before):
+    name = "MLFLOW_TRACKING_URI"
+    monkeypatch.delenv(name, raising=False) if before is None else monkeypatch.setenv(name, before)
+    project.makepyfile(
+        f"""
+        import os
+        from app import agent
+        from pytest_mlflow_traces import capture_traces
+
+        def test_sets_it(monkeypatch, mlflow_traces):
+            agent()
+            sets(monkeypatch)
+
+        def sets(monkeypatch):
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://else.test")
+
+        def test_it_is_as_before():
+            assert os.environ.get("MLFLOW_TRACKING_URI") == {before!r}
+
+        def test_sets_it_in_a_block(monkeypatch):
+            with capture_traces():
+                agent()
+                sets(monkeypatch)
+
+        test_it_is_as_before_again = test_it_is_as_before
+        """
+    )
+
+    project.runpytest("-p", "no:randomly").assert_outcomes(passed=4)

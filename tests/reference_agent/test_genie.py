@@ -257,10 +257,11 @@ def test_environment_is_not_read(captured, monkeypatch):
 
     asked_for = set()
     settings = {"DATABRICKS_HOST": "https://prod.test", "DATABRICKS_TOKEN": "secret", "ARM_CLIENT_ID": "client"}
-    monkeypatch.setattr("os.environ", WatchedEnvironment({**os.environ, **settings}))
-    for fault in (None, "403", "500"):
-        with contextlib.suppress(GenieError):
-            ask(StubGenie(faults={"cost": fault} if fault is not None else None))
+    with monkeypatch.context() as patch:  # undone before the capture closes
+        patch.setattr("os.environ", WatchedEnvironment({**os.environ, **settings}))
+        for fault in (None, "403", "500"):
+            with contextlib.suppress(GenieError):
+                ask(StubGenie(faults={"cost": fault} if fault is not None else None))
 
     about_the_agent = {"DATABRICKS_RUNTIME_VERSION", "DATABRICKS_SDK_UPSTREAM", "DATABRICKS_SDK_UPSTREAM_VERSION"}
     assert {name for name in asked_for if name.startswith(("DATABRICKS_", "ARM_"))} <= about_the_agent
