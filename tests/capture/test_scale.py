@@ -6,11 +6,13 @@ import contextvars
 import gc
 import threading
 import weakref
+from pathlib import Path
 
 import mlflow
+from mlflow.tracing import provider as tracing_provider
 from mlflow.tracing.trace_manager import InMemoryTraceManager
 
-from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces import _switchboard, capture_traces, repeat, span
 from tests.capture.programs import names, traced
 
 
@@ -139,18 +141,45 @@ def test_a_capture_nobody_refers_to_is_let_go_of():
     assert (trace(), captured()) == (None, None)
 
 
-def test_many_captures_leave_no_thread_and_no_provider_behind():
+def test_a_trace_of_100_000_spans_is_whole(traces):
+    root = mlflow.start_span_no_context("root")
+    for _ in range(1_000):
+        group = mlflow.start_span_no_context("group", parent_span=root)
+        for _ in range(99):
+            mlflow.start_span_no_context("leaf", parent_span=group).end()
+        group.end()
+    root.end()
+
+    trace = traces.one()
+    assert len(trace.spans) == 100_001
+    assert (trace.count(span("group")), trace.count(span("leaf"))) == (1_000, 99_000)
+    assert trace == span("root")[repeat(span("group")[repeat(span("leaf"), min=99, max=99)])]
+
+
+def test_1_000_captures_leave_nothing_behind():
     with capture_traces():
         traced("warm")
     gc.collect()
-    threads = threading.active_count()
-    providers = _providers()
-    for _ in range(50):
-        with capture_traces():
-            traced("answer")
+    before = _held()
+    for number in range(1_000):
+        with capture_traces() as captured:
+            traced(str(number))
+        assert names(captured) == [str(number)]
     gc.collect()
 
-    assert (threading.active_count(), _providers()) == (threads, providers)
+    assert _held() == before
+
+
+def _held():
+    """What a process has only so many of: threads, files, providers, and what was put in place of MLflow's parts."""
+    descriptors = Path("/proc/self/fd")
+    return (
+        threading.active_count(),
+        len(list(descriptors.iterdir())) if descriptors.exists() else 0,
+        _providers(),
+        [str(part) for part in _switchboard._replaced],
+        [id(vars(tracing_provider).get(name)) for name in ("_get_span_processors", "get_current_context")],
+    )
 
 
 def _providers():
