@@ -23,7 +23,7 @@ demo: $(READY) ## run the examples against the reference agent and show the span
 
 test: $(READY) ## run the tests with branch coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage run -m pytest -n auto
 	@$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
 
