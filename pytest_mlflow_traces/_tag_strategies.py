@@ -9,7 +9,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from hypothesis import reject
@@ -79,7 +79,7 @@ class TagSets:
         }
         self.chosen = frozenset(overrides)  # always there, unless their strategy draws None
         self.search = TagSearch(schema, self.chosen)
-        self._found = 0
+        self.found = 0  # examples
         self._given_up = 0
 
     @cached_property
@@ -110,12 +110,30 @@ class TagSets:
             if tags is not None and self.search.problems(tags):
                 tags = self.search.mended(tags, Random(draw(st.integers(0, 2**16))), self.fresh(draw))  # noqa: S311
             if tags is not None and not self.schema.check_tags(tags):
-                self._found += 1
                 return tags
+        return self._give_up(lambda: self._unsatisfied(draw))
+
+    def invalid(self, draw: st.DrawFn) -> InvalidTags:
+        """Draw tags in which exactly one thing is wrong; give the example up where none are found."""
+        kinds = self.faults
+        first = draw(st.integers(0, max(0, len(kinds) - 1)))
+        tags = self.valid(draw)
+        random = Random(draw(st.integers(0, 2**16)))  # noqa: S311
+        rest = kinds[first + 1 :] + kinds[:first]
+        random.shuffle(rest)
+        for kind in [*kinds[first : first + 1], *rest]:
+            for broken in kind.broken(tags, self.search, random, self.fresh(draw)):
+                findings = self.schema.check_tags(broken)
+                if len(findings) == 1:
+                    return InvalidTags(broken, findings[0].rule, findings[0].where)
+        return self._give_up(lambda: f"{self.call}: found nothing that the schema refuses by itself")
+
+    def _give_up(self, told: Callable[[], str]) -> NoReturn:
+        """Give an example up, or the schema where none was ever found."""
         self._given_up += 1
-        if not self._found and self._given_up >= _PATIENCE:
-            raise UnsatisfiableSchemaError(self._unsatisfied(draw))
-        return reject()
+        if not self.found and self._given_up >= _PATIENCE:
+            raise UnsatisfiableSchemaError(told())
+        reject()
 
     def _unsatisfied(self, draw: st.DrawFn) -> str:
         findings = self.schema.check_tags(self.drawn(draw))
@@ -130,7 +148,7 @@ class TagSets:
 
 
 class UnsatisfiableSchemaError(FailedHealthCheck):  # which Hypothesis raises at once, and does not try to shrink
-    """Say that no tags were found that keep all rules of a schema."""
+    """Say that no tags were found that keep all rules of a schema, or that break one."""
 
 
 def _check_overrides(plan: Plan, overrides: Mapping[str, Any], call: str) -> None:
@@ -242,21 +260,14 @@ def _names(plan: Plan) -> st.SearchStrategy[str]:
 @st.composite
 def valid_tags(draw: st.DrawFn, sets: TagSets) -> dict[str, str]:
     """Draw a valid set of tags."""
-    return sets.valid(draw)
+    tags = sets.valid(draw)
+    sets.found += 1
+    return tags
 
 
 @st.composite
 def broken_tags(draw: st.DrawFn, sets: TagSets) -> InvalidTags:
     """Draw a set of tags in which exactly one thing is wrong."""
-    kinds = sets.faults
-    first = draw(st.sampled_from(range(len(kinds))))
-    tags = sets.valid(draw)
-    random = Random(draw(st.integers(0, 2**16)))  # noqa: S311
-    rest = kinds[first + 1 :] + kinds[:first]
-    random.shuffle(rest)
-    for kind in [kinds[first], *rest]:
-        for broken in kind.broken(tags, sets.search, random, sets.fresh(draw)):
-            findings = sets.schema.check_tags(broken)
-            if len(findings) == 1:
-                return InvalidTags(broken, findings[0].rule, findings[0].where)
-    return reject()
+    broken = sets.invalid(draw)
+    sets.found += 1
+    return broken

@@ -82,6 +82,10 @@ def invalid_tags(
     ...     (finding,) = Tags.check_tags(invalid.tags)
     ...     assert (finding.rule, finding.where) == (invalid.rule, invalid.where)
     >>> test()
+
+    Raises:
+        TypeError: as `tags` does.
+        UnsatisfiableSchemaError: in the test, where no tags are found that keep all rules, or none that break one.
     """
     return broken_tags(TagSets(_checked(schema, "invalid_tags"), overrides, f"invalid_tags({schema.__name__})"))
 

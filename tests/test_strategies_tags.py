@@ -11,14 +11,16 @@ import sys
 import textwrap
 from collections import Counter
 from random import Random
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
-from pytest_mlflow_traces import BoolTag, IntTag, ListTag, TagSchema, strategies
+from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema, strategies
+from pytest_mlflow_traces._tag_faults import wrong_texts
+from pytest_mlflow_traces.core.tag_forms import BoolForm, EitherForm, NumberForm, OtherForm
 from pytest_mlflow_traces.core.tag_problems import problems
 from pytest_mlflow_traces.core.tag_search import Decider
 from pytest_mlflow_traces.strategies import InvalidTags, UnsatisfiableSchemaError, invalid_tags, tags
@@ -281,6 +283,56 @@ class Odd(TagSchema):
 def test_misuse_is_refused(call, error, text):
     with pytest.raises(error, match=exactly(text)):
         call()
+
+
+class Around(Tags):
+    @model_validator(mode="wrap")
+    @classmethod
+    def not_empty(cls, given: Any, handler: Any) -> Any:
+        made = handler(given)
+        if not made.domains:
+            raise ValueError("no domains")
+        return made
+
+
+def test_rules_of_every_mode_are_kept_and_broken():
+    wanted = {"rule 'counted'", "rule 'typed'", "schema 'Around'"}
+
+    assert wanted <= seen_in_the_end(invalid_tags(Around), lambda drawn: [drawn.where], wanted)
+    assert "" not in seen(tags(Around), lambda drawn: [drawn["domains"]])
+
+
+class AnyTags(TagSchema):
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def always(self) -> AnyTags:
+        return self
+
+
+class MetadataAlone(TagSchema):
+    model_config = ConfigDict(extra="allow")
+    session: Annotated[str, Metadata("mlflow.trace.session")]
+
+
+@pytest.mark.parametrize("schema", [AnyTags, MetadataAlone])
+def test_a_schema_that_no_tags_break_has_no_invalid_ones(schema):
+    @QUICK
+    @given(invalid_tags(schema))
+    def check(drawn):
+        raise AssertionError("unreachable: nothing is invalid")
+
+    with pytest.raises(UnsatisfiableSchemaError) as caught:
+        check()
+
+    assert str(caught.value) == f"invalid_tags({schema.__name__}): found nothing that the schema refuses by itself"
+
+
+def test_texts_that_a_form_does_not_allow_are_near_ones_that_it_does():
+    either = set(wrong_texts(EitherForm((BoolForm(), NumberForm(whole=True))), "true"))
+
+    assert {"True", "1.0", " true", "true,"} & either == {"True", "1.0", " true"}
+    assert "None" in set(wrong_texts(OtherForm(complex), "1"))
 
 
 def test_texts_that_nobody_knows_may_be_given():
