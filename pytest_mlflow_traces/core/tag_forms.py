@@ -159,8 +159,6 @@ def _either(annotation: Any, marks: list[Any]) -> Form:
     options = [form_of(part, marks) for part in get_args(annotation) if part not in (None, NoneType)]
     flat = [each for option in options for each in (option.options if isinstance(option, EitherForm) else (option,))]
     distinct = tuple(dict.fromkeys(flat))
-    if not distinct:
-        raise TypeError("every tag is text, and None is none")
     return distinct[0] if len(distinct) == 1 else EitherForm(distinct)
 
 

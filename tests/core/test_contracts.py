@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_mlflow_traces import Contract, Finding, IntTag, TagSchema, TraceAssertionError, assert_trace, one_of, span
 from pytest_mlflow_traces.core.contracts import check
-from tests.building import tree
+from tests.building import records, tree
 from tests.messages import exactly
 
 if TYPE_CHECKING:
@@ -93,6 +94,30 @@ class TestAssertTrace:
     def test_columns_of_a_data_frame_are_no_traces(self):
         with pytest.raises(TypeError, match=r"expected a trace with \.info and \.data\.spans"):
             assert_trace(["trace_id", "spans"], SHAPE)
+
+    def test_it_takes_mlflows_own_trace(self):
+        raw = SimpleNamespace(info=SimpleNamespace(trace_id="tr-1"), data=SimpleNamespace(spans=records("agent")))
+
+        assert_trace(raw, span("agent"))
+        assert_trace([raw], span("agent"))
+
+    def test_a_message_has_the_first_twenty_findings_and_the_error_has_all(self):
+        many = [Finding("calm.not", f"span {number}") for number in range(23)]
+        with pytest.raises(TraceAssertionError) as caught:
+            assert_trace(AGENT, Calm(*many))
+
+        assert str(caught.value).splitlines()[-2:] == ["  calm.not at span 19", "  ... 3 more findings"]
+        assert list(caught.value.findings) == many
+
+    def test_an_expectation_may_be_of_all_traces_together(self):
+        class Together(Calm):
+            def check_all(self, traces: list[Trace]) -> list[Finding]:
+                return [Finding("calm.not", f"{len(traces)} traces")]
+
+        for traces, subject in ((AGENT, "trace 'agent'"), ([AGENT, OTHER], "2 traces")):
+            count = 1 if traces is AGENT else 2
+            with pytest.raises(TraceAssertionError, match=exactly(f"{subject}:\n  calm.not at {count} traces")):
+                assert_trace(traces, Together())
 
 
 class TestExpectations:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from pydantic import ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema
+from pytest_mlflow_traces.core.tag_rules import takes_info
 
 
 class Tags(TagSchema):
@@ -282,6 +283,71 @@ def test_a_rule_before_the_fields_is_told_by_its_name():
             " got domains='security', domain_count='1', has_error='false' (no security, please)"
         )
     ]
+
+
+def test_one_of_several_before_the_fields_is_told_by_its_name():
+    class Several(TagSchema):
+        team: str
+
+        @model_validator(mode="before")
+        @classmethod
+        def fine(cls, tags: Any) -> Any:
+            return tags
+
+        @model_validator(mode="before")
+        @classmethod
+        def needing_another(cls, tags: Any) -> Any:
+            return {"team": tags["made"]}
+
+        @model_validator(mode="before")
+        @classmethod
+        def refusing(cls, tags: Any) -> Any:
+            if tags["team"] == "black":
+                raise ValueError("black is no team")
+            return {"made": tags["team"]}
+
+    assert rules(Several, {"team": "red"}) == []
+    assert rules(Several, {"team": "black"}) == ["rule 'refusing'"]
+
+
+def test_one_that_only_refuses_what_another_made_is_told_by_the_schema():
+    class Chained(TagSchema):
+        team: str
+
+        @model_validator(mode="before")
+        @classmethod
+        def refusing(cls, tags: Any) -> Any:
+            if tags["team"].isupper():
+                raise ValueError("upper case")
+            return tags
+
+        @model_validator(mode="before")
+        @classmethod
+        def raising(cls, tags: Any) -> Any:
+            return {"team": tags["team"].upper()}
+
+    assert rules(Chained, {"team": "red"}) == ["schema 'Chained'"]
+
+
+def test_tags_with_a_default_that_is_made_are_known():
+    class Made(TagSchema):
+        domains: ListTag[str] = Field(default_factory=lambda: ["cost"])
+        count: IntTag
+
+        @model_validator(mode="after")
+        def counted(self) -> Made:
+            if self.count != len(self.domains):
+                raise ValueError("count is not the number of domains")
+            return self
+
+    assert rules(Made, {"count": "1"}) == []
+    assert rules(Made, {"count": "2"}) == ["rule 'counted'"]
+
+
+def test_a_validator_says_whether_it_takes_info():
+    assert takes_info(lambda value, info: value)
+    assert not takes_info(lambda value, other=1: value)
+    assert not takes_info(str)  # a builtin says nothing of its parameters
 
 
 def test_one_that_raises_for_want_of_a_tag_hides_no_finding():

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Annotated, Any, Literal, NewType, Optional, TypeVar, Union
 
 import pytest
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 from pytest_mlflow_traces import BoolTag, FloatTag, IntTag, ListTag, TagSchema
 
@@ -198,3 +198,14 @@ def test_a_type_that_no_text_can_be_is_refused_at_the_definition(annotation, tex
         schema(annotation)
 
     assert str(caught.value) == f"Tags.tag: {text}"
+
+
+def test_an_instance_is_made_of_texts_as_well():
+    class Tags(TagSchema):
+        domains: ListTag[str]
+        done: BoolTag
+
+    assert Tags(domains="a,b", done="true").domains == ["a", "b"]
+    for wrong in ({"domains": ["a"], "done": "true"}, {"domains": "a", "done": ["true"]}):
+        with pytest.raises(ValidationError, match="1 validation error"):
+            Tags(**wrong)

@@ -227,6 +227,13 @@ class TestNames:
         assert says(Dotted, {"team.name": "red"}) == []
         assert [finding.rule for finding in Dotted.check_tags({"team_name": "red"})] == ["tags.unknown"]
 
+    def test_errors_may_name_fields_instead(self):
+        class Aliased(TagSchema):
+            model_config = ConfigDict(loc_by_alias=False)
+            count: IntTag = Field(alias="domain-count")
+
+        assert [finding.where for finding in Aliased.check_tags({"domain-count": "x"})] == ["tag 'domain-count'"]
+
     @pytest.mark.parametrize("name", ["check", "check_tags", "from_mapping", "copy", "json", "model_dump", "register"])
     def test_a_field_is_not_called_as_the_schema_needs_it(self, name):
         with pytest.raises(TypeError) as caught:
@@ -480,6 +487,26 @@ class TestFieldValidators:
         ]
         assert [each.where for each in Counted.check_tags({"domains": "a, b", "count": "2"})] == ["tag 'domains'"]
         assert [each.where for each in Counted.check_tags({"count": "2"})] == ["tag 'domains'"]
+
+    def test_one_that_raises_for_an_unknown_tag_hides_none_either(self):
+        class Guarded(TagSchema):
+            domains: ListTag[str]
+            count: IntTag
+            level: IntTag = 0
+
+            @field_validator("count")
+            @classmethod
+            def as_many(cls, value: int, info: Any) -> int:
+                if info.data.get("domains") is not None and value != len(info.data["domains"]):
+                    raise ValueError("count is not the number of domains")
+                return value
+
+        assert [each.where for each in Guarded.check_tags({"domains": "a, b", "count": "2"})] == ["tag 'domains'"]
+        assert [each.where for each in Guarded.check_tags({"count": "2", "level": "1"})] == ["tag 'domains'"]
+        assert [each.where for each in Guarded.check_tags({"count": "2", "level": "x"})] == [
+            "tag 'level'",
+            "tag 'domains'",
+        ]
 
     def test_one_that_raises_what_it_should_not_is_a_finding(self):
         class Odd(TagSchema):
