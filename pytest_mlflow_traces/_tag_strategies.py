@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
-_CHARACTERS = st.characters(exclude_categories=["Cs"])  # surrogates are no text that can be stored
+_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # which not every backend stores
 _ITEM_CHARACTERS = st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"], exclude_characters=",")
 _OTHERS: dict[Any, st.SearchStrategy[str]] = {
     date: st.dates().map(date.isoformat),
@@ -49,7 +48,6 @@ _OTHERS: dict[Any, st.SearchStrategy[str]] = {
     Decimal: st.decimals(allow_nan=False, allow_infinity=False).map(str),
     UUID: st.uuids().map(str),
 }
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST = 60  # characters of a text that may be of any length
 _ATTEMPTS = 3  # searches, each from tags of its own, before an example is given up
 _PATIENCE = 5  # examples that are given up before the schema is, where none was ever found
@@ -167,7 +165,7 @@ def _given(value: Any) -> st.SearchStrategy[str | None]:
 
 def _texts_of(plan: Plan, tag: str, call: str) -> st.SearchStrategy[str | None]:
     """Return what a tag may be by itself, with what its own validators make of that."""
-    strategy = _of_form(plan.forms[tag], f"{call[:-1]}, {tag}=...)").filter(lambda text: len(text) <= MAX_TAG_VALUE)
+    strategy = _of_form(plan.forms[tag], f"{call[:-1]}, {tag}=...)").filter(lambda text: tag_finding(tag, text) is None)
     certain = not plan.validators(tag) and not isinstance(plan.forms[tag], OtherForm)
     if certain or plan.looks_around(tag):
         return strategy
@@ -194,7 +192,7 @@ def _of_form(form: Form, cure: str) -> st.SearchStrategy[str]:
         if form.pattern is None:
             return st.text(_CHARACTERS, min_size=form.least, max_size=min(most, MAX_TAG_VALUE))
         matching = st.from_regex(form.pattern) | st.from_regex(form.pattern, fullmatch=True)
-        return matching.filter(lambda text: form.least <= len(text) <= most and not _SURROGATE.search(text))
+        return matching.filter(lambda text: form.least <= len(text) <= most)
     if form.annotation not in _OTHERS:
         name = getattr(form.annotation, "__name__", form.annotation)
         raise TypeError(f"no texts are known that {name} reads: pass some, or a strategy of some, {cure}")

@@ -27,6 +27,7 @@ MAX_TAG_NAME = 250
 MAX_TAG_VALUE = 4096
 MAX_METADATA_VALUE = 250
 _NAME = re.compile(r"[/\w.\- :]*")  # what mlflow.utils.validation lets through, off Windows, apart from a line end
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
 # MLflow's own tags, each with what its value looks like when MLflow set it (mlflow.tracing.constant.TraceTagKey).
 _OWN_TAGS = {
     "mlflow.trace.spansLocation": re.compile("TRACKING_STORE|ARTIFACT_REPO|ARCHIVE_REPO"),
@@ -86,12 +87,20 @@ def tag_finding(key: Any, value: Any) -> Finding | None:
 
 
 def _value(where: str, key: str, value: Any) -> Finding | None:
-    if isinstance(value, str):
-        if len(value) <= MAX_TAG_VALUE:
-            return None
+    if not isinstance(value, str):
+        return Finding("tags.type", where, "a string", shown(key, value), _stored_as(value))
+    if len(value) > MAX_TAG_VALUE:
         expected, actual = f"at most {MAX_TAG_VALUE} characters", f"{len(value)}"
         return Finding("tags.length", where, expected, actual, f"a server cuts it to {MAX_TAG_VALUE}")
-    return Finding("tags.type", where, "a string", shown(key, value), _stored_as(value))
+    return _unstorable(where, key, value)
+
+
+def _unstorable(where: str, key: str, value: str) -> Finding | None:
+    odd = _UNSTORABLE.search(value)
+    if odd is None:
+        return None
+    why = "PostgreSQL refuses it" if odd[0] == "\0" else "it cannot be encoded, and MLflow loses tags and metadata"
+    return Finding("tags.text", where, f"text without {odd[0]!r}", shown(key, value), why)
 
 
 def _stored_as(value: object) -> str:
@@ -132,6 +141,9 @@ def is_own(key: str, value: object) -> bool:
 
 
 def _reserved(key: str, value: Any) -> Finding | None:
+    if key in (SESSION, USER):
+        hint = f"MLflow groups by metadata: mlflow.update_current_trace(metadata={{{key!r}: ...}})"
+        return Finding("tags.reserved", tag_where(key), "metadata of this name", shown(key, value), hint)
     if is_own(key, value):
         return None
     if key in _OWN_TAGS:
@@ -161,7 +173,7 @@ def _metadata(key: Any, value: Any) -> Finding | None:
         if len(text) > MAX_METADATA_VALUE:
             expected, actual = f"{what} {MAX_METADATA_VALUE} characters", f"{len(text)}"
             return Finding("tags.length", where, expected, actual, f"a server cuts it to {MAX_METADATA_VALUE}")
-    return None
+    return _unstorable(where, key, value)
 
 
 def tag_where(key: object) -> str:

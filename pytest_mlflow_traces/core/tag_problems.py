@@ -21,9 +21,10 @@ from pydantic import (
 
 from pytest_mlflow_traces.core.convert import is_system
 from pytest_mlflow_traces.core.portability import is_own, name_problem
-from pytest_mlflow_traces.core.tag_forms import form_of
+from pytest_mlflow_traces.core.tag_forms import BoolForm, EitherForm, OtherForm, form_of
 from pytest_mlflow_traces.core.tag_rules import (
     UNKNOWN,
+    answered,
     broken_after,
     broken_before,
     crash,
@@ -98,9 +99,29 @@ class Plan:
         return any(map(takes_info, self.validators(tag)))
 
     @cached_property
+    def _guarded(self) -> list[str]:
+        """The tags with validators that could answer with a truth, which their text never means."""
+        return [tag for tag, form in self.forms.items() if not _may_be_bool(form) and self.validators(tag)]
+
+    def answered(self, values: BaseModel) -> list[Problem]:
+        """Return the tags of which a validator says True or False, instead of their value."""
+        made = [(tag, values.__dict__[self.names[tag]]) for tag in self._guarded if self.names[tag] in values.__dict__]
+        return [
+            Problem("value", tag, ({"type": "value_error", "msg": answered(value, "the value"), "loc": (tag,)},))
+            for tag, value in made
+            if isinstance(value, bool)
+        ]
+
+    @cached_property
     def bare(self) -> type[BaseModel]:
         """The schema without its rules."""
         return without_rules(self.schema)
+
+
+def _may_be_bool(form: Form) -> bool:
+    if isinstance(form, EitherForm):
+        return any(map(_may_be_bool, form.options))
+    return isinstance(form, BoolForm | OtherForm)
 
 
 def plan_of(schema: type[BaseModel]) -> Plan:
@@ -182,13 +203,15 @@ def problems(
     stopped: Problem | None = None
     if not unknown:
         try:
-            schema.model_validate(given)
+            made: Any = schema.model_validate(given)
         except ValidationError as error:
             stopped = Problem("rule", message=_first_message(error))
         except Exception as error:
             stopped = Problem("rule", message=crash(error))
         else:
-            return found
+            if made is None or (isinstance(made, schema) and not plan.answered(made)):
+                return found
+            stopped = Problem("rule", message=answered(made, "what the handler returns"))
     found += _one_by_one(plan, given, unknown)
     return found or ([] if stopped is None else [stopped])
 
@@ -203,7 +226,9 @@ def _one_by_one(plan: Plan, given: Mapping[str, Any], unknown: AbstractSet[str])
     found += [Problem("missing", tag) for tag in missing]
     if values is None:  # a validator that raised for want of a tag says nothing that is not said already
         return found or ([] if stopped is None else [stopped])
-    for tag in {*errors, *unknown, *missing} & set(plan.names):
+    answers = plan.answered(values)
+    found += answers
+    for tag in {*errors, *unknown, *missing, *(each.tag for each in answers)} & set(plan.names):
         values.__dict__[plan.names[tag]] = UNKNOWN
     return found + broken_rules(plan, values)
 

@@ -141,7 +141,7 @@ def broken_after(
         token = _watch.set(watch)
         try:
             result = _asked(rule, values, schema)
-            message = None
+            message = None if result is None or isinstance(result, schema) else answered(result, "self")
         except _UndecidedError:
             if undecided is not None:
                 undecided.add(rule.name)
@@ -180,6 +180,11 @@ def _asked(rule: Rule, subject: Any, schema: type[BaseModel]) -> Any:
     # pydantic's own ValidationInfo cannot be made
     info = SimpleNamespace(context=None, config=dict(schema.model_config), mode="python", data={}, field_name=None)
     return rule.call(subject, info)
+
+
+def answered(result: object, instead: str) -> str:
+    """Return what is wrong with a validator that returns a truth: pydantic takes that for the value, and for right."""
+    return f"it returned {result!r:.40}: return {instead}, and raise a ValueError where it does not hold"
 
 
 def crash(error: Exception) -> str:

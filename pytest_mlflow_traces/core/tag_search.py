@@ -59,7 +59,9 @@ class Decider:
         key = tag, text
         if key not in self._values:
             try:
-                self._values[key] = self._plan.bare.model_validate({tag: text}).__dict__[self._plan.names[tag]]
+                values = self._plan.bare.model_validate({tag: text})
+                wrong = any(each.tag == tag for each in self._plan.answered(values))
+                self._values[key] = UNKNOWN if wrong else values.__dict__[self._plan.names[tag]]
             except Exception:
                 self._values[key] = UNKNOWN
         return self._values[key]

@@ -13,8 +13,12 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
 
+from pytest_mlflow_traces.core.spelling import nearest
+
 T = TypeVar("T")
 _MOST_DIGITS = 4096  # a longer value is cut by a server, and int() takes time by the square of the length
+_OF_TRACES = "mlflow.trace."
+_NAMES = ("session", "user")  # of the metadata that people set
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -38,7 +42,7 @@ class Metadata:
 
     Raises:
         TypeError: for a key that is no string.
-        ValueError: for an empty key.
+        ValueError: for an empty key, or one that misspells the session or the user.
     """
 
     key: str
@@ -48,6 +52,11 @@ class Metadata:
             raise TypeError(f"Metadata() takes the key of the metadata, a string, got {self.key!r}")
         if not self.key:
             raise ValueError("Metadata(''): the key is empty")
+        # an optional field of a misspelt key would be absent for ever, and nobody would know
+        name = self.key.removeprefix(_OF_TRACES)
+        if name not in _NAMES and name != self.key and nearest(name, _NAMES):
+            meant = nearest(self.key, [f"{_OF_TRACES}{each}" for each in _NAMES])
+            raise ValueError(f"Metadata({self.key!r}): MLflow has no such metadata{meant}")
 
 
 def _read_bool(text: Any) -> Any:

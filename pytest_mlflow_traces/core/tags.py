@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pytest_mlflow_traces.core.portability import metadata_findings, tag_finding, tag_findings, warn_of_secrets
 from pytest_mlflow_traces.core.spelling import nearest
 from pytest_mlflow_traces.core.tag_findings import findings_of
+from pytest_mlflow_traces.core.tag_forms import form_of
 from pytest_mlflow_traces.core.tag_problems import plan_of, problems
 from pytest_mlflow_traces.core.tag_types import BoolTag, FloatTag, IntTag, ListTag, Metadata
 
@@ -80,9 +81,13 @@ class TagSchema(BaseModel):
             raise ValueError("from_mapping({}) checks nothing: name a tag")
         if extra not in {"forbid", "allow"}:
             raise ValueError(f"from_mapping(): extra is 'forbid' or 'allow', got {extra!r}")
-        for tag in tags:
+        for tag, kind in tags.items():
             if not isinstance(tag, str):
                 raise TypeError(f"from_mapping(): the name of a tag is a string, got {tag!r}")
+            try:
+                form_of(kind)
+            except TypeError as error:
+                raise TypeError(f"from_mapping(): {tag!r}: {error}") from None
         absent = set(optional)
         for each in sorted(absent - set(tags)):
             raise ValueError(f"from_mapping(): {each!r} is optional but not in the table{nearest(each, tags)}")

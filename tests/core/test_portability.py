@@ -88,6 +88,19 @@ def findings(tags=(), system_tags=(), metadata=()):
             "v" * 4097,
             "tags.length at tag 'n': expected at most 4096 characters, got 4097 (a server cuts it to 4096)",
         ),
+        (
+            "n",
+            "a\ud83d",
+            (
+                r"tags.text at tag 'n': expected text without '\ud83d', got 'a\ud83d'"
+                " (it cannot be encoded, and MLflow loses tags and metadata)"
+            ),
+        ),
+        (
+            "n",
+            "\0a",
+            r"tags.text at tag 'n': expected text without '\x00', got '\x00a' (PostgreSQL refuses it)",
+        ),
         *[
             (
                 name,
@@ -164,6 +177,17 @@ def test_ordinary_tags_have_no_finding(key):
                 " (MLflow's own tag was overwritten: it tells where the trace is stored)"
             ),
         ),
+        *[
+            (
+                key,
+                "s1",
+                (
+                    f"tags.reserved at tag {key!r}: expected metadata of this name, got 's1'"
+                    f" (MLflow groups by metadata: mlflow.update_current_trace(metadata={{{key!r}: ...}}))"
+                ),
+            )
+            for key in ("mlflow.trace.session", "mlflow.trace.user")
+        ],
     ],
 )
 def test_names_of_mlflows_own_are_reserved(key, value, says):
@@ -225,6 +249,14 @@ def test_a_trace_of_several_roots_may_have_any_name():
             ),
         ),
         (5, "v", "tags.name at metadata 5: expected a key that is a string, got 5 (write '5')"),
+        (
+            "note",
+            "\udfff",
+            (
+                r"tags.text at metadata 'note': expected text without '\udfff', got '\udfff'"
+                " (it cannot be encoded, and MLflow loses tags and metadata)"
+            ),
+        ),
     ],
 )
 def test_metadata_has_limits_of_its_own(key, value, says):

@@ -236,6 +236,45 @@ def test_a_rule_that_forgets_to_return_self_does_not_hide_the_next():
     assert len(rules(Forgetful, {"size": "5"})) == 1  # pydantic hands None to `second`, which raises
 
 
+class Answering(TagSchema):
+    one: str
+    two: str
+    three: str = ""
+
+    @model_validator(mode="after")
+    def same(self) -> bool:  # the mistake: pydantic takes the answer for the model, and says nothing
+        return self.one == self.two
+
+    @model_validator(mode="after")
+    def remade(self) -> Any:
+        return self if isinstance(self, bool) else Answering.model_construct(**self.__dict__)
+
+
+@pytest.mark.parametrize("two", ["a", "b"])
+def test_a_rule_that_answers_instead_of_raising_is_a_finding(two):
+    (finding,) = Answering.check_tags({"one": "a", "two": two})
+
+    assert (finding.rule, finding.where) == ("tags.rule", "rule 'same'")
+    text = f"it returned {two == 'a'}: return self, and raise a ValueError where it does not hold"
+    assert finding.hint == text
+
+
+def test_so_is_one_around_the_fields():
+    class Around(TagSchema):
+        one: str
+
+        @model_validator(mode="wrap")
+        @classmethod
+        def known(cls, tags: Any, handler: Any) -> Any:
+            return handler(tags).one == "a"
+
+    (finding,) = Around.check_tags({"one": "b"})
+
+    assert (finding.rule, finding.where) == ("tags.rule", "schema 'Around'")
+    text = "it returned False: return what the handler returns, and raise a ValueError where it does not hold"
+    assert finding.hint == text
+
+
 def test_what_one_rule_changes_the_next_one_sees():
     class Changing(TagSchema):
         size: IntTag

@@ -206,6 +206,24 @@ class TestMetadata:
         with pytest.raises(TypeError, match="a string, got 5"):
             Metadata(5)  # type: ignore[arg-type]
 
+    @pytest.mark.parametrize(
+        ("key", "meant"),
+        [
+            ("mlflow.trace.sesion", SESSION),
+            ("mlflow.trace.session_id", SESSION),
+            ("mlflow.trace.userId", USER),
+        ],
+    )
+    def test_one_that_misspells_what_people_set_is_refused(self, key, meant):
+        with pytest.raises(ValueError, match="did you mean") as caught:
+            Metadata(key)
+
+        assert str(caught.value) == f"Metadata({key!r}): MLflow has no such metadata; did you mean {meant!r}?"
+
+    @pytest.mark.parametrize("key", ["mlflow.trace.tokenUsage", "mlflow.sourceRun", "session_id", "mlflow.user"])
+    def test_other_keys_are_free(self, key):
+        assert Metadata(key).key == key
+
 
 class TestNames:
     def test_a_tag_of_another_name_than_its_field_has_an_alias(self):
@@ -385,7 +403,7 @@ class TestFromMapping:
         ("arguments", "error", "text"),
         [
             (({},), ValueError, "from_mapping({}) checks nothing: name a tag"),
-            (({"a": bool},), TypeError, "Tags.tag_0: every tag is text; for bool write BoolTag"),
+            (({"a b": bool},), TypeError, "from_mapping(): 'a b': every tag is text; for bool write BoolTag"),
             (({5: str},), TypeError, "from_mapping(): the name of a tag is a string, got 5"),
         ],
     )
@@ -507,6 +525,37 @@ class TestFieldValidators:
             "tag 'level'",
             "tag 'domains'",
         ]
+
+    @pytest.mark.parametrize("annotation", [str, Literal["a", "b"], IntTag | Literal["a", "b"], ListTag[str]])
+    @pytest.mark.parametrize("text", ["a", "b"])
+    def test_one_that_answers_instead_of_raising_is_a_finding(self, annotation, text):
+        class Answering(TagSchema):
+            team: annotation
+            size: IntTag = 0
+            done: BoolTag = False
+
+            @field_validator("team")
+            @classmethod
+            def known(cls, value: Any) -> bool:  # the mistake: the answer becomes the value
+                return value in ("a", ["a"])
+
+            @field_validator("done")
+            @classmethod
+            def whichever(cls, value: bool) -> bool:
+                return value
+
+            @model_validator(mode="after")
+            def looking(self) -> Answering:
+                assert self.team is not False
+                return self
+
+        for others in ({"done": "true"}, {"size": "x"}):
+            (finding, *rest) = reversed(Answering.check_tags({"team": text, **others}))
+
+            assert (finding.rule, finding.where) == ("tags.value", "tag 'team'")
+            says = f"it returned {text == 'a'}: return the value, and raise a ValueError where it does not hold"
+            assert finding.hint == says
+            assert [each.where for each in rest] == ["tag 'size'"] * ("size" in others)
 
     def test_one_that_raises_what_it_should_not_is_a_finding(self):
         class Odd(TagSchema):
