@@ -22,7 +22,7 @@ MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 # of one run of a test
 CAPTURED: pytest.StashKey[CapturedTraces] = pytest.StashKey()
 HEARD: pytest.StashKey[list[Explained]] = pytest.StashKey()
-APPLIED: pytest.StashKey[list[str]] = pytest.StashKey()
+APPLIED: pytest.StashKey[dict[str, bool]] = pytest.StashKey()
 ATTEMPT: pytest.StashKey[Attempt] = pytest.StashKey()
 BASELINES: pytest.StashKey[BaselineFile] = pytest.StashKey()
 PASSED: pytest.StashKey[bool] = pytest.StashKey()  # absent where our hooks were not there yet when the test began

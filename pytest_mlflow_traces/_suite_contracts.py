@@ -27,9 +27,17 @@ class SuiteContracts:
     def __init__(self, names: Iterable[str]) -> None:
         self._contracts = {name: _loaded(name) for name in names}
 
-    def applying(self, traces: Sequence[Trace]) -> list[str]:
-        """Return the names of the contracts that have a say about some of the traces, whether they hold or not."""
-        return sorted(name for name, each in self._contracts.items() if any(_applies(each, trace) for trace in traces))
+    def applying(self, traces: Sequence[Trace]) -> dict[str, bool]:
+        """Return which contracts, those inside others too, have a say about some of the traces, hold or not."""
+        found: dict[str, bool] = {}
+        waiting = [(name, each, list(traces)) for name, each in self._contracts.items()]
+        while waiting:
+            name, each, given = waiting.pop(0)
+            its = [trace for trace in given if _applies(each, trace)]
+            found[name] = bool(its)
+            inside = each.expectations if isinstance(each, Contract) else ()
+            waiting += [(f"{name} > {inner.name}", inner, its) for inner in inside if isinstance(inner, Contract)]
+        return found
 
     def check(self, traces: Sequence[Trace]) -> None:
         """Raise a TraceAssertionError where a contract does not hold, with every finding of all."""
@@ -60,11 +68,15 @@ class VacuityGuard:
 
     def __init__(self, config: pytest.Config, names: Iterable[str]) -> None:
         self._config = config
-        self._unused = dict.fromkeys(names)
+        self._applied = dict.fromkeys(names, False)
+
+    @property
+    def _unused(self) -> list[str]:
+        return [name for name, applied in self._applied.items() if not applied]
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        for name in getattr(report, APPLIED_ATTRIBUTE, ()):
-            self._unused.pop(name, None)
+        for name, applied in getattr(report, APPLIED_ATTRIBUTE, {}).items():
+            self._applied[name] = applied or self._applied.get(name, False)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

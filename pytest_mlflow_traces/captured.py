@@ -175,7 +175,7 @@ class CapturedTraces(Sequence[Trace]):
         """Return how long the spans that match took, in all traces together: count, min, median, p95 and max.
 
         Raises:
-            TraceAssertionError: for no such span, or one that never ended.
+            TraceAssertionError: for no such span, one that never ended or that ended before it started.
         """
         checked = checked_one_span(pattern, "latency()")
         traces = self._log.traces()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core import spending
 from pytest_mlflow_traces.core.durations import exact_duration, parse_duration
+from pytest_mlflow_traces.core.findings import NO_TRACE
 from pytest_mlflow_traces.core.patterns import checked_one_span, span
 from pytest_mlflow_traces.core.spelling import listed, unknown_keywords
 from pytest_mlflow_traces.core.spending import Limit
@@ -117,8 +118,11 @@ class Budget:
     def check_all(self, traces: Sequence[Trace]) -> list[Finding]:
         """Return the same for several traces: each by itself, and all together under `p95_of`.
 
-        Of several traces, each finding says by its number in which one it is: `[0] agent > search`.
+        Of several traces, each finding says by its number in which one it is: `[0] agent > search`. No trace at all is
+        a finding.
         """
+        if not traces:
+            return [NO_TRACE]
         found = []
         for number, trace in enumerate(traces):
             place = f"[{number}] " if len(traces) > 1 else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.explanations import mismatch_of
-from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
+from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertionError
 from pytest_mlflow_traces.core.nodes import Pattern
 from pytest_mlflow_traces.core.patterns import checked_one_span
 from pytest_mlflow_traces.core.spans import visible
@@ -66,15 +66,19 @@ class Contract:
         object.__setattr__(self, "applies_to", checked)
 
     def applies(self, trace: Trace) -> bool:
-        """Return whether this contract has a say about `trace`."""
-        return self.applies_to is None or self.applies_to in trace
+        """Return whether this contract has a say about `trace`: not where no contract inside it has one."""
+        return (self.applies_to is None or self.applies_to in trace) and any(
+            not isinstance(each, Contract) or each.applies(trace) for each in self.expectations
+        )
 
     def check(self, trace: Trace) -> list[Finding]:
         """Return the findings of all its expectations; none where it does not apply."""
         return self.check_all([trace])
 
     def check_all(self, traces: Sequence[Trace]) -> list[Finding]:
-        """Return the findings of all its expectations on the traces that it applies to."""
+        """Return the findings of all its expectations on the traces that it applies to; no trace at all is one."""
+        if not traces:
+            return [NO_TRACE]
         return [finding for verdict in self.verdicts(traces) for finding in verdict.findings]
 
     def verdicts(self, traces: Sequence[Trace]) -> list[Verdict]:
@@ -154,8 +158,7 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
                 fail_empty("expected at least one trace")
             except TraceAssertionError as error:
                 return [Verdict(error.findings, str(error))]
-        finding = Finding("capture.empty", "no trace", expected="at least one trace", actual="none")
-        return [Verdict((finding,), "expected at least one trace, got none: nothing passes on absence")]
+        return [Verdict((NO_TRACE,), "expected at least one trace, got none: nothing passes on absence")]
     found: list[Verdict] = []
     for each in checked:
         found += verdicts(traces, each)
@@ -167,8 +170,17 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
 def _unused(contract: Contract, traces: list[Trace]) -> Verdict:
     names = ", ".join(sorted({visible(trace.name) for trace in traces})[:5])
     text = f"contract {contract.name!r} applies to none of {len(traces)} trace(s) ({names}): no span matches"
-    finding = Finding("contract.unused", contract.name, expected=repr(contract.applies_to), actual="no such span")
-    return Verdict((finding,), f"{text} {contract.applies_to!r}")
+    wanted = " or ".join(map(repr, dict.fromkeys(_wanted(contract, traces))))
+    return Verdict((Finding("contract.unused", contract.name, wanted, "no such span"),), f"{text} {wanted}")
+
+
+def _wanted(contract: Contract, traces: list[Trace]) -> list[Pattern]:
+    """Return what the contract, or those inside it, looked for in vain."""
+    asked = contract.applies_to
+    left = [trace for trace in traces if asked is None or asked in trace]
+    if asked is not None and not left:
+        return [asked]
+    return [each for inner in contract.expectations if isinstance(inner, Contract) for each in _wanted(inner, left)]
 
 
 def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
@@ -183,11 +195,14 @@ def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
     check_all = getattr(expectation, "check_all", None)
     if check_all is not None:
         subject = _named(traces[0]) if len(traces) == 1 else f"{len(traces)} traces"
-        return _told(subject, check_all(traces))
-    return [verdict for trace in traces for verdict in _told(_named(trace), expectation.check(trace))]
+        return _told(expectation, subject, check_all(traces))
+    return [verdict for trace in traces for verdict in _told(expectation, _named(trace), expectation.check(trace))]
 
 
-def _told(subject: str, findings: Sequence[Finding]) -> list[Verdict]:
+def _told(expectation: Any, subject: str, said: Any) -> list[Verdict]:
+    findings = list(said) if isinstance(said, Iterable) else [said]
+    if not all(isinstance(each, Finding) for each in findings):  # a check that forgets to return would always pass
+        raise TypeError(f"the check of {expectation!r:.80} returned {said!r:.80}: return a list of findings, or []")
     if not findings:
         return []
     lines = [f"  {finding}" for finding in findings[:_LISTED]]

@@ -41,6 +41,10 @@ class Finding:
         return text if self.hint is None else f"{text} ({self.hint})"
 
 
+NO_TRACE = Finding("capture.empty", "no trace", expected="at least one trace", actual="none")
+"""What every expectation says of no trace at all: nothing passes on absence."""
+
+
 @runtime_checkable
 class Expectation(Protocol):
     """Turn a trace into findings; no finding means that the expectation holds.

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pytest_mlflow_traces.core.durations import NS_PER_MS, readable_duration
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spelling import nearest
 from pytest_mlflow_traces.core.statistics import ENOUGH_FOR_P95, rank
 from pytest_mlflow_traces.core.timing import path_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_mlflow_traces.core.tree import Span, Trace
 
+_MODEL_CALL = SpanPattern(type="CHAT_MODEL")
 _LISTED = 100  # findings of one limit; the rest is counted
 
 
@@ -87,28 +90,63 @@ def self_time_of(trace: Trace, limit: Limit) -> Iterator[Finding]:
 def tokens(trace: Trace, most: int) -> Iterator[Finding]:
     """Check the tokens of all spans together."""
     usage = trace.token_usage or {}
-    total = usage.get("total_tokens")
-    if not _is_number(total) and _is_number(usage.get("input_tokens")) and _is_number(usage.get("output_tokens")):
-        total = usage["input_tokens"] + usage["output_tokens"]
-    where, expected = visible(trace.name), f"at most {most:,} tokens"
-    if not _is_number(total):
-        cure = (
-            "MLflow sums the span attribute mlflow.chat.tokenUsage, which autologging sets where a model reports usage"
-        )
-        yield Finding("budget.unrecorded", where, expected, "no token usage recorded", cure)
-    elif total > most:
-        yield Finding("budget.tokens", where, expected, f"{total:,}{_ratio(total, most)}")
+    total, *parts = (usage.get(f"{part}_tokens") for part in ("total", "input", "output"))
+    said: list[object] = [total, *parts]
+    if all(map(_is_amount, parts)):
+        said.append(sum(filter(_is_amount, parts)))
+    elif total is None:
+        said = []  # one part is no total
+    cure = "MLflow sums the span attribute mlflow.chat.tokenUsage, which autologging sets where a model reports usage"
+    expected = f"at most {most:,} tokens"
+    yield from _unrecorded(trace, "token usage", usage, said, expected, cure)
+    most_said = max(filter(_is_amount, said), default=0)
+    if most_said > most:
+        yield Finding("budget.tokens", visible(trace.name), expected, f"{most_said:,}{_ratio(most_said, most)}")
+    yield from _partly(trace, "token usage", _has_usage, expected)
 
 
 def cost(trace: Trace, most: float) -> Iterator[Finding]:
     """Check the cost of all spans together."""
-    total = (trace.cost or {}).get("total_cost")
-    where, expected = visible(trace.name), f"at most ${most:g}"
-    if not _is_number(total):
-        cure = "MLflow computes it from the usage and the model name, where it has a price for the model"
-        yield Finding("budget.unrecorded", where, expected, "no cost recorded", cure)
-    elif total > most:
-        yield Finding("budget.cost", where, expected, f"${total:g}{_ratio(total, most)}")
+    said = trace.cost or {}
+    total = said.get("total_cost")
+    expected = f"at most ${most:g}"
+    cure = "MLflow computes it from the usage and the model name, where it has a price for the model"
+    yield from _unrecorded(trace, "cost", said, [total], expected, cure)
+    if _is_amount(total) and total > most:
+        yield Finding("budget.cost", visible(trace.name), expected, f"${total:g}{_ratio(total, most)}")
+    yield from _partly(trace, "cost", _has_cost, expected)
+
+
+def _unrecorded(
+    trace: Trace, what: str, recorded: Mapping[str, Any], said: Sequence[object], expected: str, cure: str
+) -> Iterator[Finding]:
+    """Object where what was recorded tells no total."""
+    known = [each for each in said if each is not None]
+    if not known or not all(map(_is_amount, known)):
+        actual = f"a {what} of {recorded!r:.120}" if recorded else f"no {what} recorded"
+        yield Finding("budget.unrecorded", visible(trace.name), expected, actual, cure)
+
+
+def _partly(trace: Trace, what: str, has: Callable[[Span], bool], expected: str) -> Iterator[Finding]:
+    """Object to calls of a model that the sum knows nothing of, where it knows of others."""
+    silent = [
+        call
+        for call in trace.find(_MODEL_CALL)
+        if call.status != "ERROR" and not any(map(has, (call, *call.ancestors(), *call.descendants())))
+    ]
+    if silent and any(map(has, trace.spans)):
+        more = f" (and {len(silent) - 1:,} more)" if len(silent) > 1 else ""
+        hint = f"the sum leaves this call of a model out{more}"
+        yield Finding("budget.unrecorded", silent[0].path, expected, f"no {what} recorded", hint)
+
+
+def _has_usage(span: Span) -> bool:
+    # MLflow's own attribute, or one of the conventions that it translates
+    return any("usage" in key.casefold() or "token_count" in key for key in span.attributes)
+
+
+def _has_cost(span: Span) -> bool:
+    return "mlflow.llm.cost" in span.attributes
 
 
 def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:
@@ -139,16 +177,21 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
     yield from _few(
         [Finding("budget.unfinished", where[span], expected, "a span that never ended") for span in unfinished], limit
     )
+    backwards = [span for span in taken if taken[span] < 0]
+    yield from _few(
+        [Finding("budget.latency", where[span], expected, _taken(taken[span], limit.most)) for span in backwards], limit
+    )
     if not homes:
         if not limit.optional:
-            yield Finding("budget.absent", what, expected, f"no such span in {_counted(len(traces), 'trace')}")
+            actual = f"no such span in {_counted(len(traces), 'trace')}"
+            yield Finding("budget.absent", what, expected, actual, _meant(limit, *traces))
     elif len(taken) < ENOUGH_FOR_P95:
         few = f"{len(taken)} in {_counted(len(traces), 'trace')}"
         cure = "of fewer it is the maximum: run it more often, or limit each span by latency_of"
         yield Finding("budget.samples", what, f"at least {ENOUGH_FOR_P95} samples for a p95", few, cure)
     else:
         at = sorted(taken, key=taken.__getitem__)[rank(95, len(taken))]
-        if not 0 <= taken[at] <= limit.most:
+        if taken[at] > limit.most:
             actual = _taken(taken[at], limit.most, f" of {len(taken)} samples")
             yield Finding("budget.p95", where[at], expected, actual, _path_hint(traces[homes[at]], at))
 
@@ -179,7 +222,14 @@ def _path_hint(trace: Trace, span: Span | None) -> str | None:
 def _absent(trace: Trace, limit: Limit, expected: str, spans: Sequence[Span]) -> list[Finding]:
     if spans or limit.optional:
         return []
-    return [Finding("budget.absent", visible(trace.name), expected, "no such span")]
+    return [Finding("budget.absent", visible(trace.name), expected, "no such span", _meant(limit, trace))]
+
+
+def _meant(limit: Limit, *traces: Trace) -> str | None:
+    """Return the name of a span that may have been meant."""
+    name = limit.pattern.name if isinstance(limit.pattern, SpanPattern) else None
+    names = {each for trace in traces for each in trace.forest.names}
+    return nearest(name, names - {name}).lstrip("; ") or None if isinstance(name, str) else None
 
 
 def _few(found: list[Finding], limit: Limit) -> list[Finding]:
@@ -193,5 +243,6 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_amount(value: object) -> TypeGuard[int | float]:
+    """Return whether `value` is a finite number of zero or more: NaN exceeds no limit, and so would pass each."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -41,7 +41,7 @@ class LatencyStatistics:
         """Measure the spans that match in all of `traces`.
 
         Raises:
-            TraceAssertionError: for no such span, or one that never ended.
+            TraceAssertionError: for no such span, one that never ended or that ended before it started.
         """
         what = short(pattern)
         spans = [span for trace in traces for span in trace.find(pattern)]
@@ -51,10 +51,15 @@ class LatencyStatistics:
             text = f"no span in {many} is {what}: there is no latency to tell\nthe traces: {names:.200}"
             raise TraceAssertionError(text, [Finding("budget.absent", what, actual=f"no such span in {many}")])
         unfinished = [span for span in spans if span.end_ns is None]
-        if unfinished:
-            paths = "".join(f"\n  {span.path}" for span in unfinished[:10])
-            text = f"{len(unfinished)} of {len(spans)} spans like {what} never ended:{paths}"
-            raise TraceAssertionError(text, [Finding("budget.unfinished", unfinished[0].path, actual="never ended")])
+        backwards = [span for span in spans if span.end_ns is not None and span.end_ns < span.start_ns]
+        for rule, wrong, is_wrong in (
+            ("budget.unfinished", unfinished, "never ended"),
+            ("budget.latency", backwards, "ended before they started"),
+        ):
+            if wrong:
+                paths = "".join(f"\n  {span.path}" for span in wrong[:10])
+                text = f"{len(wrong)} of {len(spans)} spans like {what} {is_wrong}:{paths}"
+                raise TraceAssertionError(text, [Finding(rule, wrong[0].path, actual=is_wrong)])
         return cls(tuple(sorted(span.end_ns - span.start_ns for span in spans if span.end_ns is not None)), what)
 
     @property

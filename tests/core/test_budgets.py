@@ -277,6 +277,19 @@ def test_a_limit_that_no_span_came_under_is_a_finding(budget, expected):
     assert found(budget, "agent") == [Finding("budget.absent", "agent", expected, "no such span")]
 
 
+@pytest.mark.parametrize("limit", [{"latency_of": {"web_serch": "2s"}}, {"calls": {span("Web_Search"): 1}}])
+def test_the_name_that_was_meant_is_told(limit):
+    (finding,) = found(Budget(**limit), "agent", ["web_search", "search"])
+
+    assert finding.hint == "did you mean 'web_search'?"
+
+
+def test_a_name_that_is_there_was_not_misspelt():
+    (finding,) = found(Budget(latency_of={span("search", type="TOOL"): "2s"}), "agent", ["search"])
+
+    assert (finding.rule, finding.hint) == ("budget.absent", None)
+
+
 @pytest.mark.parametrize(
     "budget",
     [
@@ -315,6 +328,14 @@ COST = "mlflow.trace.cost"
         ('{"total_tokens": true}', ["budget.unrecorded"]),
         ("{}", ["budget.unrecorded"]),
         ("nonsense", ["budget.unrecorded"]),
+        ('{"total_tokens": NaN}', ["budget.unrecorded"]),
+        ('{"total_tokens": -1}', ["budget.unrecorded"]),
+        ('{"total_tokens": Infinity}', ["budget.unrecorded"]),
+        ('{"total_tokens": 5, "input_tokens": NaN}', ["budget.unrecorded"]),
+        ('{"input_tokens": 1, "output_tokens": "2"}', ["budget.unrecorded"]),
+        ('{"total_tokens": 5, "input_tokens": 3000, "output_tokens": 1001}', ["budget.tokens"]),
+        ('{"total_tokens": 5, "input_tokens": 3}', []),
+        ('{"total_tokens": 4001, "input_tokens": -3}', ["budget.unrecorded", "budget.tokens"]),
     ],
 )
 def test_tokens_are_those_of_the_whole_trace(usage, rules):
@@ -328,6 +349,66 @@ def test_tokens_and_cost_say_how_much_and_how_many_times_the_limit():
         Finding("budget.tokens", "agent", "at most 4,000 tokens", "5,000 (1.25 times the limit)"),
         Finding("budget.cost", "agent", "at most $0.05", "$0.0725 (1.45 times the limit)"),
     ]
+
+
+@pytest.mark.parametrize("cost", ["NaN", "-0.1", "Infinity", "true", "null"])
+def test_a_cost_that_is_no_amount_is_no_pass(cost):
+    (finding,) = found(Budget(cost_usd=1), "agent", metadata={COST: f'{{"total_cost": {cost}}}'})
+
+    assert finding.rule == "budget.unrecorded"
+    assert str(finding.actual).startswith("a cost of {'total_cost': ")
+
+
+def called(*calls):
+    """A trace of calls of a model, each with its status and what its span has recorded."""
+    attributes = {
+        "usage": {"mlflow.chat.tokenUsage": {"total_tokens": 5}},
+        "cost": {"mlflow.llm.cost": {"total_cost": 1}},
+    }
+    specs = [
+        node(f"model CHAT_MODEL {status}", attributes=dict(item for each in kinds for item in attributes[each].items()))
+        for status, *kinds in calls
+    ]
+    metadata = {USAGE: '{"total_tokens": 5}', COST: '{"total_cost": 1}'}
+    return tree("agent", specs, metadata=metadata)
+
+
+def test_a_sum_that_leaves_calls_of_a_model_out_is_no_pass():
+    trace = called(("OK", "usage", "cost"), ("OK", "usage"), ("UNSET",), ("ERROR",))
+
+    assert Budget(tokens=5, cost_usd=1).check(trace) == [
+        Finding(
+            "budget.unrecorded",
+            "agent > model[3]",
+            "at most 5 tokens",
+            "no token usage recorded",
+            "the sum leaves this call of a model out",
+        ),
+        Finding(
+            "budget.unrecorded",
+            "agent > model[2]",
+            "at most $1",
+            "no cost recorded",
+            "the sum leaves this call of a model out (and 1 more)",
+        ),
+    ]
+
+
+def test_one_whose_parent_or_child_has_recorded_it_is_no_such_call():
+    usage = {"mlflow.chat.tokenUsage": {"total_tokens": 5}}
+    metadata = {USAGE: '{"total_tokens": 10}'}
+    wrapped = tree(
+        "agent",
+        [node("outer CHAT_MODEL"), [node("inner CHAT_MODEL", attributes=usage)]],
+        metadata=metadata,
+    )
+    wrapping = tree(node("chain", attributes=usage), ["model CHAT_MODEL"], metadata=metadata)
+
+    assert Budget(tokens=10).check(wrapped) == Budget(tokens=10).check(wrapping) == []
+
+
+def test_where_no_span_has_recorded_any_the_sum_is_all_that_is_known():
+    assert Budget(tokens=5).check(called(("OK",), ("OK",))) == []
 
 
 def test_the_limit_is_the_last_cost_that_passes():
@@ -425,6 +506,14 @@ def test_a_p95_of_no_span_and_of_unfinished_ones_are_findings():
         Finding("budget.absent", "span('search')", "a p95 of at most 1 s", "no such span in 2 traces")
     ]
     assert [each.rule for each in check([*runs(*[10] * 20), tree("search @0-")], budget)] == ["budget.unfinished"]
+
+
+def test_a_sample_that_ends_before_it_starts_does_not_make_the_others_look_fast():
+    traces = [*runs(*[10] * 20), tree("search @5-4")]
+
+    assert check(traces, Budget(p95_of={"search": "10ms"})) == [
+        Finding("budget.latency", "[20] search", "a p95 of at most 10 ms", "-1 ms, it ends before it starts")
+    ]
 
 
 def test_many_spans_of_one_trace_are_samples_too():

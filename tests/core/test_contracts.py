@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces import Contract, Finding, IntTag, TagSchema, TraceAssertionError, assert_trace, one_of, span
+from pytest_mlflow_traces import (
+    Budget,
+    Contract,
+    Finding,
+    IntTag,
+    TagSchema,
+    TraceAssertionError,
+    assert_trace,
+    one_of,
+    span,
+)
 from pytest_mlflow_traces.core.contracts import check
 from tests.building import records, tree
 from tests.messages import exactly
@@ -120,7 +130,32 @@ class TestAssertTrace:
                 assert_trace(traces, Together())
 
 
+class Forgetful:
+    def __init__(self, said: Any) -> None:
+        self.said = said
+
+    def check(self, trace: Trace) -> Any:
+        return self.said
+
+    def __repr__(self) -> str:
+        return "Forgetful()"
+
+
 class TestExpectations:
+    @pytest.mark.parametrize("said", [None, True, False, "wrong", ["wrong"]])
+    def test_one_that_returns_no_findings_does_not_pass(self, said):
+        for expectation in (Forgetful(said), Contract("c", Forgetful(said))):
+            with pytest.raises(
+                TypeError,
+                match=exactly(f"the check of Forgetful() returned {said!r}: return a list of findings, or []"),
+            ):
+                assert_trace(AGENT, expectation)
+
+    def test_one_may_yield_its_findings(self):
+        assert_trace(AGENT, Forgetful(iter(())))
+        with pytest.raises(TraceAssertionError, match=exactly("trace 'agent':\n  calm.not at a")):
+            assert_trace(AGENT, Forgetful(each for each in [Finding("calm.not", "a")]))
+
     def test_nothing_to_expect_is_refused(self):
         with pytest.raises(TypeError, match=r"no expectation: give a pattern, a Budget, a TagSchema or a Contract"):
             assert_trace(AGENT)
@@ -192,6 +227,24 @@ class TestContract:
         assert_trace(AGENT, outer)
         with pytest.raises(TraceAssertionError, match=r"^contract 'suite': contract 'answers': trace 'agent' does not"):
             assert_trace(WRONG, outer)
+
+    def test_one_in_which_none_applies_has_no_say_either(self):
+        inner = Contract("inner", SHAPE, applies_to=span("nowhere"))
+        outer = Contract("outer", inner, Contract("other", SHAPE, applies_to=span("nobody")), applies_to=span("agent"))
+
+        assert not outer.applies(AGENT)
+        text = (
+            "contract 'outer' applies to none of 2 trace(s) (agent, other): no span matches span('nowhere') or"
+            " span('nobody')"
+        )
+        with pytest.raises(TraceAssertionError, match=exactly(text)):
+            assert_trace([AGENT, OTHER], outer)
+
+    def test_no_trace_at_all_is_a_finding_for_whoever_asks_it_directly(self):
+        none = [Finding("capture.empty", "no trace", "at least one trace", "none")]
+
+        assert self.ANSWERS.check_all([]) == none
+        assert Budget(latency="1s").check_all([]) == none
 
     @pytest.mark.parametrize(
         ("arguments", "keywords", "error", "text"),

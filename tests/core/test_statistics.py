@@ -65,6 +65,15 @@ def test_a_span_that_never_ended_has_none_either():
     assert raised.value.findings[0].rule == "budget.unfinished"
 
 
+def test_one_that_ended_before_it_started_would_make_the_others_look_fast():
+    message = "1 of 2 spans like span('search') ended before they started:\n  agent > search[2]"
+
+    with pytest.raises(TraceAssertionError, match=exactly(message)) as raised:
+        LatencyStatistics.of([tree("agent", ["search @1-2", "search @3-2"])], span("search"))
+
+    assert raised.value.findings[0].rule == "budget.latency"
+
+
 def test_it_cannot_be_changed():
     with pytest.raises(AttributeError):
         of(1).samples_ns = ()

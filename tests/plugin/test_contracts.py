@@ -14,6 +14,7 @@ CONTRACTS = """
 
     ANSWERS = Contract("answers", span("agent")[..., span("search"), ...], Tags, applies_to=span("agent"))
     OTHERS = Contract("others", span(status="OK"), applies_to=span("somebody_else"))
+    ALL = Contract("all", ANSWERS, OTHERS)
     NUMBER = 5
 """
 BROKEN = """
@@ -132,6 +133,16 @@ def test_one_that_applied_to_nothing_is_told_and_fails_a_strict_run(suite, worke
     assert result.ret == ret
     result.stdout.fnmatch_lines(["*= MLflow trace contracts =*", "contracts:OTHERS applied to no trace of this run"])
     result.stdout.no_fnmatch_line("contracts:ANSWERS applied to no trace*")
+
+
+def test_one_inside_another_that_applied_to_nothing_is_told_too(suite):
+    result = run(suite("contracts:ALL", strict=True))
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["contracts:ALL > others applied to no trace of this run"])
+    result.stdout.no_fnmatch_line("contracts:ALL applied*")
+    result.stdout.no_fnmatch_line("*> answers applied*")
 
 
 def test_a_part_of_the_suite_does_not_fail_for_it(suite):
