@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.tracing import constant
 from mlflow.utils import validation
+from pydantic import ConfigDict
 
+from pytest_mlflow_traces import TagSchema
 from pytest_mlflow_traces.core import portability
 from pytest_mlflow_traces.core.portability import is_own, name_problem
 
@@ -37,6 +39,39 @@ def test_each_tag_that_mlflow_knows_is_its_own(word):
     values = {"SPANS_LOCATION": "TRACKING_STORE", "LINKED_PROMPTS": "[]"}
 
     assert is_own(getattr(constant.TraceTagKey, word), values.get(word, "x"))
+
+
+class AnyTags(TagSchema):
+    model_config = ConfigDict(extra="allow")
+    team: str
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow, of the names it does not like
+@pytest.mark.parametrize(
+    ("tags", "metadata", "rule"),
+    [
+        ({"k" * 251: "x"}, {}, "tags.name"),
+        ({"n": "v" * 4097}, {}, "tags.length"),
+        ({}, {"note": "v" * 251}, "tags.length"),
+        *[({"n": value}, {}, "tags.type") for value in (True, False, 1, 0.5, None, ["a"], {"a": 1})],
+        *[({"team": value}, {}, "tags.type") for value in (True, 1, None, ["a"])],  # of a tag that the schema names
+        ({5: "x"}, {}, "tags.name"),
+        *[({name: "x"}, {}, "tags.name") for name in ("a;b", "\n", "", "../x", "a`b")],
+        *[
+            ({f"mlflow.{name}": "x"}, {}, "tags.reserved")
+            for name in ("user", "traceName", "trace.spansLocation", "artifactLocation", "anything", "trace.session")
+        ],
+        ({"n": "\ud800"}, {}, "tags.text"),
+    ],
+)
+def test_what_a_backend_changes_is_one_finding_on_a_captured_trace(mlflow_traces, tags, metadata, rule):
+    with mlflow.start_span("agent"):
+        mlflow.update_current_trace(tags={"team": "red", **tags}, metadata=metadata)
+
+    (finding,) = AnyTags.check(mlflow_traces.one())
+
+    assert finding.rule == rule
+    assert [finding] == portability.portability(mlflow_traces.one())
 
 
 def assert_no_tag_of_the_user(traces):

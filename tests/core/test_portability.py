@@ -129,6 +129,10 @@ def test_what_a_backend_does_not_keep_is_one_finding(key, value, says):
     assert findings({key: value}) == [says]
 
 
+def test_of_tags_there_may_be_any_number():
+    assert findings({f"tag_{number}": "x" for number in range(2_000)}) == []
+
+
 @pytest.mark.parametrize("key", ["a", "é", "a b", "a.b/c:d-e_f", "k" * 250])
 def test_ordinary_tags_have_no_finding(key):
     assert findings({key: "v" * 4096}) == []

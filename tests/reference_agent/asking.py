@@ -53,7 +53,8 @@ _words = st.sampled_from(
     [word for words in (*KEYWORDS.values(), *TRIGGERS.values(), ["health overview", "hello"]) for word in words]
 )
 queries = st.lists(_words | _words | st.text(max_size=8), max_size=4).map(" ".join)
-_names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+# of text that every backend stores: the agent keeps what it is told
+_names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 users = (st.sampled_from(["ada", "eve"]) | _names).filter(lambda user: secret_kind("user_id", user) is None)
 sessions = st.none() | users
 _scripts = st.sampled_from(KINDS) | st.lists(st.none() | st.sampled_from(KINDS), min_size=1, max_size=3)

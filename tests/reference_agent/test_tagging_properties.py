@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlflow
@@ -196,6 +197,27 @@ BUGS = {
     "a count that is off by one": _changing(lambda tags, _: tags.update(response_length=f"1{tags['response_length']}")),
     "a tag of another version": _changing(lambda tags, _: tags.update(version="2")),
 }  # fmt: skip
+
+
+GALLERY = {"booleans as Python prints them", "a tag that is a list"}
+
+
+def test_the_tagging_bugs_of_the_gallery_are_among_them():
+    modules = Path(__file__).parents[1].joinpath("bugs").glob("test_*.py")
+    names = {path.stem for path in modules if "TagSchema" in path.read_text(encoding="utf-8")}
+
+    assert names == {f"test_{bug.lower().removeprefix('a ').replace(' ', '_')}" for bug in GALLERY}
+    assert set(BUGS) >= GALLERY
+
+
+@pytest.mark.parametrize("bug", sorted(GALLERY))
+def test_sessions_of_many_turns_find_them_too(monkeypatch, bug):
+    BUGS[bug](monkeypatch)
+    found_by = {"deadline": None, "suppress_health_check": CHECKS, "database": None, "phases": [Phase.generate]}
+    bounded = settings(max_examples=5, stateful_step_count=4, derandomize=True, **found_by)
+
+    with pytest.raises(TraceAssertionError):
+        run_state_machine_as_test(Sessions, settings=bounded)
 
 
 @pytest.mark.parametrize("bug", BUGS)
