@@ -6,7 +6,7 @@ import pytest
 
 QUESTIONS = {
     "cost": "Why did costs spike?",
-    "security": "Who logged in last night?",
+    "security": "Was there a security incident last night?",
     "broad": "Did the cost spike come from a security incident?",
 }
 
