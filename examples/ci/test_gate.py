@@ -8,6 +8,7 @@ QUESTIONS = {
     "cost": "Why did costs spike?",
     "security": "Was there a security incident last night?",
     "broad": "Did the cost spike come from a security incident?",
+    "news": "Is there any news about our budget?",
 }
 
 
