@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_mlflow_traces._verdicts import MlflowTracesWarning as MlflowTracesWarning
     from pytest_mlflow_traces.capture import capture_traces as capture_traces
     from pytest_mlflow_traces.captured import CapturedTraces as CapturedTraces
     from pytest_mlflow_traces.core.budgets import Budget as Budget
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.patterns import parallel as parallel
     from pytest_mlflow_traces.core.patterns import repeat as repeat
     from pytest_mlflow_traces.core.patterns import span as span
+    from pytest_mlflow_traces.core.portability import SecretTagWarning as SecretTagWarning
     from pytest_mlflow_traces.core.tags import BoolTag as BoolTag
     from pytest_mlflow_traces.core.tags import FloatTag as FloatTag
     from pytest_mlflow_traces.core.tags import IntTag as IntTag
@@ -61,6 +63,9 @@ _HOMES = {
     "TagSchema": "core.tags",
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
+    # warnings, for filters
+    "MlflowTracesWarning": "_verdicts",
+    "SecretTagWarning": "core.portability",
 }
 __all__ = [
     "BoolTag",
@@ -72,6 +77,8 @@ __all__ = [
     "IntTag",
     "ListTag",
     "Metadata",
+    "MlflowTracesWarning",
+    "SecretTagWarning",
     "Span",
     "TagSchema",
     "Trace",

@@ -204,7 +204,16 @@ def findings_of(section: Section, trace: Trace, options: Options) -> bool:
 class TraceBaseline:
     """Compare a trace with the one that was accepted: `assert trace == trace_baseline`.
 
-    Called, it is another baseline of the same test, `trace_baseline("second turn")`, or one that is recorded otherwise.
+    Called, it is another baseline of the same test, or one that is recorded otherwise.
+
+    >>> from pytest_mlflow_traces import span
+    >>> def test_two_turns(mlflow_traces, trace_baseline):
+    ...     answer("Why did costs spike?")
+    ...     answer("And the day before?")
+    ...
+    ...     first, second = mlflow_traces
+    ...     assert first == trace_baseline("first turn", tags=True)
+    ...     assert second == trace_baseline("second turn", see_through=span("RunnableSequence"))
     """
 
     def __init__(self, home: BaselineFile, name: str = "", options: Options | None = None) -> None:

@@ -55,7 +55,15 @@ _PATIENCE = 5  # examples that are given up before the schema is, where none was
 
 @dataclass(frozen=True, slots=True)
 class InvalidTags:
-    """Tags in which exactly one thing is wrong: the only finding on them has this `rule` and this `where`."""
+    """Tags in which exactly one thing is wrong: the only finding on them has this `rule` and this `where`.
+
+    >>> from pytest_mlflow_traces import BoolTag, TagSchema
+    >>> class Tags(TagSchema):
+    ...     has_error: BoolTag
+    >>> invalid = InvalidTags({"has_error": "True"}, "tags.value", "tag 'has_error'")
+    >>> [(finding.rule, finding.where) for finding in Tags.check_tags(invalid.tags)]
+    [('tags.value', "tag 'has_error'")]
+    """
 
     tags: Mapping[str, Any]
     rule: str
@@ -146,7 +154,26 @@ class TagSets:
 
 
 class UnsatisfiableSchemaError(FailedHealthCheck):  # which Hypothesis raises at once, and does not try to shrink
-    """Say that no tags were found that keep all rules of a schema, or that break one."""
+    """Say that no tags were found that keep all rules of a schema, or that break one.
+
+    >>> from hypothesis import given, settings
+    >>> from pydantic import model_validator
+    >>> from pytest_mlflow_traces import BoolTag, TagSchema, strategies
+    >>> class Tags(TagSchema):
+    ...     has_error: BoolTag
+    ...     @model_validator(mode="after")
+    ...     def never(self):
+    ...         raise ValueError("no tags are good enough")
+    >>> @settings(derandomize=True)
+    ... @given(strategies.tags(Tags))
+    ... def test(tags):
+    ...     pass
+    >>> try:
+    ...     test()
+    ... except strategies.UnsatisfiableSchemaError as error:
+    ...     "never" in str(error)
+    True
+    """
 
 
 def _check_overrides(plan: Plan, overrides: Mapping[str, Any], call: str) -> None:

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 
 class MlflowTracesWarning(pytest.PytestWarning):
-    """Warn of a trace that is not whole; `mlflow_traces_strict = true` makes it a failure."""
+    """Warn of a trace that is not whole; `mlflow_traces_strict = true` makes it a failure.
+
+    A filter knows it, as any warning, by its name: `-W ignore::pytest_mlflow_traces.MlflowTracesWarning`.
+
+    >>> import warnings
+    >>> from pytest_mlflow_traces import MlflowTracesWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", MlflowTracesWarning)
+    """
 
 
 # mypy knows `fail.Exception` as an attribute of a function only

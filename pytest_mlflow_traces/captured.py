@@ -30,6 +30,22 @@ class CapturedTraces(Sequence[Trace]):
 
     Traces whose root has not ended, or has ended before one of its children, are not among them: `unfinished` has
     their open spans.
+
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import capture_traces, span
+    >>> with capture_traces() as traces:
+    ...     for name in ("plan", "answer"):
+    ...         with mlflow.start_span(name):
+    ...             pass
+    >>> [trace.name for trace in traces], traces.one(name="plan").status
+    (['plan', 'answer'], 'OK')
+    >>> span("delete_table") in traces
+    False
+    >>> traces.unfinished, traces.open_runs
+    ((), ())
+    >>> traces.clear()
+    >>> len(traces)
+    0
     """
 
     def __init__(

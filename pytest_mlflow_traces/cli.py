@@ -52,11 +52,11 @@ def main() -> None:
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--test", "part", metavar="TEXT", help="Show only traces of tests whose id contains TEXT.")
 def show(files: tuple[str, ...], part: str | None) -> None:
-    r"""Print span trees, with what is wrong with a trace below its tree.
+    """Print span trees, with what is wrong with a trace below its tree.
 
     \b
     pytest-mlflow-traces show traces.jsonl --test test_cost
-    """
+    """  # noqa: D301  # click wraps what follows a backspace no more
     shown = 0
     for stored in _all_of(files):
         test = stored.test
@@ -91,18 +91,18 @@ def check(
     most: int,
     as_json: bool,
 ) -> None:
-    r"""Check stored traces against contracts.
+    """Check stored traces against contracts.
 
     A URI is a tracking URI, such as sqlite:///mlflow.db, http://localhost:5000 or databricks; it needs --experiment.
     Traces are read and checked one by one, in constant memory.
 
     \b
     pytest-mlflow-traces check traces.jsonl --contract my_agent.contract:CONTRACT
-    pytest-mlflow-traces check databricks --experiment /Shared/agent \
+    pytest-mlflow-traces check databricks --experiment /Shared/agent \\
         --filter "attributes.status = 'OK'" --contract my_agent.contract:CONTRACT
 
     No trace at all, and a contract that applies to none, is a failure: nothing passes on absence.
-    """
+    """  # noqa: D301
     uris = [source for source in sources if _is_uri(source)]
     if uris and not experiments:
         raise click.UsageError(f"{uris[0]} is a tracking URI: say which --experiment")
@@ -131,7 +131,7 @@ def check(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for $GITHUB_STEP_SUMMARY or a comment.")
 def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
-    r"""Compare the traces of two runs, test by test.
+    """Compare the traces of two runs, test by test.
 
     OLD is what is expected, as the traces of the main branch; NEW are those of a branch. Each is a file of
     traces, a folder of such files, or `-` for standard input. Traces are matched by the test that made them, or by
@@ -144,7 +144,7 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
     Structure is hard: names, types, status and the tree. Tag values, attributes, tokens, latency and the order of spans
     that ran in parallel are soft: they are listed, and no reason to fail. A test that only one side has, another number
     of traces, or missing data is not comparable, and that is no success either.
-    """
+    """  # noqa: D301
     if old == new == STDIN:
         raise click.UsageError("only one side can be standard input")
     if as_json and as_markdown:

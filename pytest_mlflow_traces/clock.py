@@ -32,11 +32,25 @@ __all__ = ["START", "VirtualTime", "VirtualTimeError", "virtual_time"]
 __tracebackhide__ = True  # a failure points at the test, not in here
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""The time with which virtual time begins, unless you say otherwise.
+
+>>> with virtual_time() as clock:
+...     clock.now == START
+True
+"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class VirtualTime:
-    """Show the time inside `virtual_time()`, and move it."""
+    """Show the time inside `virtual_time()`, and move it.
+
+    >>> with virtual_time() as clock:
+    ...     clock.advance("1.5s")
+    ...     clock.elapsed_ms, clock.now.isoformat()
+    (1500.0, '2026-01-01T00:00:01.500000+00:00')
+    >>> clock.now_ns == clock.now.timestamp() * 1e9
+    True
+    """
 
     def __init__(self, timeline: Timeline, start_ns: int) -> None:
         self._timeline = timeline

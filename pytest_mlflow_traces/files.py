@@ -47,6 +47,16 @@ class StoredTrace:
 def read_traces(path: str | os.PathLike[str]) -> list[Trace]:
     """Return the traces of a file: JSON Lines, or the JSON of one trace or of a list; `-` reads standard input.
 
+    >>> import mlflow, pathlib, tempfile
+    >>> from pytest_mlflow_traces import capture_traces, span
+    >>> with capture_traces() as traces, mlflow.start_span("agent"):
+    ...     pass
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "trace.json")
+    ...     _ = path.write_text(traces.one().raw.to_json())
+    ...     read_traces(path) == [span("agent")]
+    True
+
     Raises:
         OSError: for a file that cannot be read.
         ValueError: for what is no trace, naming the file, the line and what is wrong there.

@@ -119,7 +119,16 @@ def _session(config: pytest.Config) -> Any:
 
 @pytest.fixture
 def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
-    """Capture the MLflow traces of this test in memory; nothing leaves the process."""
+    """Capture the MLflow traces of this test in memory; nothing leaves the process.
+
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import span
+    >>> def test_the_agent_plans(mlflow_traces):
+    ...     with mlflow.start_span("agent"), mlflow.start_span("plan"):
+    ...         pass
+    ...
+    ...     assert mlflow_traces.one() == span("agent")[span("plan")]
+    """
     session = _session(request.config)  # a test may ask for the fixture by name alone, at run time
     from pytest_mlflow_traces.capture import capture_traces
 
@@ -130,7 +139,15 @@ def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
 
 @pytest.fixture
 def trace_baseline(request: pytest.FixtureRequest) -> Iterator[TraceBaseline]:
-    """Compare a trace with the one that was accepted before: `assert trace == trace_baseline`."""
+    """Compare a trace with the one that was accepted before.
+
+    What was accepted is in a file beside the test, under `__traces__/`; `--mlflow-traces-update` writes it.
+
+    >>> def test_the_agent_takes_the_way_that_was_accepted(mlflow_traces, trace_baseline):
+    ...     answer("Why did costs spike?")
+    ...
+    ...     assert mlflow_traces.one() == trace_baseline
+    """
     _session(request.config)
     from pytest_mlflow_traces._reporting import baseline_of, finish_baselines
 
@@ -140,7 +157,14 @@ def trace_baseline(request: pytest.FixtureRequest) -> Iterator[TraceBaseline]:
 
 @pytest.fixture
 def virtual_time() -> Iterator[VirtualTime]:
-    """Have time stand still in this test, and pass only where something waits for it; waiting takes no real time."""
+    """Have time stand still in this test, and pass only where something waits for it; waiting takes no real time.
+
+    >>> import time
+    >>> def test_the_agent_gives_up_after_half_a_minute(virtual_time):
+    ...     time.sleep(30)
+    ...
+    ...     assert virtual_time.elapsed_ms == 30_000
+    """
     from pytest_mlflow_traces.clock import virtual_time as entered
 
     with entered() as clock:

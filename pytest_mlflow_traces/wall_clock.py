@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.nodes import Pattern
 
+__all__ = ["assert_not_slower"]
+
 __tracebackhide__ = True  # a failure points at the test, not in here
 
 

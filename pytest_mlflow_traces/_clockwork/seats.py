@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 
 class VirtualTimeError(RuntimeError):
-    """Say why virtual time cannot do what was asked."""
+    """Say why virtual time cannot do what was asked.
+
+    >>> from pytest_mlflow_traces.clock import START, virtual_time
+    >>> with virtual_time(), virtual_time(start=START):
+    ...     pass
+    Traceback (most recent call last):
+    VirtualTimeError: virtual_time() inside itself goes on with the same time: it takes no arguments
+    """
 
     __module__ = "pytest_mlflow_traces.clock"
 

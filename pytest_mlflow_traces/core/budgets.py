@@ -67,6 +67,15 @@ class Budget:
     Nothing passes on absence: a limit that no span came under is a finding (unless `if_present` says otherwise), and
     so are tokens and costs that nobody recorded, and spans that never ended.
 
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import capture_traces
+    >>> with capture_traces() as traces, mlflow.start_span("agent"):
+    ...     pass
+    >>> print(*Budget(latency="1m", calls={"search": 1}).check(traces.one()))
+    budget.absent at agent: expected at most 1 call of span('search'), got no such span
+    >>> Budget(calls={"agent": 1}).check_all(traces)
+    []
+
     Args:
         latency: How long the whole trace may take, as "800ms", "2s", "1.5m" or a `timedelta`.
         latency_of: Names or patterns of spans, and how long each span that matches may take.

@@ -31,10 +31,17 @@ class Contract:
 
     A contract inside a contract has a say only about the traces that both apply to.
 
-    >>> from pytest_mlflow_traces import Contract, span
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import Contract, capture_traces, span
     >>> answers = Contract("answers", span("agent")[..., span("guardrail"), ...], applies_to=span("agent"))
-    >>> answers.name
-    'answers'
+    >>> with capture_traces() as traces, mlflow.start_span("agent"):
+    ...     pass
+    >>> answers.applies(traces.one())
+    True
+    >>> print(*answers.check(traces.one()))
+    shape.missing at agent: expected span('guardrail')
+    >>> answers.check_all(traces) == answers.check(traces.one())
+    True
 
     Raises:
         TypeError: for what is no expectation, or an `applies_to` that is no pattern of one span.

@@ -51,6 +51,18 @@ class Expectation(Protocol):
 
     One that can say more of several traces than of each by itself (a percentile, for instance) also has
     `check_all(traces)`, which is then asked once instead.
+
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import Finding, assert_trace, capture_traces
+    >>> class Shallow:
+    ...     def check(self, trace):
+    ...         deep = [span for span in trace.spans if span.depth > 3]
+    ...         return [Finding("shape.deep", span.path, expected="at most 3 above") for span in deep]
+    >>> with capture_traces() as traces, mlflow.start_span("agent"):
+    ...     pass
+    >>> Shallow().check(traces.one())
+    []
+    >>> assert_trace(traces, Shallow())
     """
 
     def check(self, trace: Trace) -> list[Finding]:

@@ -38,6 +38,12 @@ __all__ = ["Line", "NotationError", "format", "format_lines", "parse", "parse_li
 def format(pattern: Pattern) -> str:  # noqa: A001  # the design's word; `notation.format` reads well
     """Return the text of a pattern, its lines joined by newlines.
 
+    >>> from pytest_mlflow_traces import span
+    >>> print(format(span("agent", type="AGENT")[span("plan"), ...]))
+    agent AGENT
+      plan ...
+      ...
+
     Raises:
         TypeError: for anything but a pattern.
         ValueError: for a pattern that compares with something that is no literal, as a matcher object.
@@ -86,6 +92,9 @@ def _line(item: Item | str, quantifiers: str) -> tuple[str, list[tuple[int, Item
 
 def parse(text: str) -> Pattern:
     """Return the pattern of a text.
+
+    >>> parse("agent AGENT ...")
+    span('agent', type='AGENT')
 
     Raises:
         NotationError: for a text that is no pattern, naming line, column and what was expected there.

@@ -25,7 +25,15 @@ _DEPTH = re.compile(r"\(depth ([0-9]{1,12})\) ")
 
 
 class NotationError(ValueError):
-    """Say where a text is no pattern (`line` and `column` count from 1), and what was expected there."""
+    """Say where a text is no pattern (`line` and `column` count from 1), and what was expected there.
+
+    >>> from pytest_mlflow_traces.core import notation
+    >>> try:
+    ...     notation.parse("agent TOOL TOOL")
+    ... except notation.NotationError as error:
+    ...     error.line, error.column
+    (1, 12)
+    """
 
     def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
         super().__init__(message)

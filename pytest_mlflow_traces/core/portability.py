@@ -45,7 +45,15 @@ _RETRIEVERS = re.compile(r'\[\{.*"primary_key".*\}\]', re.DOTALL)
 
 
 class SecretTagWarning(UserWarning):
-    """Warn of a tag that looks like a secret: tags are shown, searched and exported by everyone who sees the trace."""
+    """Warn of a tag that looks like a secret: tags are shown, searched and exported by everyone who sees the trace.
+
+    >>> import mlflow, pytest
+    >>> from pytest_mlflow_traces import SecretTagWarning, TagSchema, assert_trace, capture_traces
+    >>> with capture_traces() as traces, mlflow.start_span("agent"):
+    ...     mlflow.update_current_trace(tags={"user": "ada@example.com"})
+    >>> with pytest.warns(SecretTagWarning, match="looks like an e-mail address"):
+    ...     assert_trace(traces, TagSchema.from_mapping({"user": str}))
+    """
 
 
 def portability(trace: Trace) -> list[Finding]:

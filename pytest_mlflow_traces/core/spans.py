@@ -11,7 +11,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SpanError:
-    """State the exception that a span recorded; `type` is `None` where the span is ERROR and recorded none."""
+    """State the exception that a span recorded; `type` is `None` where the span is ERROR and recorded none.
+
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import capture_traces
+    >>> with capture_traces() as traces:
+    ...     try:
+    ...         with mlflow.start_span("search"):
+    ...             raise TimeoutError("no answer in 30 s")
+    ...     except TimeoutError:
+    ...         pass
+    >>> error = traces.one().root.error
+    >>> error.type, error.message
+    ('TimeoutError', 'no answer in 30 s')
+    """
 
     type: str | None
     message: str | None
@@ -19,7 +32,15 @@ class SpanError:
 
 @dataclass(frozen=True, slots=True)
 class SpanEvent:
-    """State one event of a span; MLflow gives its time in nanoseconds."""
+    """State one event of a span; MLflow gives its time in nanoseconds.
+
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import capture_traces
+    >>> with capture_traces() as traces, mlflow.start_span("search") as search:
+    ...     search.add_event(mlflow.entities.SpanEvent("retry", attributes={"attempt": 2}))
+    >>> [(event.name, event.attributes["attempt"]) for event in traces.one().root.events]
+    [('retry', 2)]
+    """
 
     name: str
     timestamp_ns: int

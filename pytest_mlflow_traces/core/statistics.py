@@ -31,6 +31,16 @@ class LatencyStatistics:
     """State how long some spans took, in milliseconds; percentiles are by nearest rank.
 
     Made by `CapturedTraces.latency()`, which refuses to measure nothing.
+
+    >>> import mlflow, time
+    >>> from pytest_mlflow_traces import capture_traces, span
+    >>> from pytest_mlflow_traces.clock import virtual_time
+    >>> with virtual_time(), capture_traces() as traces:
+    ...     for seconds in (1, 2, 6):
+    ...         with mlflow.start_span("search"):
+    ...             time.sleep(seconds)
+    >>> traces.latency(span("search"))
+    <latency in ms: count=3, min=1000.0, median=2000.0, max=6000.0>
     """
 
     samples_ns: tuple[int, ...]

@@ -92,13 +92,49 @@ _BOOL, _INT, _FLOAT, _LIST = map(BeforeValidator, (_read_bool, _read_int, _read_
 OWN_VALIDATORS = (_BOOL, _INT, _FLOAT, _LIST)
 
 BoolTag = Annotated[bool, _BOOL, TagText("bool")]
-"""A tag that is `"true"` or `"false"`, nothing else: `str(True)` is neither."""
+"""A tag that is `"true"` or `"false"`, nothing else: `str(True)` is neither.
+
+>>> from pytest_mlflow_traces import TagSchema
+>>> class Tags(TagSchema):
+...     has_error: BoolTag
+>>> Tags.check_tags({"has_error": "true"})
+[]
+>>> print(*Tags.check_tags({"has_error": "True"}))
+tags.value at tag 'has_error': expected 'true' or 'false', got 'True' (write 'true': str(True) is 'True')
+"""
 
 IntTag = Annotated[int, _INT, TagText("int")]
-"""A tag that is a whole number as `str(int)` writes it."""
+"""A tag that is a whole number as `str(int)` writes it.
+
+>>> from pytest_mlflow_traces import TagSchema
+>>> class Tags(TagSchema):
+...     domain_count: IntTag
+>>> Tags.check_tags({"domain_count": "2"})
+[]
+>>> print(*Tags.check_tags({"domain_count": "2.0"}))
+tags.value at tag 'domain_count': expected a whole number, got '2.0' (write '2')
+"""
 
 FloatTag = Annotated[float, _FLOAT, TagText("float")]
-"""A tag that is a finite number as `str(float)` or `str(int)` writes it."""
+"""A tag that is a finite number as `str(float)` or `str(int)` writes it.
+
+>>> from pytest_mlflow_traces import TagSchema
+>>> class Tags(TagSchema):
+...     confidence: FloatTag
+>>> Tags.check_tags({"confidence": "0.9"})
+[]
+>>> print(*Tags.check_tags({"confidence": "high"}))
+tags.value at tag 'confidence': expected a number, got 'high'
+"""
 
 ListTag = Annotated[list[T], _LIST, TagText("list")]
-"""A tag of comma-separated items, each what `T` says; the empty text is the empty list."""
+"""A tag of comma-separated items, each what `T` says; the empty text is the empty list.
+
+>>> from pytest_mlflow_traces import TagSchema
+>>> class Tags(TagSchema):
+...     counts: ListTag[IntTag]
+>>> Tags.check_tags({"counts": "1,2"})
+[]
+>>> print(*Tags.check_tags({"counts": "1,two"}))
+tags.value at tag 'counts': expected comma-separated items, each a whole number, got '1,two' (item 2 is 'two')
+"""

@@ -105,6 +105,13 @@ class TagSchema(BaseModel):
         """Return a finding for every tag that is not as the schema says, or that a backend would not keep.
 
         Tags that look like secrets are warnings (`SecretTagWarning`), with the value masked.
+
+        >>> import mlflow
+        >>> from pytest_mlflow_traces import capture_traces
+        >>> with capture_traces() as traces, mlflow.start_span("agent"):
+        ...     pass
+        >>> print(*TagSchema.from_mapping({"user_id": str}).check(traces.one()))
+        tags.missing at tag 'user_id': expected a string, got nothing
         """
         warn_of_secrets(trace)
         return cls._found(tag_findings(trace), trace.tags, trace.metadata)

@@ -26,7 +26,21 @@ _LISTED = 20  # lines of a failure's list of spans
 class Span:
     """Show one span of a trace; two spans are equal only if they are the same one.
 
-    Compared with a pattern, a span stands for its whole subtree: `trace.root == span("agent")[...]`.
+    Compared with a pattern, a span stands for its whole subtree.
+
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import capture_traces, span
+    >>> with capture_traces() as traces, mlflow.start_span("agent"), mlflow.start_span("search", span_type="TOOL"):
+    ...     pass
+    >>> search = traces.one().find_one(span(type="TOOL"))
+    >>> search.path, search.status, search.depth
+    ('agent > search', 'OK', 1)
+    >>> search.parent == span("agent")[span("search")[()]]
+    True
+    >>> search.ancestors() == (search.parent,), search.parent.descendants() == (search,)
+    (True, True)
+    >>> search.overlaps(search.parent), search.end_ns - search.start_ns == search.duration_ms * 1e6
+    (True, True)
     """
 
     __slots__ = ("_position", "_trace")
@@ -164,6 +178,23 @@ class Trace:
     """Show one trace as a tree; two traces are equal only if they are the same object.
 
     `trace == pattern` asks whether the roots are what the pattern says; `pattern in trace` whether some span is.
+
+    >>> import mlflow
+    >>> from pytest_mlflow_traces import capture_traces, span
+    >>> with capture_traces() as traces, mlflow.start_span("agent"), mlflow.start_span("search", span_type="TOOL"):
+    ...     pass
+    >>> trace = traces.one()
+    >>> trace == span("agent")[span("search")], span("delete_table") in trace
+    (True, False)
+    >>> trace.to_pattern()
+    span('agent', type='UNKNOWN', status='OK')[span('search', type='TOOL', status='OK')[()]]
+
+    `raw` is MLflow's own trace, and a trace is built from one:
+
+    >>> Trace.from_mlflow(trace.raw) == trace.to_pattern(), Trace.from_json(trace.raw.to_json()).name
+    (True, 'agent')
+    >>> trace.id == trace.raw.info.trace_id, [root.name for root in trace.roots]
+    (True, ['agent'])
     """
 
     __slots__ = ("_facts", "_spans", "forest", "raw")
@@ -258,7 +289,16 @@ class Trace:
 
     @property
     def request(self) -> Any:
-        """The inputs of the root."""
+        """The inputs of the root.
+
+        >>> import mlflow
+        >>> from pytest_mlflow_traces import capture_traces
+        >>> with capture_traces() as traces, mlflow.start_span("agent") as agent:
+        ...     agent.set_inputs({"question": "why?"})
+        ...     agent.set_outputs("because")
+        >>> traces.one().request, traces.one().response
+        ({'question': 'why?'}, 'because')
+        """
         return None if self.root is None else self.root.inputs
 
     @property
@@ -268,7 +308,15 @@ class Trace:
 
     @property
     def start_ns(self) -> int | None:
-        """The start of the first span, in nanoseconds since the epoch."""
+        """The start of the first span, in nanoseconds since the epoch.
+
+        >>> import mlflow
+        >>> from pytest_mlflow_traces import capture_traces
+        >>> with capture_traces() as traces, mlflow.start_span("agent"):
+        ...     pass
+        >>> traces.one().start_ns == traces.one().root.start_ns
+        True
+        """
         return min(self.forest.starts) if len(self.forest) else self._facts.start_ns
 
     @property
@@ -301,7 +349,16 @@ class Trace:
 
     @property
     def cost(self) -> dict[str, float] | None:
-        """The cost in US dollars as MLflow computes it; `None` where it has none."""
+        """The cost in US dollars as MLflow computes it; `None` where it has none.
+
+        >>> import mlflow
+        >>> from pytest_mlflow_traces import capture_traces
+        >>> with capture_traces() as traces, mlflow.start_span("agent"):
+        ...     mlflow.update_current_trace(tags={"environment": "dev"})
+        >>> trace = traces.one()
+        >>> trace.cost, trace.token_usage, trace.tags, "mlflow.traceName" in trace.system_tags
+        (None, None, {'environment': 'dev'}, True)
+        """
         return convert.decoded_numbers(self.metadata, convert.COST)
 
     @property

@@ -2,7 +2,7 @@
 
 | a block of | does |
 |---|---|
-| `python` | runs |
+| `python` | runs, and so do the tests in it that ask for our fixtures |
 | `python raises` | raises what the `text` block after it says, as `ValueError: span(): ...` |
 | `trace` | makes `trace`: a span a line in the notation, indented, and its time as `@start-end` where that matters |
 | `notation` | makes `text` |
@@ -20,6 +20,7 @@ import pytest
 
 from pytest_mlflow_traces.core.notation_lines import read_head
 from tests.building import node, tree
+from tests.docs.running import run_tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,8 +90,10 @@ def run(page: Path) -> int:
         elif block.kind in ("python", "python raises"):
             code = compile("\n" * (block.line - 1) + block.code, str(page), "exec", dont_inherit=True)
             ran += 1
+            before = dict(namespace)
             try:
                 exec(code, namespace)
+                run_tests(namespace, [name for name in namespace if namespace[name] is not before.get(name)])
             except Exception as error:
                 if block.kind == "python":
                     raise
@@ -133,6 +136,14 @@ def test_blocks_are_found_in_order_and_all_others_left_alone(tmp_path):
     )
 
     assert run(path) == 3
+
+
+def test_a_test_on_a_page_is_run(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("```python raises\ndef test_it(mlflow_traces):\n    assert len(mlflow_traces) == 1, 'none'\n```\n")
+
+    with pytest.raises(AssertionError, match="no text block says"):
+        run(path)
 
 
 def test_an_open_block_is_an_error():
