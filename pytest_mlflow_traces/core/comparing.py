@@ -6,11 +6,14 @@ whole, token usage that only one side recorded.
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.durations import readable_duration
+from pytest_mlflow_traces.core.explaining.values import differing
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.recording import recorded
@@ -28,6 +31,11 @@ _RATIO, _MS = 1.25, 50.0
 _LISTED = 30  # soft differences of one test
 _WIDTH = 60
 _VOLATILE = frozenset({"mlflow.traceRequestId", "mlflow.experimentId"})
+# UUIDs and long hexadecimal numbers: messages, checkpoints and runs of a framework have new ones each time. A number of
+# digits alone is none, so that what stands outside of strings in JSON stays what it is.
+_ID = re.compile(
+    r"(?<![\w.])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{16,})(?!\w)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +142,27 @@ def _places(forest: Forest, places: dict[tuple[int, str, int], int]) -> Iterator
 
 def _changed(rule: str, what: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
     for key in {**old, **new}:
-        if key in _VOLATILE or (key in old and key in new and old[key] == new[key]):
+        where = f"{what} {visible(str(key))}"
+        if key in _VOLATILE:
             continue
-        said = (_shown(side[key]) if key in side else "absent" for side in (old, new))
-        yield Finding(rule, f"{what} {visible(str(key))}", *said)
+        if key in old and key in new:
+            one, two = _without_ids(old[key]), _without_ids(new[key])
+            for each in differing(one, two, repr(one)):
+                yield Finding(rule, f"{where}{each.place}", each.expected, each.actual)
+            continue
+        yield Finding(rule, where, *(_shown(side[key]) if key in side else "absent" for side in (old, new)))
+
+
+def _without_ids(value: Any) -> Any:
+    """Return a value with a word in place of each id that the run has made."""
+    if not isinstance(value, str | list | dict):
+        return value
+    try:
+        text = json.dumps(value)
+        known = _ID.sub("<id>", text)
+        return value if known == text else json.loads(known)
+    except (TypeError, ValueError, RecursionError):  # it came from no JSON
+        return value
 
 
 def _shown(value: object) -> str:

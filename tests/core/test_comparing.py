@@ -101,6 +101,39 @@ def test_a_latency_is_told_where_it_changed_by_a_ratio_and_by_milliseconds(befor
     assert [each.rule for each in result.soft] == ["soft.latency"] * told
 
 
+def messages(run, answer):
+    return {"messages": [{"id": f"run--{run}", "content": "a" * 90, "model": "gpt-4o"}, answer], "checkpoint": run}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("019c1f2e-785a-41bf-9627-a805145acf81", "7f1d0b4c-5f27-4c0e-8f3a-0d5b7e2f9a10"),
+        ("00f067aa0ba902b7", "b7ad6b7169203331"),
+        ("tr-9172e2c33437617629c39a1001d88486", "tr-4bf92f3577b34da6a3ce929d0e0e4736"),
+    ],
+)
+def test_ids_that_each_run_makes_anew_are_no_difference(old, new):
+    sides = [tree(node("agent", attributes={"said": messages(run, "yes")})) for run in (old, new)]
+
+    assert compared(*sides).soft == ()
+
+
+@pytest.mark.parametrize(("old", "new"), [("gpt-4o", "gpt-5"), (1764038400000000000, 1764038400000000001), ({1}, {2})])
+def test_what_is_no_id_is_a_difference(old, new):
+    (found,) = compared(*(tree(node("agent", attributes={"v": each})) for each in (old, new))).soft
+
+    assert (found.expected, found.actual) == (repr(old), repr(new))
+
+
+def test_of_a_long_value_the_place_is_told_that_differs():
+    sides = [tree(node("agent", attributes={"said": messages("00f067aa0ba902b7", answer)})) for answer in ("yes", "no")]
+
+    assert [str(each) for each in compared(*sides).soft] == [
+        "soft.attribute at agent, attribute said['messages'][1]: expected 'yes', got 'no'"
+    ]
+
+
 def test_attributes_are_told_where_the_structure_differs_too():
     old = tree("agent", [node("a", attributes={"n": 1}), node("a", attributes={"n": 1}), "b"])
     new = tree("agent", [node("a", attributes={"n": 1}), node("a", attributes={"n": 2})])
