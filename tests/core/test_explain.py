@@ -185,6 +185,21 @@ def test_siblings_that_changed_places_are_out_of_order():
     ]
 
 
+def test_of_siblings_of_one_name_it_is_said_which_a_span_belongs_before():
+    trace = tree("agent", ["plan", "search", "search", "answer"])
+    pattern = span("agent")[span("search"), span("plan"), span("search"), span("answer")]
+
+    assert told(trace, pattern) == text("""
+        trace 'agent' does not match: 1 out of order
+
+          agent  UNKNOWN      9 ms
+        ^ ├─ plan  UNKNOWN    out of order: belongs before 'search[2]'
+          ├─ search  UNKNOWN
+          ├─ search  UNKNOWN
+          └─ answer  UNKNOWN
+    """)
+
+
 def test_a_sibling_that_comes_too_late_is_out_of_order():
     trace = tree("agent AGENT", ["search TOOL", ["attempt", ["http"]], "answer", "plan"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.durations import readable_duration
@@ -62,8 +63,8 @@ class Teller:
     def _path(self, i: int) -> str:
         return self._forest.path(i) if i >= 0 else self._subject
 
-    def _name(self, i: int) -> str:
-        return repr(visible(self._forest.names[i])) if i >= 0 else "the trace"
+    def _name(self, i: int, number: str = "") -> str:
+        return repr(visible(self._forest.names[i]) + number) if i >= 0 else "the trace"
 
     def _missing(self, edit: Missing) -> tuple[Finding, list[Note]]:
         said, hint = "missing", None
@@ -135,9 +136,15 @@ class Teller:
         spans = forest.children(parent) if parent >= 0 else forest.roots()
         order = in_order(spans, edit.displaced)
         finding = Finding("shape.order", self._path(parent), expected=self._names(order), actual=self._names(spans))
+        numbered: dict[int, str] = {}  # siblings as a path has them: of one name, from the second on by number
+        count: Counter[str] = Counter()
+        for i in spans:
+            count[forest.names[i]] += 1
+            number = count[forest.names[i]]
+            numbered[i] = self._name(i, f"[{number}]" if number > 1 else "")
         notes = []
         for each in edit.displaced:
-            place = f"before {self._name(each.before)}" if each.before in spans else "at the end"
+            place = f"before {numbered[each.before]}" if each.before in numbered else "at the end"
             notes.append(Note((each.span, 1), "^", [f"out of order: belongs {place}"], span=each.span))
         return finding, notes
 
