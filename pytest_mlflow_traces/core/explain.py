@@ -16,6 +16,7 @@ from pytest_mlflow_traces.core.drawing import span_label, span_notes
 from pytest_mlflow_traces.core.explaining.candidates import nearest_spans
 from pytest_mlflow_traces.core.explaining.differences import differences
 from pytest_mlflow_traces.core.explaining.fields import hints
+from pytest_mlflow_traces.core.explaining.paths import Paths
 from pytest_mlflow_traces.core.explaining.pictures import Note, Picture
 from pytest_mlflow_traces.core.explaining.telling import Teller, alternatives
 from pytest_mlflow_traces.core.findings import Finding
@@ -115,15 +116,15 @@ def present(forest: Forest, pattern: Pattern, subject: str) -> Explanation:
     """Say which spans are what the one-span `pattern` says, where none is to be."""
     found = Matcher(forest).find(pattern)
     expected = f"no {short(pattern)}"
-    told = found[:_FOUND]
-    findings = [Finding("shape.unexpected", forest.path(i), expected, span_label(forest, i)) for i in told]
+    told, paths = found[:_FOUND], Paths(forest)
+    findings = [Finding("shape.unexpected", paths.of(i), expected, span_label(forest, i)) for i in told]
     if len(found) > len(told) or not found:
         more = _counted(len(found) - len(told), "more such span") if found else "such a span"
         findings.append(Finding("shape.unexpected", subject, expected, more))
 
     def body(most: int | None) -> list[str]:
         room = len(found) if most is None or len(found) <= most else most - 1
-        lines = [f"  {forest.path(i)}  {visible(forest.types[i])}  {span_notes(forest, i)}" for i in found[:room]]
+        lines = [f"  {paths.of(i)}  {visible(forest.types[i])}  {span_notes(forest, i)}" for i in found[:room]]
         return lines + ([f"... {len(found) - room:,} more, -vv shows all"] if room < len(found) else [])
 
     headline = f"{subject} has {_counted(len(found), 'span')} like {short(pattern)}, expected none"

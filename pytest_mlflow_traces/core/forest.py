@@ -22,6 +22,7 @@ _STATUSES = {
     **{f"STATUS_CODE_{code}": code for code in ("OK", "ERROR", "UNSET")},
 }
 _LISTED = 50  # of each kind of problem; a path costs a look at the siblings
+PATH_WHOLE, PATH_ENDS = 12, 4  # names of a path that is shown whole, and at each end of one that is not
 
 
 class SpanRecord(Protocol):
@@ -176,8 +177,8 @@ class Forest:
         while i >= 0:
             names.append(visible(self.names[i]) + self._ordinal(i))
             i = self.parents[i]
-        if len(names) > 12:  # a path is for reading: of a very deep one, its ends
-            names = [*names[:4], f"... {len(names) - 8} more ...", *names[-4:]]
+        if len(names) > PATH_WHOLE:  # a path is for reading: of a very deep one, its ends
+            names = [*names[:PATH_ENDS], f"... {len(names) - 2 * PATH_ENDS} more ...", *names[-PATH_ENDS:]]
         return " > ".join(reversed(names))
 
     def _ordinal(self, i: int) -> str:

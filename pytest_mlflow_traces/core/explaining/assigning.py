@@ -2,7 +2,7 @@
 
 First as many exact matches as possible, by augmenting paths (Kuhn 1955; iteratively, and keeping every filled item
 filled); what is left over is then assigned by price, again by augmenting paths along the cheapest (the Hungarian
-method), where there is little of it, and by name alone where there is much.
+method), where there is little of it, and by name or else by place where there is much.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.contents import Slot
     from pytest_mlflow_traces.core.explaining.edits import Edit
 
-_PRICED = 144  # as many pairs of what is left over are priced; of more, those of one name
+_PRICED = 144  # as many pairs of what is left over are priced; of more, those of one name or else of one place
 _ENDS = 48  # as many ends of a group are tried where others follow it
 
 
@@ -123,7 +123,9 @@ def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, bef
     for number in [*rest.lacking, *rest.spare]:
         unit = slots[number].unit
         items = unit.children if isinstance(unit, SpanPattern) else None
-        inner = slots_of(AnyOrder(tuple(item for item in items if isinstance(item, Pattern)))) if items else ()
+        inner = (
+            slots_of(AnyOrder(tuple(item for item in items if isinstance(item, Pattern)))) if items else None
+        ) or ()
         seating = Seating(Takers(inner, aligner), len(inner))
         room = [float("inf") if slot.high is None else slot.high for slot in inner]
         there = [span for span in rest.spans if seating.seated(span, room)] if inner else []
@@ -147,8 +149,11 @@ def _pair(
     few = not namesakes and len(rest.spans) * len(open_slots) <= _PRICED
     saved: dict[tuple[int, int], float] = {}
     meant: dict[tuple[int, int], SpanPattern] = {}
-    for span in rest.spans:
+    for place, span in enumerate(rest.spans):
         candidates = open_slots if few else [n for n in open_slots if _is_named(slots[n].unit, names[span])]
+        if not candidates and not namesakes:
+            here = min(place, len(open_slots) - 2)  # the order is free, yet most often it is that of the pattern
+            candidates = open_slots[max(0, here - 1) : here + 2]
         for number in candidates[:12]:
             both = _apart_cost(rest, slots, aligner, span, number, gap=gap)
             price, which = yield from aligner.price(slots[number].unit, span, float("inf") if gap else both)

@@ -4,9 +4,10 @@ The graph is the textbook automaton of a regular expression (Ken Thompson, "Regu
 1968) with two things of its own: a repeated span keeps a count instead of copies, so that `min=10**9` costs nothing,
 and a group in any order is one step over several spans. It is as large as the list and made without recursion.
 
-What this graph does not say is for the explainer to notice: a repeated *group* counts only as none, one or many, and
-inside a group in any order every item is flattened to single spans with limits. The graph accepts more than the
-pattern there, never less.
+What this graph does not say is for the explainer to notice: a repeated *group* counts only as none, one or many,
+inside a group in any order every item is flattened to single spans with limits, and of a list that shares its parts so
+often that it would have more than `_STEPS` steps, the rest is a gap. The graph accepts more than the pattern there,
+never less.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_mlflow_traces.core.nodes import Item
+
+
+_STEPS = 20_000  # parts that share their parts may make a list of exponentially many
 
 
 class Kind(Enum):
@@ -60,6 +64,7 @@ class Step:
     high: int | None = None
     slots: tuple[Slot, ...] = ()
     gap: bool = False
+    again: bool = False  # it may be taken any number of times
     below: dict[int, Step] = field(default_factory=dict)  # by id of a pattern it takes: the first item below that
 
 
@@ -98,8 +103,13 @@ def below(pattern: SpanPattern) -> Mapping[str, int] | None:
 def _names(items: Sequence[Item]) -> Mapping[str, int] | None:
     names: Counter[str] = Counter()
     todo = list(items)
+    seen: set[int] = set()
     while todo:
         item = todo.pop()
+        if not isinstance(item, SpanPattern):
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
         if isinstance(item, EllipsisType):
             return None
         if isinstance(item, SpanPattern):
@@ -125,11 +135,14 @@ def _graph(items: tuple[Item, ...], end: Step, inside: int) -> list[Step]:
     fixed = rank if inside else None  # inside a missing span, all belongs to the place of that span
     entries = [Step(Kind.FORK, k if fixed is None else fixed, inside) for k in range(len(items))]
     entries.append(end)
-    todo = [(item, entries[k], entries[k + 1]) for k, item in enumerate(items)]
+    todo = [(item, entries[k], entries[k + 1], False) for k, item in enumerate(items)]
+    made = -len(items)
     while todo:
-        item, entry, target = todo.pop()
+        item, entry, target, looped = todo.pop()
         entry.then = [target]
-        if isinstance(item, EllipsisType):
+        made += 1
+        slots = slots_of(item) if isinstance(item, AnyOrder) else ()
+        if isinstance(item, EllipsisType) or made > _STEPS or slots is None:
             entry.kind = Kind.GAP
         elif is_one_span(item):
             entry.kind, entry.unit = Kind.SPAN, item
@@ -137,29 +150,35 @@ def _graph(items: tuple[Item, ...], end: Step, inside: int) -> list[Step]:
             entry.kind, entry.unit, entry.low, entry.high = Kind.MANY, item.item, item.min, item.max
         elif isinstance(item, Repeat) and isinstance(item.item, Repeat):
             most = None if item.max is None or item.item.max is None else item.max * item.item.max
-            todo.append((Repeat(item.item.item, item.min * item.item.min, most), entry, target))
+            todo.append((Repeat(item.item.item, item.min * item.item.min, most), entry, target, looped))
         elif isinstance(item, AnyOrder):
-            entry.kind, entry.gap, entry.slots = Kind.GROUP, item.gap, slots_of(item)
+            entry.kind, entry.gap, entry.slots, entry.again = Kind.GROUP, item.gap, slots, looped
         elif isinstance(item, Repeat):
             body = Step(Kind.FORK, entry.rank, inside)
             again = Step(Kind.FORK, entry.rank, inside, then=[body, target])
             entry.then = [body] if item.min else [body, target]
-            todo.append((item.item, body, target if item.max is not None and item.max <= 1 else again))
+            once = item.max is not None and item.max <= 1
+            todo.append((item.item, body, target if once else again, looped or not once))
         elif isinstance(item, OneOf):
             entry.then = [Step(Kind.FORK, entry.rank, inside) for _ in item.alternatives]
-            todo.extend((each, branch, target) for each, branch in zip(item.alternatives, entry.then, strict=True))
+            branches = zip(item.alternatives, entry.then, strict=True)
+            todo.extend((each, branch, target, looped) for each, branch in branches)
     return entries
 
 
-def slots_of(group: AnyOrder) -> tuple[Slot, ...]:
-    """Return the single spans that a group in any order is about, groups inside it flattened."""
+def slots_of(group: AnyOrder) -> tuple[Slot, ...] | None:
+    """Return the single spans that a group in any order is about, groups inside it flattened; `None` if too many."""
     found: list[Slot] = []
     together: tuple[AnyOrder, ...] = (group,) if group.overlapping else ()
     todo: list[tuple[Pattern, int, int | None, tuple[AnyOrder, ...]]] = [
         (item, 1, 1, together) for item in reversed(group.items)
     ]
+    made = -len(group.items)
     while todo:
         item, low, high, together = todo.pop()
+        made += 1
+        if made > _STEPS:
+            return None
         if is_one_span(item):
             found.append(Slot(item, low, high, together))
         elif isinstance(item, Repeat):
@@ -172,4 +191,18 @@ def slots_of(group: AnyOrder) -> tuple[Slot, ...]:
         elif isinstance(item, AnyOrder):
             inner = (*together, item) if item.overlapping and high == 1 else together
             todo.extend((each, low, high, inner) for each in reversed(item.items))
-    return tuple(found)
+    return _merged(found)
+
+
+def _merged(slots: Sequence[Slot]) -> tuple[Slot, ...]:
+    """Let slots that say the same be one slot for so many."""
+    merged: dict[tuple[Pattern, tuple[int, ...]], Slot] = {}
+    for slot in slots:
+        key = slot.unit, tuple(map(id, slot.together))
+        other = merged.get(key)
+        if other is None:
+            merged[key] = slot
+        else:
+            high = None if slot.high is None or other.high is None else slot.high + other.high
+            merged[key] = Slot(slot.unit, slot.low + other.low, high, slot.together)
+    return tuple(merged.values())

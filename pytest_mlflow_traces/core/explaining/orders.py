@@ -34,6 +34,8 @@ def order_of(
     ranks: list[int] = []
     for rank, item in enumerate(items):
         found = slots_of(AnyOrder((item,))) if isinstance(item, Pattern) else ()
+        if found is None:
+            return None
         slots += found
         ranks += [rank] * len(found)
     gaps = [k for k, item in enumerate(items) if item is ... or (isinstance(item, AnyOrder) and item.gap)]

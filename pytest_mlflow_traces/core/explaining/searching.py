@@ -35,6 +35,7 @@ _NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, 
 _HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
 _OPENED = 4  # spans that are tried as wrappers around some of a group
 _SLIGHTLY = 0.01
+_STRAY = 4  # unexpected spans in a group that another item follows
 _LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
 
 Point: TypeAlias = "tuple[Step, int, int]"  # step, place, and how many spans a repeated step has taken
@@ -266,24 +267,24 @@ class Search:
 
     def _group(self, cost: float, point: Point) -> None:
         step, k, _ = point
-        spans = self._from(k)
+        after = step.then[0]
+        last = after is self._goal or after.kind is Kind.END
+        spans = self._from(k, None if last else _most(step))
         ways: list[tuple[list[int], float, tuple[Edit, ...]]] = [(spans, cost, ())]
         for place, span in enumerate(spans[:FAR] if not step.gap else ()):
             if len(ways) > _OPENED:
                 break
             if self._may_wrap(span) and not any(self._matches(slot.unit, span) for slot in step.slots):
-                opened = [*spans[:place], *self._from(span + 1)]
+                opened = [*spans[:place], *self._from(span + 1, None if last else _most(step))]
                 ways.append((opened, cost + self._costs.shell, (Unexpected(span, wrapper=True),)))
-        after = step.then[0]
-        last = after is self._goal or after.kind is Kind.END
         for taken, base, edits in ways:
             for count, least in windows(step.slots, taken, self._aligner, gap=step.gap, last=last):
                 end = k if count == 0 else self._stops[taken[count - 1]]
                 self._push(base + least, (after, end, 0), point, _Window(step, taken, count, base, edits))
 
-    def _from(self, k: int) -> list[int]:
-        spans = []
-        while k < self._stop:
+    def _from(self, k: int, most: int | None) -> list[int]:
+        spans: list[int] = []
+        while k < self._stop and (most is None or len(spans) < most):
             spans.append(k)
             k = self._stops[k]
         return spans
@@ -296,6 +297,14 @@ class Search:
                 edge.step.slots, spans, self._aligner, gap=edge.step.gap, parent=parent, before=point[1]
             )
         )
+
+
+def _most(step: Step) -> int | None:
+    """Return how many spans are worth a try for a group: as many as it takes, and some that do not belong."""
+    limits = [slot.high for slot in step.slots if slot.high is not None]
+    if len(limits) < len(step.slots) or step.gap:
+        return FAR if step.again else None
+    return sum(limits) + _STRAY
 
 
 Edge: TypeAlias = "tuple[Edit, ...] | _Price | _Window"

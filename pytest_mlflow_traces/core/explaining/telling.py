@@ -19,6 +19,7 @@ from pytest_mlflow_traces.core.explaining.edits import (
 from pytest_mlflow_traces.core.explaining.fields import field_differences, hints
 from pytest_mlflow_traces.core.explaining.ledger import positions_in
 from pytest_mlflow_traces.core.explaining.orders import in_order
+from pytest_mlflow_traces.core.explaining.paths import Paths
 from pytest_mlflow_traces.core.explaining.pictures import Note
 from pytest_mlflow_traces.core.explaining.values import shortened
 from pytest_mlflow_traces.core.findings import Finding
@@ -41,6 +42,7 @@ class Teller:
         self._forest = forest
         self._matcher = matcher
         self._subject = subject
+        self.paths = Paths(forest)
 
     def told(self, edit: Edit) -> tuple[Finding, list[Note]]:
         """Return the finding and the notes of one difference."""
@@ -61,7 +63,7 @@ class Teller:
         raise AssertionError("unreachable: what is aligned has been resolved")
 
     def _path(self, i: int) -> str:
-        return self._forest.path(i) if i >= 0 else self._subject
+        return self.paths.of(i) if i >= 0 else self._subject
 
     def _name(self, i: int, number: str = "") -> str:
         return repr(visible(self._forest.names[i]) + number) if i >= 0 else "the trace"
