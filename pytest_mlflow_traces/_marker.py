@@ -31,6 +31,8 @@ class Demand:
         from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 
         count = len(traces)
+        if not count and not self.at_least:
+            traces.fail_lost(f"expected {self._counted()}")
         if count < self.at_least or (self.at_most is not None and count > self.at_most):
             expected = f"expected {self._counted()}"
             if not count:

@@ -201,21 +201,19 @@ class CapturedTraces(Sequence[Trace]):
 
     def fail_empty(self, what: str) -> NoReturn:
         """Raise the error that says why nothing was captured."""
-        reason = self._bypass()
-        rule = "capture.empty"
-        spans = self.unfinished
-        if reason is not None:
-            rule = "capture.bypassed"
-        elif spans:
-            rule = "capture.unfinished"
-            reason = f"these spans never ended:{self._unfinished_paths()}"
-        elif self._log.was_cleared:
+        self.fail_lost(what)
+        reason = "nothing was traced: the code under test started no MLflow span"
+        if self._log.was_cleared:
             reason = "nothing was traced since clear()"
-        else:
-            reason = "nothing was traced: the code under test started no MLflow span"
-        raise TraceAssertionError(
-            f"{what}, but {reason}", [Finding(rule, "this capture", expected=what, actual=reason)]
-        )
+        raise _empty("capture.empty", what, reason)
+
+    def fail_lost(self, what: str) -> None:
+        """Raise the error that says why what was traced is not here, if it was: no capture of nothing shows that."""
+        reason = self._bypass()
+        if reason is not None:
+            raise _empty("capture.bypassed", what, reason)
+        if self.unfinished:
+            raise _empty("capture.unfinished", what, f"these spans never ended:{self._unfinished_paths()}")
 
     def listing(self) -> str:
         """Return a line for each trace: its place, name, status, size, id and session."""
@@ -240,6 +238,10 @@ class CapturedTraces(Sequence[Trace]):
         return f"<CapturedTraces {count} {'trace' if count == 1 else 'traces'}>" + (
             f"\n{self._listed()}" if count else ""
         )
+
+
+def _empty(rule: str, what: str, reason: str) -> TraceAssertionError:
+    return TraceAssertionError(f"{what}, but {reason}", [Finding(rule, "this capture", expected=what, actual=reason)])
 
 
 def _holds(trace: Trace, said: Mapping[str, Any]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+LEAK = "import mlflow; mlflow.start_span_no_context('leak')"
+
 
 def run(project, *args):
     return project.runpytest_inprocess(*args)
@@ -50,6 +52,12 @@ def test_it_opens_a_capture_by_itself_and_passes(project, marker, body):
         ("(count=(2, 3))", "agent()", "expected 2 to 3 traces, got 1:"),
         ("(count=1)", "pass", "expected 1 trace, but nothing was traced*"),
         ("(count=1)", "import mlflow; mlflow.tracing.disable(); agent()", "*but tracing is disabled: *"),
+        (
+            "(count=0)",
+            "import mlflow; mlflow.tracing.disable(); agent()",
+            "*expected 0 traces, but tracing is disabled: *",
+        ),
+        ("(count=(0, 1))", LEAK, "expected 0 to 1 traces, but these spans never ended:"),
     ],
 )
 def test_another_number_of_traces_fails_the_call(project, marker, body, says):
