@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces._saving import replacing
-from pytest_mlflow_traces.core.baseline_texts import BaselineError, BaselineText, read_baseline
+from pytest_mlflow_traces.core.baseline_texts import BaselineError, BaselineText, read_baseline, section_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,20 @@ def load(path: Path) -> BaselineText | None:
     Raises:
         BaselineError: for a file that cannot be read, or says what it cannot mean.
     """
+    text = _text_of(path)
+    return None if text is None else read_baseline(text)
+
+
+def names_in(path: Path) -> list[str]:
+    """Return the names of the sections of a file that a test has read: cheaper than to read it again.
+
+    Raises:
+        BaselineError: for a file that cannot be read any more.
+    """
+    return section_names(_text_of(path) or "")
+
+
+def _text_of(path: Path) -> str | None:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -55,7 +69,7 @@ def load(path: Path) -> BaselineText | None:
         raise BaselineError(f"no UTF-8 at byte {error.start + 1}", 1) from None
     except OSError as error:
         raise BaselineError(error.strerror or str(error), 1) from None
-    return read_baseline(text.replace("\r\n", "\n"))
+    return text.replace("\r\n", "\n")
 
 
 def store(path: Path, baseline: BaselineText) -> None:

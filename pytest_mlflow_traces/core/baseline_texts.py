@@ -201,16 +201,27 @@ def read_baseline(text: str) -> BaselineText:
         raise BaselineError(
             f"line 1: format {found[1]}, written by a newer pytest-mlflow-traces; this one reads format {FORMAT}", 1
         )
+    start, begins = _cut(lines)
+    return BaselineText(tuple(lines[:start]), tuple(_sections(lines, begins)))
+
+
+def section_names(text: str) -> list[str]:
+    """Return the names of the sections of a file that was read before, without reading what they say."""
+    lines = text.removesuffix("\n").split("\n")
+    _, begins = _cut(lines)
+    return [_name_of(found[1], 0) if (found := _HEADER.fullmatch(lines[begin])) else "" for begin in begins]
+
+
+def _cut(lines: list[str]) -> tuple[int, list[int]]:
+    """Return where what stands above the sections ends, and where each section begins."""
     start = 2 if len(lines) > 1 and lines[1].startswith("#") else 1
     while start < len(lines) and not lines[start].strip():
         start += 1
     begins = [number for number in range(start, len(lines)) if _HEADER.fullmatch(lines[number])]
     first = begins[0] if begins else len(lines)
     if any(line.strip() and not line.startswith("#") for line in lines[start:first]):
-        begins.insert(0, start)
-    else:
-        start = first
-    return BaselineText(tuple(lines[:start]), tuple(_sections(lines, begins)))
+        return start, [start, *begins]
+    return first, begins
 
 
 def _sections(lines: list[str], begins: list[int]) -> list[Section]:
