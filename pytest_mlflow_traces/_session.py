@@ -133,6 +133,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
         contracts = item.config.stash.get(CONTRACTS, None)
         judge(item, traces, item.stash.get(DEMAND, None), contracts)
+    if BASELINES in item.stash:
+        from pytest_mlflow_traces._verdicts import check_compared
+
+        check_compared(item.stash[BASELINES])
     item.stash[PASSED] = True
     return result
 

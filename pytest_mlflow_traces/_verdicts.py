@@ -12,6 +12,7 @@ from pytest_mlflow_traces.core.portability import SecretTagWarning, portability,
 from pytest_mlflow_traces.core.spans import visible
 
 if TYPE_CHECKING:
+    from pytest_mlflow_traces._baselines import BaselineFile
     from pytest_mlflow_traces._marker import Demand
     from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.captured import CapturedTraces
@@ -54,6 +55,14 @@ def judge(item: pytest.Item, traces: CapturedTraces, demand: Demand | None, cont
         _check_whole(item, traces)
     except TraceAssertionError as error:
         raise _FailureError(error) from None
+
+
+def check_compared(home: BaselineFile) -> None:
+    """Fail a test that asked for its baseline and compared nothing with it, as a loop over no traces does."""
+    if not home.used:
+        finding = Finding("baseline.unused", home.shown_path, "a trace compared with it", "none")
+        text = "nothing was compared with trace_baseline: write `assert trace == trace_baseline` for each trace"
+        raise _FailureError(TraceAssertionError(text, [finding]))
 
 
 def _check_whole(item: pytest.Item, traces: CapturedTraces) -> None:

@@ -183,6 +183,7 @@ def test_without_rewritten_asserts_it_still_fails(suite):
             "a baseline is what a trace is to be: write `trace == trace_baseline`",
         ),
         ("trace_baseline", "a baseline has no truth value; write `assert trace == trace_baseline`"),
+        ("not trace_baseline", "a baseline has no truth value; write `assert trace == trace_baseline`"),
         ("trace_baseline(tag=True)", "trace_baseline(): unknown keyword 'tag'"),
         ("trace_baseline(tags='x')", "trace_baseline(): tags is True or False, got 'x'"),
         ("trace_baseline(see_through=True)", "trace_baseline(): see_through is a pattern or several, got True"),
@@ -199,6 +200,40 @@ def test_what_cannot_be_meant_is_refused(suite, line, says):
     result.assert_outcomes(failed=1)
     assert says in failure(result)
     assert not (suite.path / "__traces__").exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["pass", "for trace in mlflow_traces.where(name='x'):\n            assert trace == trace_baseline"]
+)
+@pytest.mark.parametrize("option", [[], [UPDATE]])
+def test_a_test_that_compares_nothing_with_its_baseline_fails(suite, line, option):
+    suite.makepyfile(test_agent=TEST.replace("assert mlflow_traces.one() == trace_baseline", line))
+
+    result = run(suite, *option)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["nothing was compared with trace_baseline: write `assert trace == trace_baseline` for each trace"]
+    )
+
+
+def test_one_that_is_skipped_or_fails_before_keeps_its_own_outcome(suite):
+    suite.makepyfile(
+        test_agent="""
+        import pytest
+
+        def test_skipped(trace_baseline):
+            pytest.skip("not here")
+
+        def test_failed(trace_baseline):
+            assert 1 == 2
+        """
+    )
+
+    result = run(suite)
+
+    result.assert_outcomes(failed=1, skipped=1)
+    result.stdout.no_fnmatch_line("*nothing was compared*")
 
 
 # -- what an update does
