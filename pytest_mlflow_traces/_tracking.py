@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from pytest_mlflow_traces.core.spans import visible
 from pytest_mlflow_traces.core.tree import Trace
 from pytest_mlflow_traces.files import StoredTrace, TraceFileError
 
@@ -35,7 +36,7 @@ def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | No
                 page_token=token,
             )
             for raw in page:
-                yield StoredTrace(Trace.from_mlflow(raw), f"{uri}, trace {raw.info.trace_id}")
+                yield StoredTrace(Trace.from_mlflow(raw), f"{uri}, trace {visible(raw.info.trace_id)}")
             token = page.token
             if not token:
                 return

@@ -15,10 +15,11 @@ from tests.storing import line, stored
 
 AGENT = "agent AGENT", ["plan", "search TOOL"]
 CONTRACTS = """
-from pytest_mlflow_traces import Contract, span
+from pytest_mlflow_traces import Contract, TagSchema, span
 
 SEARCHES = Contract("searches", span("agent")[..., span("search"), ...], applies_to=span("agent"))
 OTHER = Contract("others", span("other"), applies_to=span("other"))
+TAGS = TagSchema.from_mapping({"team": str})
 NUMBER = 5
 """
 
@@ -40,7 +41,8 @@ def write(name, *lines):
 
 
 def run(*args, stdin=None):
-    result = CliRunner().invoke(main, list(args), input=stdin)
+    # as on a terminal: elsewhere click takes escape sequences out
+    result = CliRunner().invoke(main, list(args), input=stdin, color=True)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 
@@ -82,14 +84,6 @@ def test_nothing_to_show_is_a_failure():
     write("t.jsonl")
 
     assert (run("show", "t.jsonl").exit_code, run("show", "t.jsonl").output) == (1, "Error: no traces\n")
-
-
-def test_show_obeys_no_terminal_escape():
-    write("t.jsonl", line(node("\x1b[31mred \u202e\r\n"), test="\x1b]0;title\x07", id="\x1b[2J"))
-
-    output = run("show", "t.jsonl").output
-
-    assert all(text.isprintable() for text in output.split("\n"))
 
 
 # -- check
@@ -289,6 +283,104 @@ def test_diff_for_a_summary():
     assert output.startswith("### MLflow traces: differs\n\n1 test&#58; 1 different\n\n<details>")
     assert "&lt;b&gt;" in output
     assert run("diff", "old.jsonl", "new.jsonl", "--markdown", "--json").exit_code == 2
+
+
+# -- what is hostile
+
+
+EVIL = "\x1b[31m\x1b]0;title\x07\u202e\ud800\r\n# </pre><script>alert(1)</script>|`::add-mask::x../../../evil"
+EVERY_COMMAND = pytest.mark.parametrize(
+    "command",
+    [
+        ["show", "t.jsonl"],
+        ["check", "t.jsonl", "--contract", "contracts:SEARCHES", "--contract", "contracts:TAGS"],
+        ["check", "t.jsonl", "--contract", "contracts:SEARCHES", "--json"],
+        ["diff", "old.jsonl", "t.jsonl"],
+        ["diff", "old.jsonl", "t.jsonl", "--json"],
+        ["diff", "old.jsonl", "t.jsonl", "--markdown"],
+    ],
+    ids=" ".join,
+)
+
+
+def hostile_trace(test, text):
+    """Return a trace that has `text` wherever there is text in it."""
+    trace = stored(node("agent"), node(text, inputs=text, error=text), test=test, id=text)
+    trace["info"]["tags"][text] = text
+    trace["info"]["trace_metadata"] |= {"mlflow.trace.session": text, text: text}
+    span = trace["data"]["spans"][1]
+    span["attributes"] |= {"mlflow.spanType": json.dumps(text), text: json.dumps(text)}
+    span["status"] = {"code": "STATUS_CODE_ERROR", "message": text}
+    return json.dumps(trace)
+
+
+@EVERY_COMMAND
+@pytest.mark.parametrize("test", ["test_a", EVIL], ids=["same test", "another test"])
+def test_no_text_of_a_trace_is_obeyed(folder, command, test):
+    write("old.jsonl", line("agent", test="test_a"))
+    write("t.jsonl", hostile_trace(test, EVIL))
+    before = sorted(folder.rglob("*"))
+
+    output = run(*command).output
+
+    assert all(text.isprintable() for text in output.split("\n"))
+    if "--markdown" in command:
+        assert "<script" not in output
+        assert not any(text.startswith(("# ", "::")) for text in output.split("\n"))
+    assert sorted(each for each in folder.rglob("*") if "__pycache__" not in each.parts) == before
+
+
+@EVERY_COMMAND
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda said: said[:-40], "line 2: no JSON at column"),
+        (lambda said: said.replace('"spans": [', '"spans": {"a": ', 1), "line 2: no JSON at column"),
+        (lambda said: "[" * 100_000, "line 2: the JSON is nested too deep to be read"),
+        (lambda said: "null", "line 2: not a trace"),
+        (lambda said: said.replace('"name": "agent"', '"name": {"\\u001b[31m": 1}'), "line 2: not a span: name is a"),
+        (
+            lambda said: said.replace('"start_time_unix_nano": ', '"start_time_unix_nano": 1e999, "x": '),
+            "line 2: not a",
+        ),
+    ],
+    ids=["truncated", "unbalanced", "deep", "null", "name", "time"],
+)
+def test_what_is_no_trace_is_named_by_file_and_line_and_ends_the_command(command, damage, says):
+    write("old.jsonl", line("agent", test="test_a"))
+    write("t.jsonl", line(*AGENT), damage(line(*AGENT)))
+
+    result = run(*command)
+
+    assert result.exit_code == 2
+    assert f"Error: t.jsonl, {says}" in result.output
+    assert all(text.isprintable() for text in result.output.split("\n"))
+
+
+@pytest.mark.parametrize("command", [["show", "t.jsonl"], ["diff", "t.jsonl", "t.jsonl"]], ids=" ".join)
+def test_a_line_that_does_not_end_is_not_read_to_its_end(folder, command):
+    write("t.jsonl", line(*AGENT), "")
+    with (folder / "t.jsonl").open("r+b") as stream:
+        stream.truncate(10 * 2**30)  # a hole: it takes no room on the disk
+
+    result = run(*command)
+
+    assert result.exit_code == 2
+    assert "Error: t.jsonl, line 2: longer than 128 MiB, which no line of traces may be\n" in result.output
+
+
+@EVERY_COMMAND
+@pytest.mark.parametrize("depth", [900, 50_000])
+def test_values_and_trees_of_any_depth_are_read(command, depth):
+    chain = stored("agent", test="test_a")
+    (span,) = chain["data"]["spans"]
+    nested = "[" * depth + "]" * depth
+    spans = [{**span, "span_id": f"{n:016x}", "parent_span_id": f"{n - 1:016x}" if n else None} for n in range(5_000)]
+    spans[0] |= {"attributes": span["attributes"] | {"mlflow.spanInputs": nested, "depth": nested}}
+    write("old.jsonl", line("agent", test="test_a"))
+    write("t.jsonl", json.dumps({**chain, "data": {"spans": spans}}))
+
+    assert run(*command).exit_code in (0, 1)
 
 
 # -- what cannot be read

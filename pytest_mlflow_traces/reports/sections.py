@@ -53,7 +53,7 @@ def headline(trace: Trace, number: int = 1, total: int = 1) -> str:
         f"trace {visible(trace.name)!r}",
         trace.status,
         "unfinished" if duration is None else readable_duration(round(duration * 1_000_000)),
-        trace.id,
+        visible(trace.id),
     ]
     if trace.session_id is not None:
         said.append(f"session {visible(str(trace.session_id))!r}")
