@@ -47,4 +47,4 @@ matrix: $(READY) ## run the tests with every supported MLflow and Python that is
 	$(BIN)/nox
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) .nox .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist
+	rm -rf $(VENV) .nox .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist site

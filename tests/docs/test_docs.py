@@ -104,6 +104,7 @@ def run(page: Path) -> int:
     return ran
 
 
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow, where it is first imported
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_does_what_the_page_says(page):
     run(page)
