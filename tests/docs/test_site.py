@@ -34,10 +34,9 @@ def test_a_page_loads_nothing_from_the_network(site):
     assert loads == {}
 
 
-def test_no_example_is_shown_as_a_quotation(site):
-    quoted = [path.name for path in site.rglob("*.html") if "<blockquote>" in path.read_text()]
-
-    assert quoted == []
+@pytest.mark.parametrize("left", ["<blockquote>", "```", "\\|", "&gt;&gt;&gt; &gt;"])
+def test_all_of_the_markdown_is_understood(site, left):
+    assert [path.name for path in site.rglob("*.html") if left in path.read_text()] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
