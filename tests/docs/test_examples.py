@@ -11,6 +11,7 @@ from pathlib import Path
 import griffe
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from tests.docs.running import run_tests
 from tests.docs.test_docs import PAGES, blocks
@@ -20,6 +21,15 @@ ROOT = Path(__file__).parent.parent.parent
 PLUGINS = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["plugins"]
 OPTIONS = next(each["mkdocstrings"]["handlers"]["python"]["options"] for each in PLUGINS if "mkdocstrings" in each)
 HIDDEN = [each.removeprefix("!") for each in OPTIONS["filters"]]
+
+
+@pytest.fixture(autouse=True)
+def few_examples_however_slow():
+    before = settings.get_current_profile_name()
+    settings.register_profile("docs", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("docs")
+    yield
+    settings.load_profile(before)
 
 
 @cache

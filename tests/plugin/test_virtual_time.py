@@ -122,9 +122,9 @@ def test_a_worker_that_hangs_times_out_to_the_millisecond_in_no_time(workers):
         """
     )
 
-    run(
-        workers, "-p", "no:randomly", "-W", "ignore::pytest_mlflow_traces._verdicts.MlflowTracesWarning"
-    ).assert_outcomes(passed=3)
+    run(workers, "-p", "no:randomly", "-W", "ignore::pytest_mlflow_traces.MlflowTracesWarning").assert_outcomes(
+        passed=3
+    )
 
 
 @pytest.mark.parametrize(("mode", "mark"), [("strict", "@pytest.mark.asyncio"), ("auto", "")])
