@@ -43,8 +43,8 @@ bench: $(READY) ## print every figure that the README quotes
 docs: $(READY) ## build the documentation into site/
 	$(BIN)/mkdocs build --quiet
 
-matrix: $(READY) ## run the tests with every supported MLflow and Python that is here
-	$(BIN)/nox
+matrix: $(READY) ## run the tests with each supported MLflow, and each Python that is here; SESSIONS="wheel" for some
+	$(BIN)/nox $(if $(SESSIONS),-s $(SESSIONS))
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .nox .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist site

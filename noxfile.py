@@ -7,6 +7,7 @@ tell no more. A Python that is not here is skipped, with a warning.
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import nox
@@ -33,7 +34,9 @@ FRIENDS = [
 OLDER = [("3.10", "3.10.1"), ("3.11", "3.12.0"), ("3.12", "3.14.0")]
 FULL = [("3.12", "==3.16.1"), ("3.10", ""), ("3.13", "")]
 SLIM = ["3.10", "3.13"]
-PARALLEL = "-n2"
+# What the tests read of the checkout, but for the package.
+AWAY = ["benchmarks", "docs", "examples", "reference_agent", "tests", "mkdocs.yml", "pyproject.toml", "README.md",
+        "CONTRIBUTING.md", "Makefile"]  # fmt: skip
 
 
 @nox.session
@@ -59,14 +62,14 @@ def tests(session: nox.Session, mlflow: str) -> None:
     _run(session)
 
 
-@nox.session(python="3.11")
-def oldest_pytest(session: nox.Session) -> None:
-    """Run all tests with the oldest pytest that is supported."""
-    session.install("-e", ".[hypothesis,time]", "--group", "test", "--group", "docs", "pytest==8.2.*")
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Run what does not need the reference agent with the oldest of everything, on the Python of this command."""
+    session.install("-e", ".", *FRIENDS, "mlflow==3.10.1", "pytest==8.2.*", "pydantic==2.3.*", "time-machine==3.0.*")
     _run(session)
 
 
-@nox.session(python="3.13")
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Run all tests against the built wheel, where the checkout cannot be imported."""
     away = Path(session.create_tmp()) / "away"
@@ -75,6 +78,10 @@ def wheel(session: nox.Session) -> None:
     session.install("build")
     session.run("python", "-m", "build", "--wheel", "--outdir", str(away / "dist"), silent=True)
     (built,) = (away / "dist").glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        held = {name.partition("/")[0] for name in archive.namelist()}
+    if not all(name.startswith("pytest_mlflow_traces") for name in held):
+        session.error(f"the wheel holds more than the package: {sorted(held)}")
     session.install(f"{built}[hypothesis,time]", "--group", "test", "--group", "docs")
     for name in AWAY:
         copy = shutil.copytree if Path(name).is_dir() else shutil.copy
@@ -83,9 +90,5 @@ def wheel(session: nox.Session) -> None:
     _run(session)
 
 
-AWAY = ["benchmarks", "docs", "examples", "reference_agent", "tests", "mkdocs.yml", "pyproject.toml", "README.md",
-        "CONTRIBUTING.md"]  # fmt: skip
-
-
 def _run(session: nox.Session) -> None:
-    session.run("pytest", "-q", PARALLEL, *session.posargs)
+    session.run("pytest", "-q", "-n", "auto", *session.posargs)
