@@ -65,7 +65,7 @@ def tests(session: nox.Session, mlflow: str) -> None:
 @nox.session
 def oldest(session: nox.Session) -> None:
     """Run what does not need the reference agent with the oldest of everything, on the Python of this command."""
-    session.install("-e", ".", *FRIENDS, "mlflow==3.10.1", "pytest==8.2.*", "pydantic==2.3.*", "time-machine==3.0.*")
+    session.install("-e", ".", *FRIENDS, "mlflow==3.10.1", "pytest==8.2.*", "time-machine==3.0.*")
     _run(session)
 
 
