@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from typing import Annotated, Any, ForwardRef, Literal, NewType, NoReturn
 
 import pytest
@@ -23,6 +24,10 @@ from pytest_mlflow_traces.core.tag_forms import (
 )
 
 
+class Color(str, Enum):
+    RED = "red"
+
+
 @pytest.mark.parametrize(
     ("annotation", "form"),
     [
@@ -39,6 +44,7 @@ from pytest_mlflow_traces.core.tag_forms import (
         (IntTag | BoolTag | None, EitherForm((NumberForm(whole=True), BoolForm()))),
         (IntTag | (BoolTag | IntTag), EitherForm((NumberForm(whole=True), BoolForm()))),
         (Annotated[FloatTag, Field(gt=0, ge=0, lt=2, le=1)], NumberForm(False, 0, 1, low_open=True)),
+        (Color, WordsForm(("red",))),
         (NoReturn, OtherForm(NoReturn)),
     ],
 )

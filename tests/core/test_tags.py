@@ -200,6 +200,14 @@ class TestMetadata:
             "tags.value at metadata 'turn': expected a whole number, got '1.0' (write '1')"
         ]
 
+    def test_what_mlflow_writes_need_be_no_text(self):
+        class Models(TagSchema):
+            model: Annotated[str, Metadata("mlflow.modelId")]
+
+        (finding,) = Models.check(tree("agent", metadata={"mlflow.modelId": 5}))
+
+        assert str(finding) == "tags.value at metadata 'mlflow.modelId': expected a string, got 5"
+
     def test_a_key_is_some_text(self):
         with pytest.raises(ValueError, match="the key is empty"):
             Metadata("")
