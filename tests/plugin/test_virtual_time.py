@@ -106,6 +106,10 @@ def test_a_worker_that_hangs_times_out_to_the_millisecond_in_no_time(workers):
             yield
             seconds.append(time.process_time() - began)
 
+        def test_what_the_first_capture_imports(mlflow_traces, virtual_time):
+            in_threads(1)
+            asyncio.run(in_tasks(1))
+
         def test_threads(mlflow_traces, virtual_time):
             with pytest.raises(concurrent.futures.TimeoutError):
                 in_threads(3600)
@@ -118,12 +122,12 @@ def test_a_worker_that_hangs_times_out_to_the_millisecond_in_no_time(workers):
             assert mlflow_traces.one().duration_ms == 30_000
 
         def test_in_no_time():
-            assert max(seconds) < 0.5
+            assert max(seconds[1:]) < 0.5
         """
     )
 
     run(workers, "-p", "no:randomly", "-W", "ignore::pytest_mlflow_traces.MlflowTracesWarning").assert_outcomes(
-        passed=3
+        passed=4
     )
 
 
