@@ -20,8 +20,8 @@ def spans(children):
             spans(below)
 
 
-def agent(name="agent"):
-    mlflow_tree = json.loads(Path("tree.json").read_text())
+def agent(name="agent", tree="tree.json"):
+    mlflow_tree = json.loads(Path(tree).read_text())
     with mlflow.start_span(name, span_type="AGENT"):
         mlflow.update_current_trace(tags={"team": "red"})
         spans(mlflow_tree)
@@ -55,10 +55,10 @@ def suite(project):
     return project
 
 
-def makes(project, *children):
+def makes(project, *children, file="tree.json"):
     import json
 
-    (project.path / "tree.json").write_text(json.dumps(children))
+    (project.path / file).write_text(json.dumps(children))
 
 
 def run(project, *args):
@@ -402,6 +402,67 @@ def test_an_update_under_xdist_changes_the_files_concerned(suite):
         ["updated: __traces__/test_agent/test_it-2-*.trace", "    -agent AGENT OK", "    +other AGENT OK"]
     )
     run(suite).assert_outcomes(passed=4)
+
+
+def test_a_structural_change_under_xdist_changes_the_lines_concerned(suite):
+    suite.makepyfile(
+        test_agent="""
+        import pytest
+        from app import agent
+
+        @pytest.mark.parametrize("n", range(4))
+        def test_it(mlflow_traces, trace_baseline, n):
+            agent(tree=f"tree{n}.json")
+            assert mlflow_traces.one() == trace_baseline
+        """
+    )
+    for n in range(4):
+        makes(suite, PLAN, SEARCH, file=f"tree{n}.json")
+    run(suite, UPDATE).assert_outcomes(passed=4)
+    files = sorted(suite.path.rglob("*.trace"))
+    loose = LOOSE[LOOSE.index("# what") :]
+    for path in files[2:]:  # two that somebody loosened
+        path.write_text(path.read_text().partition("agent AGENT")[0] + loose)
+    before = [path.read_text() for path in files]
+    guard, fetch = ["guard", "GUARDRAIL", []], ["search", "TOOL", [["fetch", "TOOL", []]]]
+    makes(suite, PLAN, guard, fetch, file="tree1.json")
+    makes(suite, guard, SEARCH, SEARCH, file="tree2.json")
+    makes(suite, PLAN, SEARCH, guard, file="tree3.json")
+
+    suite.runpytest_subprocess(UPDATE, "-n", "2").assert_outcomes(passed=4)
+
+    after = [path.read_text() for path in files]
+    assert after == [
+        before[0],
+        before[1].replace("  search TOOL OK\n", "  guard GUARDRAIL OK\n  search TOOL OK\n    fetch TOOL OK\n"),
+        before[2],
+        before[3] + "  guard GUARDRAIL OK\n",
+    ]
+    suite.runpytest_subprocess("-n", "2").assert_outcomes(passed=4)
+    run(suite, UPDATE).assert_outcomes(passed=4)
+    assert [path.read_text() for path in files] == after
+
+
+def test_of_a_test_that_is_run_again_the_last_run_is_what_is_written(suite):
+    suite.makepyfile(
+        test_agent="""
+        from pathlib import Path
+        from app import agent
+
+        def test_it(mlflow_traces, trace_baseline):
+            first = not Path("again").exists()
+            Path("again").touch()
+            agent("first" if first else "agent")
+            assert mlflow_traces.one() == trace_baseline
+            assert not first
+        """
+    )
+
+    result = suite.runpytest_subprocess("-p", "pytest_rerunfailures", "--reruns=1", UPDATE)
+
+    result.assert_outcomes(passed=1)
+    assert read(suite) == BASELINE
+    assert [line for line in result.outlines if line.startswith(("written", "left alone"))] == [f"written: {FILE}"]
 
 
 # -- options

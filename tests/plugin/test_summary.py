@@ -176,3 +176,66 @@ def test_the_run_ends_with_its_totals(suite):
 
     result.stdout.fnmatch_lines(["mlflow traces: 2 traces of 2 tests, 6 spans, 2 tool calls, 1 finding"])
     suite.runpytest_inprocess("-q", "-k", "holds").stdout.no_fnmatch_line("mlflow traces: *")
+
+
+def tests_in(text):
+    return {
+        re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), row).split("::")[1].split("<")[0] for row in rows(text)
+    }
+
+
+def test_a_run_of_what_failed_last_tells_of_that(suite):
+    suite.runpytest_inprocess()
+
+    text = summary_of(suite, "--lf")
+
+    assert tests_in(text) == {"test_differs", "test_raises", "test_counts", "test_answers_badly", "TestEnds"}
+    assert text.startswith("## MLflow traces: 5 of 5 tests failed\n")
+
+
+def test_a_run_that_stops_at_a_failure_tells_of_what_it_ran(suite):
+    text = summary_of(suite, "-x")
+
+    assert tests_in(text) == {"test_holds", "test_differs"}
+    assert text.startswith("## MLflow traces: 1 of 2 tests failed\n")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_a_test_that_failed_however_often_it_was_run_failed_once(project, workers):
+    project.makepyfile(
+        """
+        from app import agent
+        from pytest_mlflow_traces import span
+
+        def test_fails(mlflow_traces):
+            agent()
+            assert mlflow_traces.one() == span("other")
+        """
+    )
+
+    text = summary_of(project, "-p", "pytest_rerunfailures", "--reruns=2", *workers, run=project.runpytest_subprocess)
+
+    assert text.startswith(
+        "## MLflow traces: 1 of 1 test failed\n\n1 trace of 1 test, 3 spans, 1 tool call, 1 finding.\n"
+    )
+    assert text.count("<details>") == 1
+
+
+def test_a_test_of_a_worker_that_crashed_is_no_green_report(project):
+    project.makepyfile(
+        """
+        import os
+        from app import agent
+
+        def test_holds(mlflow_traces):
+            agent()
+
+        def test_crashes(mlflow_traces):
+            agent()
+            os._exit(3)
+        """
+    )
+
+    text = summary_of(project, "-n", "1", "-p", "no:randomly", run=project.runpytest_subprocess)
+
+    assert text.startswith("## MLflow traces: 1 test passed, but the run failed (1 test without traces failed)\n")
