@@ -12,6 +12,7 @@ one loop runs them all.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core import shuffles
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.models import Model
     from pytest_mlflow_traces.core.nodes import Item
     from pytest_mlflow_traces.core.siblings import Siblings
+
+_KEPT, _LARGEST = 256, 100  # contents that are kept, of lists that are no longer than this
 
 Walking: TypeAlias = "Generator[tuple[Model, int], Any, int]"
 
@@ -68,6 +71,31 @@ class Content:
             if not places:
                 return False
         return bool(places >> (stop - first) & 1)
+
+
+class _ByIdentity:
+    """Hold a list of children; two that are equal have patterns of their own, and answers are kept by pattern."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[Item, ...]) -> None:
+        self.items = items
+
+    def __hash__(self) -> int:
+        return id(self.items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and self.items is other.items
+
+
+def content_of(items: tuple[Item, ...]) -> Content:
+    """Return the content of a list of children; made once for a pattern that trace after trace is compared with."""
+    return _kept(_ByIdentity(items)) if len(items) <= _LARGEST else Content(items)
+
+
+@lru_cache(_KEPT)
+def _kept(held: _ByIdentity) -> Content:
+    return Content(held.items)
 
 
 def _every(models: list[Model]) -> list[Model]:

@@ -24,7 +24,7 @@ from bisect import bisect_left, bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_mlflow_traces.core.content import Content
+from pytest_mlflow_traces.core.content import Content, content_of
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.overlaps import overlap
 from pytest_mlflow_traces.core.predicates import Predicates
@@ -99,6 +99,8 @@ class Matcher:
 
     def accepts(self, items: Sequence[Item], spans: Sequence[int]) -> bool:
         """Return whether the list of siblings at `spans` is what `items` say, as a list of children."""
+        if len(items) == 1 and isinstance(items[0], SpanPattern):
+            return len(spans) == 1 and self.matches(items[0], spans[0])
         content, siblings = Content(items), Siblings(self._forest, spans, self._ask)
         while (answer := self._round(content.accepts, siblings)) is None:
             self._settle(list(self._open))
@@ -225,7 +227,7 @@ class Matcher:
 
     def _content(self, known: _Known) -> Content:
         if known.content is None:
-            known.content = Content(known.pattern.children or ())
+            known.content = content_of(known.pattern.children or ())
         return known.content
 
     def _look_everywhere(self, known: _Known) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from dirty_equals import IsInt, IsPartialDict
 
 from pytest_mlflow_traces.core import assignment
+from pytest_mlflow_traces.core.content import content_of
 from pytest_mlflow_traces.core.matching import Matcher, PatternTooComplexError
 from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
 from tests.building import Event, node, trace_of, tree
@@ -717,3 +718,12 @@ def test_what_is_open_is_settled_before_there_are_too_many_ways():
 
     assert trace == r(any_order(*(repeat(any_order(*pair)) for pair in own)))
     assert trace != r(any_order(*(repeat(any_order(*pair, *pair)) for pair in own)), span("a"))
+
+
+def test_the_content_of_a_pattern_is_made_once_and_that_of_an_equal_one_for_itself():
+    one, two = (span("a")[..., span("b"), ...] for _ in range(2))
+
+    assert content_of(one.children) is content_of(one.children)
+    assert content_of(one.children) is not content_of(two.children)
+    long = one.children * 100  # too long to be kept when its pattern is gone
+    assert content_of(long) is not content_of(long)
