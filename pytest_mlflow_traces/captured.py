@@ -93,7 +93,7 @@ class CapturedTraces(Sequence[Trace]):
         if not found and self.unfinished:
             hint = f"\nnot among them, since these spans never ended:{self._unfinished_paths()}"
         elif found and not where:
-            hint = "\nname the one you mean: one(name=...), or iterate"
+            hint = f"{_stray(found)}\nname the one you mean: one(name=...), or iterate"
         shown = self._listed(found or None)
         raise TraceAssertionError(f"expected one trace{asked}, got {actual}:\n{shown}{hint}", [finding])
 
@@ -242,6 +242,18 @@ class CapturedTraces(Sequence[Trace]):
 
 def _empty(rule: str, what: str, reason: str) -> TraceAssertionError:
     return TraceAssertionError(f"{what}, but {reason}", [Finding(rule, "this capture", expected=what, actual=reason)])
+
+
+def _stray(traces: Sequence[Trace]) -> str:
+    """Say which trace began while another ran: most often spans that should be part of it, and lost its context."""
+    last, until = 0, 0  # of those so far, the one that ends last
+    for number, trace in enumerate(traces):
+        if trace.start_ns is not None and trace.start_ns < until:
+            one, other = (f"[{i}] {visible(traces[i].name)}" for i in (number, last))
+            return f"\n{one} began while {other} ran: if it is part of it, its thread or task did not get the context"
+        end = max((span.end_ns or 0 for span in trace.roots), default=0)
+        last, until = (number, end) if end > until else (last, until)
+    return ""
 
 
 def _holds(trace: Trace, said: Mapping[str, Any]) -> bool:

@@ -87,6 +87,22 @@ def test_one_of_several_lists_them(three):
     assert findings(three.one) == [("capture.several", "this capture", "one trace", "3 traces")]
 
 
+def test_one_of_several_says_which_may_have_lost_the_context(traces):
+    traced("before")
+    agent = mlflow.start_span_no_context("agent")
+    traced("worker")
+    agent.end()
+
+    assert said(traces.one) == (
+        "expected one trace, got 3 traces:\n"
+        "  [0] before  OK  1 span  tr-id\n"
+        "  [1] agent  OK  1 span  tr-id\n"
+        "  [2] worker  OK  1 span  tr-id\n"
+        "[2] worker began while [1] agent ran: if it is part of it, its thread or task did not get the context\n"
+        "name the one you mean: one(name=...), or iterate"
+    )
+
+
 def test_one_lists_at_most_twenty(traces):
     for number in range(23):
         traced(f"trace {number}")
