@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -18,6 +19,8 @@ from pytest_mlflow_traces import (
     IntTag,
     ListTag,
     Metadata,
+    MlflowTracesWarning,
+    SecretTagWarning,
     Span,
     TagSchema,
     Trace,
@@ -110,6 +113,11 @@ def test_strategies() -> None:
     trees: st.SearchStrategy[Span] = strategies.span_trees(types=st.just("TOOL"), max_spans=3)
     print(invalid.map(lambda each: (each.rule, each.where, each.tags)), traces, trees)
     print(strategies.patterns().map(repr))
+
+
+def test_warnings() -> None:
+    for category in (MlflowTracesWarning, SecretTagWarning):
+        warnings.simplefilter("ignore", category)
 
 
 def test_matching(trace: Trace) -> None:
