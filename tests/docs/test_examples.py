@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
+import pytest_mlflow_traces
 from tests.docs.running import run_tests
 from tests.docs.test_docs import PAGES, blocks
 from tests.docs.test_public_names import DOCUMENTED
@@ -34,7 +35,8 @@ def few_examples_however_slow():
 
 @cache
 def package():
-    return griffe.load("pytest_mlflow_traces", search_paths=[ROOT], allow_inspection=False)
+    home = Path(pytest_mlflow_traces.__file__).parent.parent  # of the checkout, or of what is installed
+    return griffe.load("pytest_mlflow_traces", search_paths=[home], allow_inspection=False)
 
 
 def documented(name):
