@@ -60,7 +60,7 @@ class Row(NamedTuple):
 
 def agent(count: int) -> list[Row]:
     """Make a trace like an agent's: turns, model calls, tools, requests, queries."""
-    rng = random.Random(7)  # noqa: S311  # a shape, no secret
+    rng = random.Random(7)  # a shape, no secret
     rows = [Row(1, None, "run", 0, count * 10, {"span.type": "CHAIN"})]
 
     def add(parent: int, name: str, length: int, failed: bool = False, **attributes: Any) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.drawing import span_label, span_notes
 from pytest_mlflow_traces.core.explaining.candidates import nearest_spans
 from pytest_mlflow_traces.core.explaining.differences import differences
-from pytest_mlflow_traces.core.explaining.fields import hints
+from pytest_mlflow_traces.core.explaining.fields import Hints
 from pytest_mlflow_traces.core.explaining.paths import Paths
 from pytest_mlflow_traces.core.explaining.pictures import Note, Picture
 from pytest_mlflow_traces.core.explaining.telling import Teller, alternatives
@@ -85,7 +85,8 @@ def absent(forest: Forest, pattern: Pattern, subject: str) -> Explanation:
     matcher = Matcher(forest)
     teller = Teller(forest, matcher, subject)
     near, others = nearest_spans(forest, matcher, pattern, _CANDIDATES)
-    spelling = list(dict.fromkeys(hint for each in alternatives(pattern) for hint in hints(forest, each)))
+    hints = Hints(forest)
+    spelling = list(dict.fromkeys(hint for each in alternatives(pattern) for hint in hints.of(each)))
     nearby = [f"nearest: {forest.path(near[0][0])}"] if near else []
     hint = "; ".join([*spelling, *nearby]) or None
     finding = Finding("shape.missing", subject, expected=short(pattern), actual="no such span", hint=hint)

@@ -6,8 +6,8 @@ priced only when the search gets there, by a search of its own on a stack of gen
 never exceeds that of losing one and adding the other, so such a search goes only a few differences far. Each price is
 kept, and a price that exceeded its limit is kept as that, and asked for again with twice the limit.
 
-Exact as long as the trace takes no more than `_PRICES` prices; beyond, a price is an estimate, so that a trace of any
-size comes to an end.
+Exact as long as all searches take no more than `_POINTS` points; beyond, a price is an estimate and a search goes
+forward in haste, so that a trace of any size comes to an end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Question: TypeAlias = "tuple[SpanPattern, int, float]"
 Found: TypeAlias = "tuple[float, Callable[[], list[Edit]]]"
 Answer = TypeVar("Answer")
 
-_PRICES = 20_000
+_POINTS = 60_000
 _GUESS = 10.0
 
 
@@ -47,10 +47,15 @@ class Aligner:
         self.forest = forest
         self.matcher = matcher
         self.costs = Costs(forest, matcher, pattern, assumed)
-        self.work = 0  # points of all searches
+        self.work = 0  # points of all searches so far
         self._descents = Descents(forest, matcher, self.costs)
         self._contents: dict[int, Content] = {}
         self._prices: dict[tuple[int, int], tuple[float, bool]] = {}  # whether it is exact, or a lower bound
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether so much has been looked at that the rest is to come to an end."""
+        return self.work > _POINTS
 
     def aligned(self, items: tuple[Item, ...], parent: int, first: int, stop: int) -> list[Edit]:
         """Return what is different between `items` and the siblings from `first` up to `stop`, below `parent`."""
@@ -98,6 +103,8 @@ class Aligner:
     def _known(self, pattern: SpanPattern, i: int, limit: float) -> float | None:
         if self.matcher.matches(pattern, i):
             return 0.0
+        if not pattern.children and (pattern.children is None or self.forest.stops[i] == i + 1):
+            return min(max(SLIGHT, self.costs.own(pattern, i)), self.costs.most(pattern, i))
         kept = self._prices.get((id(pattern), i))
         return kept[0] if kept is not None and (kept[1] or kept[0] >= limit) else None
 
@@ -109,11 +116,10 @@ class Aligner:
         limit = min(most, max(limit, 2 * kept[0] if kept else 0.0))
         if own >= limit:
             return self._keep(pattern, i, limit, exact=limit == most)
-        if pattern.children is None:
-            return self._keep(pattern, i, max(own, SLIGHT), exact=True)
-        if len(self._prices) >= _PRICES:
+        if self.is_hurried:
             return self._keep(pattern, i, min(own + _GUESS, most), exact=True)
-        only = pattern.children[0] if len(pattern.children) == 1 else None
+        items = pattern.children or ()
+        only = items[0] if len(items) == 1 else None
         deep = self._descents.is_deep(pattern, i)
         if not deep and isinstance(only, SpanPattern) and i + 1 < stop == self.forest.stops[i + 1]:
             cost = 0.0
@@ -164,7 +170,6 @@ class Aligner:
         for start, goal, some in self._parts(content, spans, stop):
             search = Search(self, parent, some, start, goal, content)
             found = yield from search.run(limit - cost)
-            self.work += search.work
             if not found:
                 cost = limit
                 break

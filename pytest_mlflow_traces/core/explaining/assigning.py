@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.edits import Edit
 
 _PRICED = 144  # as many pairs of what is left over are priced; of more, those of one name or else of one place
-_ENDS = 48  # as many ends of a group are tried where others follow it
+_ENDS, _FEW_ENDS = 48, 2  # as many ends of a group are tried where others follow it; in haste
 
 
 @dataclass(slots=True)
@@ -55,8 +55,9 @@ def windows(
     bounds = [
         (n, max(0.0 if gap else BELONGS_ELSEWHERE * (n - fit), STANDS_ELSEWHERE * (needed - n))) for n, fit in found
     ]
-    if len(bounds) > _ENDS:
-        bounds = sorted(bounds, key=lambda bound: (bound[1], -bound[0]))[:_ENDS]
+    most = _FEW_ENDS if aligner.is_hurried else _ENDS
+    if len(bounds) > most:
+        bounds = sorted(bounds, key=lambda bound: (bound[1], -bound[0]))[:most]
     yield from bounds
 
 
@@ -149,11 +150,13 @@ def _pair(
     few = not namesakes and len(rest.spans) * len(open_slots) <= _PRICED
     saved: dict[tuple[int, int], float] = {}
     meant: dict[tuple[int, int], SpanPattern] = {}
+    namely = {
+        name: [n for n in open_slots if _is_named(slots[n].unit, name)] for name in {names[k] for k in rest.spans}
+    }
     for place, span in enumerate(rest.spans):
-        candidates = open_slots if few else [n for n in open_slots if _is_named(slots[n].unit, names[span])]
-        if not candidates and not namesakes:
-            here = min(place, len(open_slots) - 2)  # the order is free, yet most often it is that of the pattern
-            candidates = open_slots[max(0, here - 1) : here + 2]
+        candidates = open_slots if few else namely[names[span]]
+        if not candidates and not namesakes and not gap:
+            candidates = open_slots[place : place + 1]  # the order is free, yet most often it is that of the pattern
         for number in candidates[:12]:
             both = _apart_cost(rest, slots, aligner, span, number, gap=gap)
             price, which = yield from aligner.price(slots[number].unit, span, float("inf") if gap else both)

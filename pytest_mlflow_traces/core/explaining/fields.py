@@ -12,6 +12,8 @@ from pytest_mlflow_traces.core.spans import visible
 from pytest_mlflow_traces.core.spelling import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import SpanPattern, Text
@@ -23,6 +25,7 @@ SPAN_TYPES = (
 )
 
 _WIDE = 72
+_COMPARED = 50_000  # words that are compared with what may be misspelt, for one trace
 
 
 class FieldDifference(NamedTuple):
@@ -74,19 +77,30 @@ def field_differences(forest: Forest, matcher: Matcher, pattern: SpanPattern, i:
     return found
 
 
-def hints(forest: Forest, pattern: SpanPattern, fields: tuple[str, ...] | None = None) -> list[str]:
-    """Return what may be misspelt in `pattern`: a type, or a name, that neither MLflow nor the trace knows."""
-    found = []
-    kind, name = pattern.type, pattern.name
-    if isinstance(kind, str) and kind not in SPAN_TYPES and kind not in forest.types:
-        legal = dict.fromkeys([*SPAN_TYPES, *forest.types])
-        near = nearest(kind, legal)
-        found.append(f"neither MLflow nor this trace has a span type {shown(kind)}{near}")
-    if isinstance(name, str) and (fields is None or "name" not in fields) and name not in forest.names:
-        near = nearest(name, dict.fromkeys(forest.names))
-        if near:
-            found.append(f"no span of this trace is called {shown(name)}{near}")
-    return found
+class Hints:
+    """Say what may be misspelt in patterns: types, or names, that neither MLflow nor the trace knows."""
+
+    def __init__(self, forest: Forest) -> None:
+        self._names = dict.fromkeys(forest.names)
+        self._types = dict.fromkeys(forest.types)
+        self._left = _COMPARED
+
+    def of(self, pattern: SpanPattern, fields: tuple[str, ...] = ()) -> list[str]:
+        """Return what may be misspelt in `pattern`; a name that is among the `fields` that differ needs no hint."""
+        found = []
+        kind, name = pattern.type, pattern.name
+        if isinstance(kind, str) and kind not in SPAN_TYPES and kind not in self._types:
+            near = self._nearest(kind, dict.fromkeys([*SPAN_TYPES, *self._types]))
+            found.append(f"neither MLflow nor this trace has a span type {shown(kind)}{near}")
+        if isinstance(name, str) and "name" not in fields and name not in self._names:
+            near = self._nearest(name, self._names)
+            if near:
+                found.append(f"no span of this trace is called {shown(name)}{near}")
+        return found
+
+    def _nearest(self, word: str, legal: Collection[str]) -> str:
+        self._left -= len(legal)
+        return nearest(word, legal) if self._left >= 0 else ""
 
 
 def _text(text: Text | None) -> str:

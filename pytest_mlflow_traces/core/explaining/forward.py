@@ -13,21 +13,22 @@ if TYPE_CHECKING:
 _ROW = 12  # exact matches in a row that are no accident
 _BEHIND = 24  # items and spans
 FAR = 96  # items and spans
-_PATIENCE = 8_000  # points of one search
+_PATIENCE, _HASTE = 8_000, 100  # points of one search; of one that comes after many others
 
 
 class Forward:
     """Keep a long search going forward, by what is certain at first and by what is ahead when it takes too long.
 
-    A row of exact matches is no accident, and what is far behind one is not looked at again. After `_PATIENCE` points,
-    nor is what is far behind the point that is ahead; the distance shrinks, so that the search comes to an end.
+    A row of exact matches is no accident, and what is far behind one is not looked at again. After so many points, nor
+    is what is far behind the point that is ahead; the distance shrinks, so that the search comes to an end.
     """
 
-    def __init__(self, spans: Sequence[int], items: int, *, has_gap: bool) -> None:
+    def __init__(self, spans: Sequence[int], items: int, *, has_gap: bool, hurried: bool) -> None:
         self.count = 0
+        self._patience = _HASTE if hurried else _PATIENCE
         self._has_gap = has_gap
         self._spans = spans
-        self._short = len(spans) + items <= FAR
+        self._short = len(spans) + items <= FAR and not hurried
         self._floor = self._ahead = 0
 
     def is_left_behind(self, point: Point) -> bool:
@@ -41,8 +42,8 @@ class Forward:
         self._ahead = max(self._ahead, progress)
         if run >= _ROW:
             self._floor = max(self._floor, progress - 2 * _ROW - _BEHIND)
-        if self.count > _PATIENCE:
-            self._floor = max(self._floor, self._ahead - max(4, FAR * _PATIENCE // self.count))
+        if self.count > self._patience:
+            self._floor = max(self._floor, self._ahead - max(4, FAR * self._patience // self.count))
 
     def _progress(self, point: Point) -> int:
         rank = point[0].rank

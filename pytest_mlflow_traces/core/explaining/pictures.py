@@ -160,10 +160,15 @@ class _Rows:
         return self._list(i, i + 1, self._forest.stops[i], depth, quiet=quiet)
 
     def _only(self, i: int) -> int | None:
-        """Return the one child of `i`, where there is nothing else to be said on that level."""
-        child, stop = i + 1, self._forest.stops[i]
-        alone = child in self._open and self._forest.stops[child] == stop and child not in self._on
-        return child if alone and not self._between.get((i, child)) and not self._between.get((i, stop)) else None
+        """Return the child of `i` to go on with, where there is nothing else to be said on that level."""
+        stop = self._forest.stops[i]
+        k, found = i + 1, None
+        while k < stop:
+            if k in self._on or k in self._noted or (i, k) in self._between or (k in self._open and found is not None):
+                return None
+            found = k if k in self._open else found
+            k = self._forest.stops[k]
+        return None if (i, stop) in self._between else found
 
     def _list(self, parent: int, first: int, stop: int, depth: int, *, quiet: bool) -> _List:
         entries: list[Row | int] = []

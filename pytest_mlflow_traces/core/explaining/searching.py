@@ -78,7 +78,9 @@ class Search:
         self._there = {aligner.forest.names[k] for k in spans}
         self._start = start
         self._has_gap = content.has_gap
-        self._forward = Forward(spans, goal[0].rank - start[0].rank, has_gap=content.has_gap)
+        self._forward = Forward(
+            spans, goal[0].rank - start[0].rank, has_gap=content.has_gap, hurried=aligner.is_hurried
+        )
         self._costs = aligner.costs
         self._stops = aligner.forest.stops
         self._parents = aligner.forest.parents
@@ -100,6 +102,7 @@ class Search:
                 return False
             if self._forward.is_left_behind(point):
                 continue
+            self._aligner.work += 1
             if isinstance(edge, _Price):
                 self._forward.count += _PRICED
                 price, which = yield from self._aligner.price(edge.unit, edge.span, limit - edge.base)
@@ -108,6 +111,7 @@ class Search:
                     self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
             elif isinstance(edge, _Window):
                 self._forward.count += _PRICED
+                self._aligner.work += edge.taken
                 price, edits = yield from self._assigned(edge, point)
                 self._push(edge.base + price, point, before, (*edge.opened, *edits))
             elif point not in self._came:
@@ -124,11 +128,6 @@ class Search:
         if not self._has_gap or self._costs.is_moved(edge.unit) or not self._costs.is_like(pattern, edge.span, price):
             return price
         return min(price, 0.9 * self._costs.missing(edge.unit, gap=True))
-
-    @property
-    def work(self) -> int:
-        """How many points it has looked at."""
-        return self._forward.count
 
     def edits(self) -> list[Edit]:
         """Return what the path that was found consists of, besides what matches."""

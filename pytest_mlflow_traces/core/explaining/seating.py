@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.contents import Slot
 
 
+_CHAINED = 200  # spans that are looked at to find a slot for one more
+
+
 class Takers:
     """Tell which slots of a group a span matches, looking only at those that its name does not rule out."""
 
@@ -114,8 +117,9 @@ class Bids:
         pushed_by: dict[int, tuple[int, int]] = {}  # by span: who would push it out, and of which slot
         best, last = 0.0, None
         todo = [new]
-        while todo:
-            span = todo.pop(0)
+        for span in todo:
+            if len(todo) > _CHAINED:
+                break
             for number in self._wanted[span]:
                 if self.taken.get(span) == number:
                     continue

@@ -16,7 +16,7 @@ from pytest_mlflow_traces.core.explaining.edits import (
     Unexpected,
     Unfit,
 )
-from pytest_mlflow_traces.core.explaining.fields import field_differences, hints
+from pytest_mlflow_traces.core.explaining.fields import Hints, field_differences
 from pytest_mlflow_traces.core.explaining.ledger import positions_in
 from pytest_mlflow_traces.core.explaining.orders import in_order
 from pytest_mlflow_traces.core.explaining.paths import Paths
@@ -43,6 +43,7 @@ class Teller:
         self._matcher = matcher
         self._subject = subject
         self.paths = Paths(forest)
+        self._hints = Hints(forest)
 
     def told(self, edit: Edit) -> tuple[Finding, list[Note]]:
         """Return the finding and the notes of one difference."""
@@ -80,7 +81,7 @@ class Teller:
         elif isinstance(edit.pattern, SpanPattern) and edit.count == 1:
             below = sum(isinstance(each, SpanPattern) for each in _inside(edit.pattern)) - 1
             said += f", with {_spans(below)} below" if below else ""
-        spelling = [text for each in alternatives(edit.pattern) for text in hints(self._forest, each)]
+        spelling = [text for each in alternatives(edit.pattern) for text in self._hints.of(each)]
         hint = "; ".join([*([hint] if hint else ()), *spelling]) or None
         finding = Finding("shape.missing", self._path(edit.parent), expected=expected, actual=actual, hint=hint)
         return finding, [self._line("-", edit, said)]
@@ -109,7 +110,7 @@ class Teller:
         fields = field_differences(self._forest, self._matcher, edit.pattern, i)
         expected = "; ".join(f"{each.field}: {each.expected}" for each in fields if each.expected is not None)
         actual = "; ".join(f"{each.field}: {each.actual}" for each in fields)
-        hint = "; ".join(hints(self._forest, edit.pattern, edit.fields)) or None
+        hint = "; ".join(self._hints.of(edit.pattern, edit.fields)) or None
         finding = Finding("shape.different", self._path(i), expected=expected, actual=actual, hint=hint)
         return finding, [Note((i, 1), "~", [line for each in fields for line in each.lines()], span=i)]
 
