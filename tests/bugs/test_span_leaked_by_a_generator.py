@@ -35,7 +35,10 @@ def test_it_is_caught(traces):
     with pytest.raises(TraceAssertionError) as caught:
         assert_trace(traces, EXPECTED)
 
-    assert any(finding.where.startswith("agent > stream") for finding in caught.value.findings)
+    assert [str(finding) for finding in caught.value.findings] == [
+        "shape.moved at agent > stream > show: expected below agent, got below agent > stream",
+        "shape.moved at agent > stream > show[2]: expected below agent, got below agent > stream",
+    ]
 
 
 def test_its_mended_twin_passes(traces):

@@ -99,7 +99,9 @@ def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner
     """Look for what is missing below spans that are unexpected."""
     for span in list(rest.spans):
         inside: dict[int, int] = {}  # span: slot
-        children = [] if _lacks_namesake(rest, slots, aligner, span) else aligner.forest.children(span)
+        children = aligner.forest.children(span)
+        if not children or _lacks_namesake(rest, slots, aligner, span):
+            continue
         for child in children:
             taken = list(inside.values())
             free = [n for n in takers.of(child) if taken.count(n) < rest.lacking.get(n, 0) + rest.spare.get(n, 0)]
@@ -150,11 +152,20 @@ def _pair(
     few = not namesakes and len(rest.spans) * len(open_slots) <= _PRICED
     saved: dict[tuple[int, int], float] = {}
     meant: dict[tuple[int, int], SpanPattern] = {}
-    namely = {
-        name: [n for n in open_slots if _is_named(slots[n].unit, name)] for name in {names[k] for k in rest.spans}
-    }
+    namely: dict[str, list[int]] = {}
+    unsure = []  # slots that may be of many names
+    for number in open_slots:
+        said = {each.name for each in alternatives(slots[number].unit) if isinstance(each, SpanPattern)}
+        if not all(isinstance(name, str) for name in said):
+            unsure.append(number)
+            continue
+        for name in said:
+            namely.setdefault(str(name), []).append(number)
     for place, span in enumerate(rest.spans):
-        candidates = open_slots if few else namely[names[span]]
+        name = names[span]
+        candidates = open_slots
+        if not few:
+            candidates = namely.get(name, []) + [n for n in unsure if _is_named(slots[n].unit, name)]
         if not candidates and not namesakes and not gap:
             candidates = open_slots[place : place + 1]  # the order is free, yet most often it is that of the pattern
         for number in candidates[:12]:

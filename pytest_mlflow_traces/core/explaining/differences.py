@@ -2,7 +2,8 @@
 
 What is found is told as few differences as can be. Where there are several, and looking again is cheap, some things are
 taken for granted one after the other: that what is unexpected has been moved from where the pattern has the like, and
-that no span is wrapped around others or gone from around them. The shortest of the explanations is the one.
+that no span is wrapped around others or gone from around them. The shortest of the explanations is the one, where a
+span that is said to be missing and to be wrapped around others counts for more.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pytest_mlflow_traces.core.explaining.costs import Assumed
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Different, Missing, Unexpected, Unfit
 from pytest_mlflow_traces.core.explaining.ledger import in_post_order
 from pytest_mlflow_traces.core.explaining.moves import with_moves
-from pytest_mlflow_traces.core.nodes import SpanPattern
+from pytest_mlflow_traces.core.nodes import SpanPattern, alternatives_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,9 +43,20 @@ def differences(forest: Forest, matcher: Matcher, pattern: Pattern, spans: Seque
             break
         aligner = Aligner(forest, matcher, pattern, assumed)
         edits = with_moves(_aligned(aligner, pattern, spans), forest, matcher)
-        if len(edits) < len(best):
+        if _weight(edits, forest) < _weight(best, forest):
             best = edits
     return best
+
+
+def _weight(edits: Sequence[Edit], forest: Forest) -> int:
+    """Count the differences; a wrapper that has the name of something missing stands for all that is below it.
+
+    It is the span that seems to be missing, and its siblings were opened below it.
+    """
+    missing = [each for edit in edits if isinstance(edit, Missing) for each in alternatives_of(edit.pattern)]
+    lost = {each.name for each in missing if isinstance(each, SpanPattern)}
+    wrappers = [edit.span for edit in edits if isinstance(edit, Unexpected) and edit.wrapper]
+    return len(edits) + sum(len(forest.children(i)) for i in wrappers if forest.names[i] in lost)
 
 
 def within(aligner: Aligner, pair: Aligned) -> list[Edit]:
