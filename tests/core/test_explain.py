@@ -169,6 +169,16 @@ def test_a_moved_subtree_names_both_parents():
     ]
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_siblings_that_a_sibling_took_below_it_are_moved_and_it_is_neither_missing_nor_a_wrapper(count):
+    pattern = span("agent")[(span("stream")[()], *[span("show")] * count, span("end"))]
+    trace = tree("agent", ["stream", ["show"] * count, "end"])
+
+    assert [finding.split(":")[0] for finding in findings(trace, pattern)] == [
+        f"shape.moved at agent > stream > show{f'[{k}]' if k > 1 else ''}" for k in range(1, count + 1)
+    ]
+
+
 def test_siblings_that_changed_places_are_out_of_order():
     trace = tree("agent AGENT", ["answer", "search TOOL", ["attempt", ["http"]], "plan"])
 
@@ -290,7 +300,7 @@ def test_too_few_and_too_many_of_a_repeated_span_are_counted():
           ├─ attempt  UNKNOWN
           ├─ attempt  UNKNOWN
           ├─ attempt  UNKNOWN
-        - └─ attempt           missing: 3 of at least 5
+        - └─ attempt           missing: expected at least 5, got 3
     """)
     assert findings(trace, span("agent")[repeat(span("attempt"), min=5)]) == [
         "shape.missing at agent: expected at least 5 of span('attempt'), got 3",
@@ -560,10 +570,10 @@ def test_descendants_that_are_asked_for_or_ruled_out_are_named():
     assert told(trace, pattern) == text("""
         trace 'agent' does not match: 1 different
 
-        ~ agent  UNKNOWN  (4 below as expected)  9 ms
-                                                 has: expected span('cache') below, got none
-                                                 lacks: expected no span('http') below
-                                                             got agent > search > http and 1 more
+        ~ agent  UNKNOWN  (4 below)  9 ms
+                                     has: expected span('cache') below, got none
+                                     lacks: expected no span('http') below
+                                                 got agent > search > http and 1 more
     """)
     assert findings(trace, pattern) == [
         (

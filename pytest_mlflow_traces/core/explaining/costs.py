@@ -41,6 +41,7 @@ class Assumed(NamedTuple):
     pattern: Pattern | None = None  # it stands elsewhere,
     span: int = -1  # here, where it does not belong
     shells: bool = True  # spans may be wrapped around others, or be gone from around them
+    pair: tuple[Pattern, int] | None = None  # they stand for each other, whatever is below
 
 
 class Costs:
@@ -111,6 +112,8 @@ class Costs:
 
     def most(self, pattern: SpanPattern, i: int) -> float:
         """What it costs at most to let the span at `i` stand for `pattern`."""
+        if self._assumed.pair is not None and self._assumed.pair[0] is pattern and self._assumed.pair[1] == i:
+            return _ASSUMED
         both = lost(self._forest.stops[i] - i) + self._lost(pattern)
         if pattern.name is None:
             same = pattern.type is not None and "type" not in self._matcher.local_failures(pattern, i)

@@ -1,9 +1,9 @@
 """Everything that is different between a pattern and a trace: pairs are aligned from the top, one list at a time.
 
 What is found is told as few differences as can be. Where there are several, and looking again is cheap, some things are
-taken for granted one after the other: that what is unexpected has been moved from where the pattern has the like, and
-that no span is wrapped around others or gone from around them. The shortest of the explanations is the one, where a
-span that is said to be missing and to be wrapped around others counts for more.
+taken for granted one after the other: that what is unexpected has been moved from where the pattern has the like, that
+no span is wrapped around others or gone from around them, and that what seems to be missing is the sibling of its name.
+The shortest of the explanations is the one; a wrapper that has the name of something missing makes one longer.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def _assumptions(pattern: Pattern, edits: Sequence[Edit], aligner: Aligner) -> I
         isinstance(edit, Unexpected) and edit.wrapper for edit in edits
     ):
         yield Assumed(shells=False)
+    yield from _namesakes(edits, aligner)
     parts: dict[str, list[SpanPattern]] = {}
     for each in in_post_order(pattern):
         if isinstance(each, SpanPattern) and isinstance(each.name, str):
@@ -98,6 +99,18 @@ def _assumptions(pattern: Pattern, edits: Sequence[Edit], aligner: Aligner) -> I
                 if count > _AGAIN:
                     return
                 yield Assumed(each, edit.span)
+
+
+def _namesakes(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
+    """Pair what is said to be missing with a sibling that says the same by itself and was taken for another."""
+    taken = {
+        edit.span for edit in edits if isinstance(edit, Different) or (isinstance(edit, Unexpected) and edit.wrapper)
+    }
+    for edit in edits:
+        if isinstance(edit, Missing) and isinstance(edit.pattern, SpanPattern):
+            for i in sorted(taken):
+                if aligner.forest.parents[i] == edit.parent and _agree(aligner, edit.pattern, i):
+                    yield Assumed(shells=False, pair=(edit.pattern, i))
 
 
 def _resolved(edits: list[Edit], aligner: Aligner) -> list[Edit]:

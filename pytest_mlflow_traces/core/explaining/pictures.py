@@ -34,7 +34,7 @@ class Note:
     parent: int = -1
     before: int = -1
     folded: bool = False  # nothing below it is of interest
-    unfit: bool = False  # what is below it does not fit as a whole
+    unfit: bool = False  # what is below it is not as expected as a whole
 
 
 @dataclass(slots=True)
@@ -228,5 +228,5 @@ class _Rows:
         return Row(depth, label, notes[0] if notes else "", mark, tuple(notes[1:]))
 
     def _is_unfit(self, i: int) -> bool:
-        """Return whether it is the children of `i` as a whole that do not fit."""
+        """Return whether it is what is below `i` as a whole that is not as expected."""
         return any(note.unfit for note in self._on.get(i, ()))

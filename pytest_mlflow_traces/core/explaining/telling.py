@@ -74,7 +74,7 @@ class Teller:
         expected = short(edit.pattern)
         actual = None
         if edit.least > 1:
-            said += f": {edit.least - edit.count:,} of at least {edit.least:,}"
+            said += f": expected at least {edit.least:,}, got {edit.least - edit.count:,}"
             expected, actual = f"at least {edit.least:,} of {expected}", f"{edit.least - edit.count:,}"
         if edit.lifted:
             said, hint = "missing; what belongs below it is here", "what belongs below it stands one level up"
@@ -112,7 +112,8 @@ class Teller:
         actual = "; ".join(f"{each.field}: {each.actual}" for each in fields)
         hint = "; ".join(self._hints.of(edit.pattern, edit.fields)) or None
         finding = Finding("shape.different", self._path(i), expected=expected, actual=actual, hint=hint)
-        return finding, [Note((i, 1), "~", [line for each in fields for line in each.lines()], span=i)]
+        below = "has" in edit.fields or "lacks" in edit.fields
+        return finding, [Note((i, 1), "~", [line for each in fields for line in each.lines()], span=i, unfit=below)]
 
     def _unfit(self, edit: Unfit) -> tuple[Finding, list[Note]]:
         forest, parent = self._forest, edit.parent
