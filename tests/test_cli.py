@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from pytest_mlflow_traces import cli
 from pytest_mlflow_traces.cli import main
 from tests.building import node
 from tests.storing import line, stored
@@ -29,6 +31,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "contracts.py").write_text(CONTRACTS)
+    (tmp_path / "broken.py").write_text("1 / 0")
     yield tmp_path
     sys.modules.pop("contracts", None)
 
@@ -166,12 +169,33 @@ def test_check_for_machines():
     }
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("files", [["t.jsonl"], ["-"], []], ids=["a file", "a pipe", "a server"])
+def test_on_a_terminal_a_bar_shows_how_far_it_is(monkeypatch, files):
+    write("t.jsonl", line(*AGENT))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+
+    with cli._progress(files) as advance:
+        advance(100)
+    assert "checking" in sys.stderr.getvalue()
+
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with cli._progress(files) as advance:
+        advance(100)
+    assert sys.stderr.getvalue() == ""
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
         ("contracts", "write it as module:NAME"),
         ("contracts:SEARCH", "contracts has no 'SEARCH'; did you mean 'SEARCHES'?"),
         ("none:NAME", "No module named 'none'"),
+        ("broken:NAME", "ZeroDivisionError: division by zero"),
         ("contracts:NUMBER", "expected a pattern, Budget, TagSchema or Contract, got 5"),
     ],
 )
