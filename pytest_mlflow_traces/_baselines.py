@@ -36,6 +36,7 @@ UPDATE = "--mlflow-traces-update"
 _KEYWORDS = ("see_through", "unordered", "tags", "attributes", "calls")
 _ROOM = 22  # lines of a tree, so that all of a message is under 25
 _WOULD_BE = 18
+_NOTHING = "there is nothing to record: the trace has no spans, or see_through leaves none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,11 @@ class BaselineFile:
 
     def _rewrite(self, section: Section | None, trace: Trace, name: str, options: Options) -> None:
         wrong = next(iter(trace.problems), None) or (None if trace.status != "IN_PROGRESS" else "it is in progress")
-        if wrong is None and not len(options.shown(trace).forest):
-            wrong = "it has no spans to record"
         if wrong is not None:
             self._refuse(f"the trace '{visible(trace.name)}' is not whole: {wrong}")
         shown = options.shown(trace)
+        if not len(shown.forest):
+            self._refuse(_NOTHING)
         if section is None:
             section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
         else:
@@ -140,15 +141,15 @@ class BaselineFile:
         what = f"{self.shown_path} {'has no section ' + repr(name) if self._file else 'does not exist'}"
         finding = Finding("baseline.missing", self.shown_path, "a baseline", "none", self.command)
         lines = [f"no baseline for this trace: {what}"]
-        if len(shown.forest):
-            section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
-            whole = str(new_baseline(self._test).with_section(section)).rstrip("\n").split("\n")
-            would_be = section.lines if self._file else whole
-            more = len(would_be) - _WOULD_BE
-            lines += ["it would be:", "", *(f"    {line}".rstrip() for line in would_be[:_WOULD_BE])]
-            lines += [f"    ... {more} more lines"] if more > 0 else []
-            lines += [""]
-        return TraceAssertionError("\n".join([*lines, f"to accept it: {self.command}"]), [finding])
+        if not len(shown.forest):
+            return TraceAssertionError("\n".join([*lines, _NOTHING]), [finding])
+        section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
+        whole = str(new_baseline(self._test).with_section(section)).rstrip("\n").split("\n")
+        would_be = section.lines if self._file else whole
+        more = len(would_be) - _WOULD_BE
+        lines += ["it would be:", "", *(f"    {line}".rstrip() for line in would_be[:_WOULD_BE])]
+        lines += [f"    ... {more} more lines"] if more > 0 else []
+        return TraceAssertionError("\n".join([*lines, "", f"to accept it: {self.command}"]), [finding])
 
     def explained(
         self, trace: Trace, name: str, options: Options, *, verbose: bool
@@ -156,7 +157,7 @@ class BaselineFile:
         """Say why a trace is not what is held, where that is, and what to do."""
         section = self.section(name)
         if section is None:
-            return [f"no baseline for this trace: {self.shown_path}"], ()
+            raise AssertionError("unreachable: a comparison without a baseline raises")
         shown = options.shown(trace)
         lines: list[str] = []
         others = [*section.missing(options.kinds), *section.check(trace)]

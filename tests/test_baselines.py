@@ -92,5 +92,6 @@ def test_the_files_of_a_folder_say_their_test(tmp_path):
     odd = path.with_name("odd.trace")
     odd.write_bytes(b"\xff\n\xff")
     (path.parent / "readme.txt").touch()
+    (path.parent / "folder.trace").mkdir()
 
     assert list(baselines.files_in(tmp_path / "__traces__")) == [(odd, None), (path, "test_a.py::test_x")]

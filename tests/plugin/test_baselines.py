@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import pytest
 
@@ -523,6 +524,21 @@ def test_wrappers_may_be_seen_through_and_children_unordered_for_a_whole_suite(s
     (suite.path / FILE).unlink()
     run(suite, UPDATE).assert_outcomes(passed=1)
     assert read(suite) == BASELINE.replace("  plan LLM OK\n  search", "  any order\n    plan LLM OK\n    search")
+
+
+def test_a_trace_of_which_nothing_is_seen_is_no_baseline(suite):
+    nothing = "trace_baseline(see_through=span(re.compile('.*')))"
+    suite.makepyfile(
+        test_agent="import re\nfrom pytest_mlflow_traces import span\n"
+        + textwrap.dedent(TEST).replace("== trace_baseline", f"== {nothing}")
+    )
+
+    says = "there is nothing to record: the trace has no spans, or see_through leaves none"
+    assert failure(run(suite)).endswith(f"no baseline for this trace: {FILE} does not exist\n{says}")
+    assert failure(run(suite, UPDATE)).endswith(f"{FILE} was not updated: {says}")
+
+    write(suite, BASELINE)
+    run(suite).assert_outcomes(failed=1)
 
 
 # -- names of files

@@ -178,7 +178,7 @@ def test_the_run_ends_with_its_totals(suite):
     suite.runpytest_inprocess("-q", "-k", "holds").stdout.no_fnmatch_line("mlflow traces: *")
 
 
-def tests_in(text):
+def told_in(text):
     return {
         re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), row).split("::")[1].split("<")[0] for row in rows(text)
     }
@@ -189,14 +189,14 @@ def test_a_run_of_what_failed_last_tells_of_that(suite):
 
     text = summary_of(suite, "--lf")
 
-    assert tests_in(text) == {"test_differs", "test_raises", "test_counts", "test_answers_badly", "TestEnds"}
+    assert told_in(text) == {"test_differs", "test_raises", "test_counts", "test_answers_badly", "TestEnds"}
     assert text.startswith("## MLflow traces: 5 of 5 tests failed\n")
 
 
 def test_a_run_that_stops_at_a_failure_tells_of_what_it_ran(suite):
     text = summary_of(suite, "-x")
 
-    assert tests_in(text) == {"test_holds", "test_differs"}
+    assert told_in(text) == {"test_holds", "test_differs"}
     assert text.startswith("## MLflow traces: 1 of 2 tests failed\n")
 
 
