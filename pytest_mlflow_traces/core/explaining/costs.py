@@ -12,7 +12,7 @@ import re
 from math import log2
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.explaining.ledger import Ledger, in_post_order, positions_in
+from pytest_mlflow_traces.core.explaining.ledger import Ledger, positions_in
 from pytest_mlflow_traces.core.explaining.likeness import Likeness
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
 from pytest_mlflow_traces.core.operands import UNSAID
@@ -53,8 +53,7 @@ class Costs:
         self._forest = forest
         self._matcher = matcher
         self.ledger = Ledger(forest, matcher, pattern)
-        self._likeness = Likeness(forest, pattern)
-        self._pattern = pattern
+        self._likeness = Likeness(forest, self.ledger)
         self._missing: dict[int, float] = {}
         self._unexpected: dict[int, float] = {}
         self._sizes: dict[int, int] = {}
@@ -133,7 +132,7 @@ class Costs:
     def _size(self, pattern: Pattern) -> int:
         """Count the spans in `pattern`; a part that is shared may make that many."""
         if not self._sizes:
-            for each in in_post_order(self._pattern):
+            for each in self.ledger.order:
                 below = sum(self._sizes[id(part)] for part in positions_in(each))
                 self._sizes[id(each)] = min(below + isinstance(each, SpanPattern), _COUNTED)
         return self._sizes.get(id(pattern), 1)

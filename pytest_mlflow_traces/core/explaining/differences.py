@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.explaining.aligning import Aligner
 from pytest_mlflow_traces.core.explaining.costs import Assumed
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Different, Missing, Unexpected, Unfit
-from pytest_mlflow_traces.core.explaining.ledger import in_post_order
 from pytest_mlflow_traces.core.explaining.moves import with_moves
 from pytest_mlflow_traces.core.nodes import SpanPattern, alternatives_of
 
@@ -37,7 +36,7 @@ def differences(forest: Forest, matcher: Matcher, pattern: Pattern, spans: Seque
     first = _aligned(aligner, pattern, spans)
     best = with_moves(first, forest, matcher)
     spent = 0
-    for assumed in _assumptions(pattern, first, aligner) if 1 < len(best) <= _FEW else ():
+    for assumed in _assumptions(first, aligner) if 1 < len(best) <= _FEW else ():
         spent += aligner.work + len(forest)
         if spent > _LOOKED_AT or len(best) == 1:
             break
@@ -76,7 +75,7 @@ def _agree(aligner: Aligner, pattern: SpanPattern, i: int) -> bool:
     return pattern.name == aligner.forest.names[i] and aligner.costs.own(pattern, i) == 0.0
 
 
-def _assumptions(pattern: Pattern, edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
+def _assumptions(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
     count = 0
     if any(isinstance(edit, Missing) and edit.lifted for edit in edits) or any(
         isinstance(edit, Unexpected) and edit.wrapper for edit in edits
@@ -84,7 +83,7 @@ def _assumptions(pattern: Pattern, edits: Sequence[Edit], aligner: Aligner) -> I
         yield Assumed(shells=False)
     yield from _namesakes(edits, aligner)
     parts: dict[str, list[SpanPattern]] = {}
-    for each in in_post_order(pattern):
+    for each in aligner.costs.ledger.order:
         if isinstance(each, SpanPattern) and isinstance(each.name, str):
             parts.setdefault(each.name, []).append(each)
     for edit in edits:

@@ -9,6 +9,7 @@ the matcher counts the spans that match, up to a limit. All in O(spans + pattern
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
@@ -38,6 +39,11 @@ class Ledger:
         self._there: Counter[int] = Counter()
         self._loose: dict[str, dict[int, SpanPattern]] = {}
         self._found: dict[int, int] = {}
+
+    @cached_property
+    def order(self) -> list[Pattern]:
+        """Each part of the pattern once, parts before wholes."""
+        return in_post_order(self._pattern)
 
     @property
     def prints(self) -> list[int]:
@@ -91,12 +97,11 @@ class Ledger:
             below[i] = []
             below[forest.parents[i]].append(self._prints[i])
         self._there.update(self._prints)
-        order = in_post_order(self._pattern)
-        for each in order:
+        for each in self.order:
             kind = self._strict_print(each)
             if kind is not None:
                 self._print_of[id(each)] = kind
-        self._count(order)
+        self._count()
 
     def _strict_print(self, each: Pattern) -> int | None:
         if not isinstance(each, SpanPattern) or each.children is None or each.has or each.lacks:
@@ -109,10 +114,10 @@ class Ledger:
         prints = [self._print_of.get(id(item)) for item in reversed(each.children)]
         return None if None in prints else hash((each.name, each.type, each.status, tuple(prints)))
 
-    def _count(self, order: list[Pattern]) -> None:
+    def _count(self) -> None:
         """Count how often each span pattern is to stand in the tree; a part may be shared, its counts then add up."""
         times: Counter[int] = Counter({id(self._pattern): 1})
-        for each in reversed(order):
+        for each in reversed(self.order):
             count = times[id(each)]
             if isinstance(each, SpanPattern):
                 key = self._print_of.get(id(each), hash(each))

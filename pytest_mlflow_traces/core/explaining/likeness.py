@@ -12,10 +12,11 @@ from hashlib import blake2b
 from struct import unpack
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.ledger import in_post_order, positions_in
+from pytest_mlflow_traces.core.explaining.ledger import positions_in
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
 
 if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.explaining.ledger import Ledger
     from pytest_mlflow_traces.core.forest import Forest
 
 _VALUES = 12
@@ -25,9 +26,9 @@ _EMPTY = (1 << 32,) * _VALUES
 class Likeness:
     """Compare the parts of one pattern with the subtrees of one forest."""
 
-    def __init__(self, forest: Forest, pattern: Pattern) -> None:
+    def __init__(self, forest: Forest, ledger: Ledger) -> None:
         self._forest = forest
-        self._pattern = pattern
+        self._ledger = ledger
         self._columns: list[tuple[int, ...]] = []
         self._of: dict[int, tuple[int, ...]] = {}
 
@@ -47,7 +48,7 @@ class Likeness:
             if above >= 0:
                 columns[above] = tuple(map(min, columns[above], columns[i]))
         self._columns = columns
-        for each in in_post_order(self._pattern):
+        for each in self._ledger.order:
             name = each.name if isinstance(each, SpanPattern) else None
             values = sketch(name) if isinstance(name, str) else _EMPTY
             for part in positions_in(each):

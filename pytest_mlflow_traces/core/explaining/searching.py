@@ -35,6 +35,7 @@ _NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, 
 _HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
 _OPENED = 4  # spans that are tried as wrappers around some of a group
 _SLIGHTLY = 0.01
+_AT_ONCE = 8  # spans that one round of a repeated group takes where it may take any number
 _STRAY = 4  # unexpected spans in a group that another item follows
 _LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
 
@@ -302,7 +303,7 @@ def _most(step: Step) -> int | None:
     """Return how many spans are worth a try for a group: as many as it takes, and some that do not belong."""
     limits = [slot.high for slot in step.slots if slot.high is not None]
     if len(limits) < len(step.slots) or step.gap:
-        return FAR if step.again else None
+        return _AT_ONCE if step.again else None
     return sum(limits) + _STRAY
 
 
