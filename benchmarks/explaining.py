@@ -3,8 +3,8 @@
     python -m benchmarks.explaining [--only WORDS]
 
 The first cases have the bars of the design; the next are what may make a matcher or an aligner hang, each to be
-answered in three seconds, or refused with an error that says what to write instead; the last have to come to an end. Building the trace and the pattern
-is not timed, but counts as memory.
+answered in three seconds, or refused with an error that says what to write instead; the last have to come to an end.
+Building the trace and the pattern is not timed, but counts as memory.
 """
 
 from __future__ import annotations
