@@ -277,6 +277,9 @@ class Search:
             if self._may_wrap(span) and not any(self._matches(slot.unit, span) for slot in step.slots):
                 opened = [*spans[:place], *self._from(span + 1, None if last else _most(step))]
                 ways.append((opened, cost + self._costs.shell, (Unexpected(span, wrapper=True),)))
+        if step.again and step.gap and not last and not self._aligner.is_hurried:
+            everything = self._from(k, None)  # as one round may be all that there is
+            self._push(cost, (after, self._stop, 0), point, _Window(step, everything, len(everything), cost, ()))
         for taken, base, edits in ways:
             for count, least in windows(step.slots, taken, self._aligner, gap=step.gap, last=last):
                 end = k if count == 0 else self._stops[taken[count - 1]]
