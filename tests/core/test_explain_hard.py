@@ -129,3 +129,31 @@ def test_spans_that_are_to_overlap_are_told_apart_though_one_is_missing():
     trace = tree("r @0-20", ["a @1-5", "b @8-12"])
 
     assert headline(trace, span("r")[parallel(span("a"), span("b"), span("c"))]) == "1 missing, 1 not in parallel"
+
+
+class Unequal:
+    """Refuse to be compared."""
+
+    def __eq__(self, other):
+        raise TypeError("no")
+
+    __hash__ = None
+
+
+def test_what_cannot_be_compared_is_told_as_different():
+    trace = tree(node("a", outputs={"x": 1, "y": 2}))
+
+    assert "outputs['y']: expected <" in explained(trace, span("a", outputs={"x": 0, "y": Unequal()})).text()
+
+
+def test_spans_below_what_is_missing_are_told_as_moved():
+    trace = tree("r", ["b", ["x"], "c", ["a", ["y"]]])
+    pattern = span("r")[span("a")[span("y")[()]], span("b")[span("x")], span("c")[()]]
+
+    assert headline(trace, pattern) == "1 moved"
+
+
+def test_without_name_or_type_every_span_comes_near():
+    forest = tree("r", ["a"]).forest
+
+    assert "nearest:\n  r  UNKNOWN\n" in explain.absent(forest, span(status="ERROR"), "it").text()
