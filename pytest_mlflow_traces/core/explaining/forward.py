@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ROW = 12  # exact matches in a row that are no accident
 _BEHIND = 24  # items and spans
 FAR = 96  # items and spans
-_PATIENCE, _HASTE = 8_000, 100  # points of one search; of one that comes after many others
+_PATIENCE, _HASTE = 2_000, 100  # points of one search; of one that comes after many others
 
 
 class Forward:
