@@ -166,6 +166,10 @@ class Assignment:
         self, edges: Edges, starts: list[int], count: int, overlapping: OverlappingWindow | None
     ) -> tuple[int, int]:
         """Return the ends of the windows where every span has a run and every run its least, and how far it looked."""
+        if len(starts) == 1 and overlapping is None:
+            clear = self._clear_ends(edges, starts[0], count)
+            if clear is not None:
+                return clear
         caps = _Matching([count if run.high is None else run.high for run in self._runs], edges)
         needs = _Matching([run.low for run in self._runs], edges)
         found = Intervals()
@@ -188,6 +192,24 @@ class Assignment:
             if needs.size == self._need:
                 found.add(full, end)
         return found.bits(), end
+
+    def _clear_ends(self, edges: Edges, start: int, count: int) -> tuple[int, int] | None:
+        """Return the same for one start by counting; `None` where a span could go to several runs."""
+        taken, missing, end, full = [0] * len(self._runs), self._need, start, -1 if self._need else start
+        while end < count:
+            runs = edges(end)
+            if runs & (runs - 1):
+                return None
+            run = self._runs[r := runs.bit_length() - 1] if runs else None
+            if run is None or taken[r] == run.high:
+                break
+            taken[r] += 1
+            end += 1
+            if taken[r] <= run.low:
+                missing -= 1
+                if not missing:
+                    full = end
+        return (0 if missing else between(full, end)), end
 
 
 def _counted(steps: int, siblings: int) -> int:

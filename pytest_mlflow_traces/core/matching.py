@@ -8,7 +8,8 @@ its children is a word of its content model (`models`, run by `content`).
 "yes", and the open questions are noted. Every form of the language is monotone in those answers, so a "no" is final
 with nothing below looked at; after a "yes" the open questions are settled and the model runs again, until it asks
 nothing new. What is still to settle is a stack of numbers: neither the depth of the trace nor that of the pattern is
-anywhere on Python's stack.
+anywhere on Python's stack. Only the next few levels are: a question about them is answered where it is asked, so that
+in a trace of common depth every model runs once.
 
 *Relations.* `has`, `lacks` and `find` are answered for the whole trace at once: the positions that match, and the spans
 above them, marked by one walk up that stops at the first span marked already.
@@ -45,6 +46,7 @@ class _Unasked(Enum):
 
 
 _UNASKED = _Unasked.UNASKED
+_NEAR = 8  # levels that are looked into at once, on Python's stack
 _FEW = 32  # candidates; up to so many are looked into one by one
 
 
@@ -96,6 +98,8 @@ class Matcher:
         self._answers: dict[int, bool | None] = {}  # None: the fields match, the rest is open
         self._marks: dict[int, bytearray] = {}  # by the id of a pattern in `has` or `lacks`
         self._open: dict[int, None] = {}  # the open questions that this round met
+        self._depth = 0  # how many levels are being looked into at once
+        self._far: set[int] = set()  # questions that hang on more levels than that
 
     def accepts(self, items: Sequence[Item], spans: Sequence[int]) -> bool:
         """Return whether the list of siblings at `spans` is what `items` say, as a list of children."""
@@ -167,8 +171,29 @@ class Matcher:
                 answer = self._at_once(known, i)
             self._answers[question] = answer
         if answer is None:
-            self._open[question] = None
-            return True
+            answer = self._look_near(known, i, question)
+            if answer is None:
+                self._open[question] = None
+                return True
+        return answer
+
+    def _look_near(self, known: _Known, i: int, question: int) -> bool | None:
+        """Answer an open question by looking a few levels down, `None` where that does not do."""
+        if self._depth == _NEAR or known.pattern.has or known.pattern.lacks or question in self._far:
+            return None
+        outer, self._open = self._open, {}
+        self._depth += 1
+        try:
+            answer = self._round(self._look_below, known, i)
+        except PatternTooComplexError:
+            answer = None  # it may be that nobody needs to know
+        finally:
+            self._depth -= 1
+            self._open = outer
+        if answer is None:
+            self._far.add(question)
+        else:
+            self._answers[question] = answer
         return answer
 
     def _at_once(self, known: _Known, i: int) -> bool | None:

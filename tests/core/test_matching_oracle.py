@@ -355,11 +355,13 @@ def run(cases, seed, *, seconds=None):
     return done, matched, wrong
 
 
+@pytest.mark.parametrize("near", [matching._NEAR, 0, 1])
 @pytest.mark.parametrize("most_rows", [rows._MOST_ROWS, 0], ids=["by flows", "by derivatives"])
-def test_matching_agrees_with_the_definition(monkeypatch, most_rows):
+def test_matching_agrees_with_the_definition(monkeypatch, most_rows, near):
     monkeypatch.setattr(rows, "_MOST_ROWS", most_rows)
+    monkeypatch.setattr(matching, "_NEAR", near)
 
-    done, matched, wrong = run(1500, seed=most_rows)
+    done, matched, wrong = run(1000, seed=most_rows + near)
 
     assert wrong == []
     assert 0.3 < matched / done < 0.7
@@ -371,7 +373,9 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--derivatives", action="store_true", help="decide every group by derivatives, none by flows")
+    parser.add_argument("--near", type=int, default=matching._NEAR, help="levels to look down at once, 0 for none")
     given = parser.parse_args()
+    matching._NEAR = given.near
     if given.derivatives:
         rows._MOST_ROWS = 0
     done, matched, wrong = run(given.cases, given.seed, seconds=given.seconds)
