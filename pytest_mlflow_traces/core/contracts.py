@@ -90,8 +90,11 @@ class Contract:
 
     def verdicts(self, traces: Sequence[Trace]) -> list[Verdict]:
         """Return what each of its expectations that does not hold has to say."""
-        applicable = [trace for trace in traces if self.applies(trace)]
-        found = [verdict for each in self.expectations for verdict in verdicts(applicable, each)]
+        return self.verdicts_where_it_applies([trace for trace in traces if self.applies(trace)])
+
+    def verdicts_where_it_applies(self, traces: Sequence[Trace]) -> list[Verdict]:
+        """Return the same for traces that it is known to apply to."""
+        found = [verdict for each in self.expectations for verdict in verdicts(traces, each)]
         return [Verdict(verdict.findings, f"contract {self.name!r}: {verdict.text}") for verdict in found]
 
 
@@ -168,9 +171,11 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
         return [Verdict((NO_TRACE,), "expected at least one trace, got none: nothing passes on absence")]
     found: list[Verdict] = []
     for each in checked:
-        found += verdicts(traces, each)
-        if isinstance(each, Contract) and not any(map(each.applies, traces)):
-            found.append(_unused(each, traces))
+        if isinstance(each, Contract):
+            applicable = [trace for trace in traces if each.applies(trace)]
+            found += each.verdicts_where_it_applies(applicable) if applicable else [_unused(each, traces)]
+        else:
+            found += verdicts(traces, each)
     return found
 
 

@@ -6,7 +6,7 @@ object with `.info` and `.data.spans` whose parts have MLflow's public attribute
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 import re
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ TOKEN_USAGE = "mlflow.trace.tokenUsage"  # noqa: S105  # counts of tokens, no se
 COST = "mlflow.trace.cost"
 SYSTEM_PREFIX = "mlflow."
 
+_PLAIN = re.compile(r'"([A-Za-z0-9_ -]*)"')  # JSON text that is what it says
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{10,12}={0,2}")  # of eight bytes, or nearly so
 _DIGITS = re.compile(r"-?[0-9]{1,20}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -131,7 +133,9 @@ class JsonSpan:
     @property
     def span_type(self) -> str | None:
         # not by `attributes`, which would decode inputs and outputs of every span
-        value = _loads((self._said.get("attributes") or {}).get("mlflow.spanType"))
+        value = (self._said.get("attributes") or {}).get("mlflow.spanType")
+        plain = _PLAIN.fullmatch(value) if isinstance(value, str) else None  # what nearly all are, and fast to see
+        value = plain[1] if plain is not None else _loads(value)
         return value if isinstance(value, str) else None
 
     @property
@@ -199,7 +203,8 @@ def _object(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _events(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     events = said.get("events")
-    events = [] if events is None else events
+    if events is None or events == []:
+        return ()
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise ValueError(f"not a span: events is a list of objects, got {events!r:.80}")
     return events
@@ -207,6 +212,8 @@ def _events(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _whole(said: Mapping[str, Any], key: str) -> int | None:
     value = said.get(key)
+    if type(value) is int and 0 <= value < 2**64:
+        return value
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)  # protobuf writes 64-bit numbers as strings
     elif isinstance(value, float) and value.is_integer():
@@ -231,10 +238,7 @@ def _span_id(text: str) -> str:
     """Return the id in hexadecimal, as the entity has it; JSON has its eight bytes in base64."""
     if len(text) != 12:
         return text
-    try:
-        return base64.b64decode(text, validate=True).hex()
-    except ValueError:
-        return text
+    return binascii.a2b_base64(text).hex() if _BASE64.fullmatch(text) else text
 
 
 def _loads(value: Any) -> Any:
