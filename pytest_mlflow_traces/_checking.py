@@ -30,10 +30,13 @@ class Check:
         self.traces += 1
         said: list[Verdict] = []
         for name, expectation in self._expectations.items():
-            if isinstance(expectation, Contract) and not expectation.applies(trace):
+            if not isinstance(expectation, Contract):
+                said += verdicts([trace], expectation)
+            elif expectation.applies(trace):
+                said += expectation.verdicts_where_it_applies([trace])
+            else:
                 continue
             self._applied[name] += 1
-            said += verdicts([trace], expectation)
         if said:
             self.failed += 1
             self._rules.update(finding.rule for verdict in said for finding in verdict.findings)
