@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.contracts import Contract, verdicts
+from pytest_mlflow_traces.core.contracts import Contract, verdicts, verdicts_where_it_applies
 from pytest_mlflow_traces.core.spans import visible
 from pytest_mlflow_traces.reports.headlines import counted
 
@@ -33,7 +33,7 @@ class Check:
             if not isinstance(expectation, Contract):
                 said += verdicts([trace], expectation)
             elif expectation.applies(trace):
-                said += expectation.verdicts_where_it_applies([trace])
+                said += verdicts_where_it_applies(expectation, [trace])
             else:
                 continue
             self._applied[name] += 1

@@ -90,12 +90,7 @@ class Contract:
 
     def verdicts(self, traces: Sequence[Trace]) -> list[Verdict]:
         """Return what each of its expectations that does not hold has to say."""
-        return self.verdicts_where_it_applies([trace for trace in traces if self.applies(trace)])
-
-    def verdicts_where_it_applies(self, traces: Sequence[Trace]) -> list[Verdict]:
-        """Return the same for traces that it is known to apply to."""
-        found = [verdict for each in self.expectations for verdict in verdicts(traces, each)]
-        return [Verdict(verdict.findings, f"contract {self.name!r}: {verdict.text}") for verdict in found]
+        return verdicts_where_it_applies(self, [trace for trace in traces if self.applies(trace)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +168,7 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
     for each in checked:
         if isinstance(each, Contract):
             applicable = [trace for trace in traces if each.applies(trace)]
-            found += each.verdicts_where_it_applies(applicable) if applicable else [_unused(each, traces)]
+            found += verdicts_where_it_applies(each, applicable) if applicable else [_unused(each, traces)]
         else:
             found += verdicts(traces, each)
     return found
@@ -209,6 +204,12 @@ def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
         subject = _named(traces[0]) if len(traces) == 1 else f"{len(traces)} traces"
         return _told(expectation, subject, check_all(traces))
     return [verdict for trace in traces for verdict in _told(expectation, _named(trace), expectation.check(trace))]
+
+
+def verdicts_where_it_applies(contract: Contract, traces: Sequence[Trace]) -> list[Verdict]:
+    """Return what the expectations of a contract have to say against traces that it is known to apply to."""
+    found = [verdict for each in contract.expectations for verdict in verdicts(traces, each)]
+    return [Verdict(verdict.findings, f"contract {contract.name!r}: {verdict.text}") for verdict in found]
 
 
 def _told(expectation: Any, subject: str, said: Any) -> list[Verdict]:

@@ -45,6 +45,11 @@ class Units:
         return tuple(found.values())
 
     @cached_property
+    def only(self) -> SpanPattern | None:
+        """The pattern, where there is just one."""
+        return self.patterns[0] if len(self.patterns) == 1 else None
+
+    @cached_property
     def named(self) -> dict[str, list[SpanPattern]]:
         """The patterns that say a name, by that name."""
         found: dict[str, list[SpanPattern]] = {}
@@ -84,6 +89,8 @@ class Siblings:
 
     def matches(self, units: Units, k: int) -> bool:
         """Return whether one of `units` matches the span at `k`."""
+        if units.only is not None:
+            return self._ask(units.only, self._spans[k])
         # all of them are asked, so that whatever is open is settled in one go
         return bool(self.which(units, k))
 
