@@ -39,7 +39,7 @@ class Span:
     True
     >>> search.ancestors() == (search.parent,), search.parent.descendants() == (search,)
     (True, True)
-    >>> search.overlaps(search.parent), search.end_ns - search.start_ns == search.duration_ms * 1e6
+    >>> search.overlaps(search.parent), (search.end_ns - search.start_ns) / 1e6 == search.duration_ms
     (True, True)
     """
 
