@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from pytest_mlflow_traces import _mlflow
 from pytest_mlflow_traces._finishing import copied, merged, popped
@@ -182,6 +182,9 @@ class Router:
         if context is None or not context.is_valid or context.is_remote:
             return True
         route = self._routes.get(context.trace_id)
+        here = self.current.get()
+        if route is not None and route.capture is here and here is not None and here.is_open:
+            return True  # what is so nearly always
         here = self.capture()
         if route is not None:
             # without a capture of its own: a thread that was handed the span, but not the context around it
@@ -236,7 +239,14 @@ class _Exporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-class CaptureProcessor(MlflowV3SpanProcessor):
+class _NoExport(SimpleSpanProcessor):
+    """Stand in the order of base classes where MLflow's processor hands a span on for export."""
+
+    def on_end(self, span: Any) -> None:
+        """Do nothing: OpenTelemetry would attach a context, ask the exporter, and detach it."""
+
+
+class CaptureProcessor(MlflowV3SpanProcessor, _NoExport):
     """Keep MLflow's own handling of spans, and note starts and ends for the router in place of an export."""
 
     def __init__(self) -> None:
