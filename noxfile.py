@@ -7,6 +7,7 @@ tell no more. A Python that is not here is skipped, with a warning.
 from __future__ import annotations
 
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -72,9 +73,11 @@ def oldest(session: nox.Session) -> None:
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Run all tests against the built wheel, where the checkout cannot be imported."""
-    away = Path(session.create_tmp()) / "away"
-    shutil.rmtree(away, ignore_errors=True)
-    away.mkdir()
+    with tempfile.TemporaryDirectory() as away:
+        _run_away(session, Path(away))
+
+
+def _run_away(session: nox.Session, away: Path) -> None:
     session.install("build")
     session.run("python", "-m", "build", "--wheel", "--outdir", str(away / "dist"), silent=True)
     (built,) = (away / "dist").glob("*.whl")
@@ -86,8 +89,8 @@ def wheel(session: nox.Session) -> None:
     for name in AWAY:
         copy = shutil.copytree if Path(name).is_dir() else shutil.copy
         copy(name, away / name)
-    session.chdir(away)
-    _run(session)
+    with session.chdir(away):
+        _run(session)
 
 
 def _run(session: nox.Session) -> None:

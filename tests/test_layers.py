@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import pytest_mlflow_traces
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = "pytest_mlflow_traces"
 MLFLOW = frozenset({"mlflow", "opentelemetry"})
@@ -62,8 +64,9 @@ PRIVATE_TO = {"plugin": set(), "cli": {"__main__"}}  # nobody else imports these
 
 def modules(folder: str) -> dict[str, Path]:
     found = {}
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
+    above = Path(pytest_mlflow_traces.__file__).parent.parent if folder == PACKAGE else ROOT  # it may be installed
+    for path in sorted((above / folder).rglob("*.py")):
+        parts = path.relative_to(above).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 

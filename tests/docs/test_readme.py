@@ -24,6 +24,7 @@ def test_the_failure_is_what_pytest_prints(pytester, said):
     whole = f"{agent.code}\n\n{test.code}\n"
     broken = whole.replace("    check_policy(order)\n", "    refund(order)\n")
     pytester.makepyfile(test_refund=broken)
+    pytester.makeini("[pytest]")  # whatever stands above the folder
 
     result = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:asyncio")
 
