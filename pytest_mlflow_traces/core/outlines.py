@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.nodes import Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.notation import parse_lines
 from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
 from pytest_mlflow_traces.core.notation_parsing import INDENTED_LEVELS
@@ -161,13 +161,3 @@ def members(entry: Entry) -> Iterator[tuple[list[Entry], Entry]]:
             stack.extend((each.below, inner) for inner in reversed(each.below))
         else:
             yield home, each
-
-
-def is_group(pattern: Item | None) -> bool:
-    """Return whether a pattern is `any order` or `parallel`, once."""
-    return isinstance(pattern, AnyOrder)
-
-
-def is_choice(pattern: Item | None) -> bool:
-    """Return whether a pattern is `one of`."""
-    return isinstance(pattern, OneOf)

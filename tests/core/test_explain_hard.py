@@ -83,10 +83,26 @@ def test_an_edit_of_a_trace_that_matched_a_loose_pattern_is_told_in_a_few_findin
         (chain(*["x"] * 60), chain(*["s"] * 60).to_pattern(), "60 different"),
         (chain(*STEPS[:150]), chain(*STEPS).to_pattern(), "1 missing"),
         (chain(*STEPS), chain(*STEPS[:150]).to_pattern(), "1 unexpected"),
+        (
+            chain(*STEPS[:40], "a", "y", *STEPS[41:]),
+            chain(*STEPS[:40], "a TOOL", *STEPS[41:]).to_pattern(),
+            "1 unexpected, 1 different",
+        ),
+        (
+            chain(*STEPS[:40], "a", *STEPS[41:]),
+            chain(*STEPS[:40], "a TOOL", "y", *STEPS[41:]).to_pattern(),
+            "1 missing, 1 different",
+        ),
     ],
 )
 def test_long_lists_groups_and_descents(trace, pattern, said):
     assert headline(trace, pattern) == said
+
+
+def test_a_descent_that_takes_too_long_is_aligned_level_by_level(monkeypatch):
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.descents._STEPS", 10)
+
+    assert headline(chain(*STEPS[:20], "x", *STEPS[21:40]), chain(*STEPS[:40]).to_pattern()) == "1 different"
 
 
 def test_long_texts_are_shown_from_where_they_differ_and_a_key_that_only_looks_alike_is_not():

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
+from pytest_mlflow_traces.core.explaining.aligning import Aligner
 from pytest_mlflow_traces.core.explaining.contents import Content, Kind, slots_of
+from pytest_mlflow_traces.core.explaining.costs import Assumed, Costs
+from pytest_mlflow_traces.core.explaining.descents import Descents
+from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced, Missing, Moved, Unexpected
+from pytest_mlflow_traces.core.explaining.moves import with_moves
 from pytest_mlflow_traces.core.explaining.paths import Paths
+from pytest_mlflow_traces.core.explaining.pieces import pieces
+from pytest_mlflow_traces.core.matching import Matcher
 from pytest_mlflow_traces.core.patterns import any_order, optional, parallel, repeat, span
 from tests.building import tree
 from tests.mutating import random_root, trace_of
@@ -74,3 +83,90 @@ def test_a_list_that_shares_its_parts_too_often_goes_on_as_a_gap():
 
     assert Kind.GAP in kinds
     assert len(seen) < 100_000
+
+
+# -- moves -------------------------------------------------------------------------------------------------------------
+
+
+def moves(trace, *edits):
+    return with_moves(edits, trace.forest, Matcher(trace.forest))
+
+
+def test_what_is_missing_and_unexpected_below_one_parent_is_out_of_order():
+    trace = tree("r", ["a", "b", "c"])
+    edits = Missing(span("c"), 0, 1), Missing(span("b"), 0, 3), Unexpected(2), Unexpected(3)
+
+    # `b` belongs before `c`, which does not stay: so it belongs before what follows that, which is the end
+    assert moves(trace, *edits) == [Disordered(0, (Displaced(3, 1), Displaced(2, 4)))]
+
+
+def test_a_part_of_what_is_missing_is_told_as_moved_and_the_rest_as_missing():
+    trace = tree("r", ["b", ["x"]])
+    lost = Missing(span("a")[span("x")], 0, 1)
+
+    assert moves(trace, lost, Unexpected(2)) == [lost, Moved(span("x"), 2, 0, 1)]
+
+
+def test_what_is_missing_is_found_inside_what_is_unexpected_which_it_stays():
+    trace = tree("r", ["w", ["a"]])
+
+    assert moves(trace, Missing(span("a"), 0, 1), Unexpected(1)) == [Unexpected(1), Moved(span("a"), 2, 0, 1)]
+
+
+@pytest.mark.parametrize(("limit", "most"), [("_LOOKED_AT", 1), ("_ASKED", 0)])
+def test_beyond_a_limit_missing_and_unexpected_remain_two(monkeypatch, limit, most):
+    monkeypatch.setattr(f"pytest_mlflow_traces.core.explaining.moves.{limit}", most)
+    edits = [Missing(span("a"), 0, 1), Unexpected(1)]
+
+    assert moves(tree("r", ["w", ["x", "a"]]), *edits) == edits
+
+
+# -- pieces ------------------------------------------------------------------------------------------------------------
+
+
+def pieces_of(items, names):
+    trace, pattern = tree("r", list(names)), span("r")[tuple(map(span, items))]
+    forest = trace.forest
+    return pieces(Content(pattern.children), list(forest.children(0)), Aligner(forest, Matcher(forest), pattern))
+
+
+def test_a_long_list_is_cut_at_what_is_the_only_one_of_its_kind():
+    names = [f"s{k}" for k in range(200)]
+    there = [*names[:50], "new", *names[50:150], "new", *names[150:]]
+
+    assert pieces_of(names, there) == [(50, 50, 50, 51), (150, 150, 151, 152)]
+
+
+def test_a_long_list_is_not_cut_at_what_may_be_an_accident():
+    items = [name for k in range(40) for name in (f"p{k}", "same")]
+    there = [name for k in range(40) for name in (f"q{k}", "same", f"r{k}")]
+
+    assert pieces_of(items, there) == [(0, 80, 0, 120)]
+
+
+def test_a_long_list_is_cut_at_a_row_of_one_kind():
+    found = pieces_of(["x", *["a"] * 70, "y"], ["z", *["a"] * 80, "w"])
+
+    assert sum(piece.item_stop - piece.item for piece in found) == 2
+    assert sum(piece.span_stop - piece.span for piece in found) == 12
+
+
+# -- descents ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_descent_that_begins_inside_another_is_as_deep_as_what_is_left_of_it():
+    pattern = lower = lowest = span("s")
+    for level in range(60):
+        pattern = span("s")[pattern]
+        lower = pattern if level == 30 else lower
+        lowest = pattern if level == 20 else lowest
+    below = ["s"]
+    for _ in range(60):
+        below = ["s", below]
+    forest = tree(*below).forest
+    matcher = Matcher(forest)
+    descents = Descents(forest, matcher, Costs(forest, matcher, pattern, Assumed()))
+
+    assert descents.is_deep(lower, 10)
+    assert descents.is_deep(pattern, 0)
+    assert not descents.is_deep(lowest, 0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.notation import NotationError
-from pytest_mlflow_traces.core.outlines import Entry, outline_text, read_outline
+from pytest_mlflow_traces.core.outlines import Entry, alternatives, members, outline_text, read_outline
 from tests.generating import patterns
 
 TEXT = textwrap.dedent(
@@ -85,6 +85,29 @@ def test_entries_know_what_they_stand_for():
     assert [each.is_gap for each in group.below] == [False, False, True]
     assert group.below[0].limits == (1, 3)
     assert outline_text(*read_outline(TEXT)) == TEXT
+
+
+def test_nested_groups_and_choices_are_one():
+    entry, _ = read_outline("r\n  any order\n    any order\n      a\n    b\n  one of\n    c\n    one of\n      d")
+    group, choice = entry.below
+
+    assert [each.text for _, each in members(group)] == ["a", "b"]
+    assert [home is group.below for home, _ in members(group)] == [False, True]
+    assert [each.text for each in alternatives(choice)] == ["c", "d"]
+
+
+def test_a_line_that_says_the_same_stays_as_it_was():
+    entry, after = read_outline("a   TOOL")
+    entry.rewrite(entry.text)
+
+    assert outline_text(entry, after) == "a   TOOL"
+
+
+def test_blank_lines_stay_blank_at_another_depth():
+    entry, _ = read_outline("a\n  b\n\n    c")
+    entry.below = entry.below[0].below
+
+    assert outline_text(entry) == "a\n\n  c"
 
 
 def test_another_number_of_spans_changes_one_line():
