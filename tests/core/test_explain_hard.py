@@ -105,6 +105,55 @@ def test_a_descent_that_takes_too_long_is_aligned_level_by_level(monkeypatch):
     assert headline(chain(*STEPS[:20], "x", *STEPS[21:40]), chain(*STEPS[:40]).to_pattern()) == "1 different"
 
 
+@pytest.mark.parametrize(
+    ("trace", "pattern", "said"),
+    [
+        (wide("a", "a"), span("r")[any_order(repeat(span("a", type="X"), 3, 3), span("b"))], "2 missing, 2 different"),
+        (tree("r @0-20", ["a @1-5", "b @2-8"]), span("r")[parallel(span("a"), span("b"), span("c"))], "1 missing"),
+        (
+            wide(node("a TOOL", attributes={"k": 1}), "x"),
+            span("r")[any_order(span("a", type="LLM", attributes={"k": 2}), ...)],
+            "1 different",  # a namesake beside the gap, and not missing
+        ),
+    ],
+)
+def test_groups_tell_all_that_is_wrong_with_them(trace, pattern, said):
+    assert headline(trace, pattern) == said
+
+
+def test_of_many_ends_of_a_group_the_likely_ones_are_tried(monkeypatch):
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.assigning._ENDS", 2)
+
+    assert headline(wide("b", "x", "a", "c"), span("r")[any_order(span("a"), span("b")), span("c")]) == "1 unexpected"
+
+
+def test_in_haste_a_pair_is_priced_without_looking_below(monkeypatch):
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.aligning._POINTS", 0)
+    trace = tree("r", ["a", ["b", ["x", "y"], "z"]])
+
+    assert headline(trace, span("r")[span("a")[span("b")[span("x"), span("q")], span("z")]]) == "1 different"
+
+
+def test_only_some_other_explanations_are_tried(monkeypatch):
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.differences._AGAIN", 0)
+    trace = tree("r", ["p", ["a"], "q"])
+
+    assert headline(trace, span("r")[span("p")[()], span("a"), span("q", type="TOOL")]) == "1 different, 1 moved"
+
+
+def test_only_what_is_there_and_must_not_be_is_named():
+    found = explained(tree("r", ["y"]), span("r", lacks=[span("x"), span("y")])).text()
+
+    assert "lacks: expected no span('y') below" in found
+    assert "span('x')" not in found
+
+
+def test_long_texts_that_differ_from_the_start_are_shown_from_the_start():
+    found = explained(tree(node("a", outputs="1" + "y" * 90)), span("a", outputs="2" + "y" * 90)).text()
+
+    assert "expected '2yyy" in found
+
+
 def test_long_texts_are_shown_from_where_they_differ_and_a_key_that_only_looks_alike_is_not():
     trace = tree(node("a", outputs={"x": "y" * 40 + "1", 1: "one"}))
 

@@ -7,15 +7,21 @@ from random import Random
 import pytest
 
 from pytest_mlflow_traces.core.explaining.aligning import Aligner
-from pytest_mlflow_traces.core.explaining.contents import Content, Kind, slots_of
+from pytest_mlflow_traces.core.explaining.contents import Content, Kind, Step, slots_of
 from pytest_mlflow_traces.core.explaining.costs import Assumed, Costs
 from pytest_mlflow_traces.core.explaining.descents import Descents
 from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced, Missing, Moved, Unexpected
+from pytest_mlflow_traces.core.explaining.forward import Forward
+from pytest_mlflow_traces.core.explaining.ledger import Ledger
+from pytest_mlflow_traces.core.explaining.likeness import Likeness
 from pytest_mlflow_traces.core.explaining.moves import with_moves
+from pytest_mlflow_traces.core.explaining.orders import order_of
 from pytest_mlflow_traces.core.explaining.paths import Paths
 from pytest_mlflow_traces.core.explaining.pieces import pieces
+from pytest_mlflow_traces.core.explaining.seating import Bids
 from pytest_mlflow_traces.core.matching import Matcher
 from pytest_mlflow_traces.core.patterns import any_order, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.siblings import PatternTooComplexError
 from tests.building import tree
 from tests.mutating import random_root, trace_of
 
@@ -170,3 +176,70 @@ def test_a_descent_that_begins_inside_another_is_as_deep_as_what_is_left_of_it()
     assert descents.is_deep(lower, 10)
     assert descents.is_deep(pattern, 0)
     assert not descents.is_deep(lowest, 0)
+
+
+# -- seats, order, likeness --------------------------------------------------------------------------------------------
+
+
+def test_a_span_that_has_another_seat_gives_its_own_to_one_that_has_not():
+    assert Bids({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 1, 2: 0}
+
+
+def test_a_chain_of_spans_that_is_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.seating._CHAINED", 1)
+
+    assert Bids({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 0}
+
+
+def test_alternatives_that_are_groups_are_slots_that_may_be_empty():
+    group = any_order(span("a"), any_order(span("b"), span("c")) | span("d"))
+
+    assert [(slot.unit, slot.low, slot.high) for slot in slots_of(group)] == [
+        (span("a"), 1, 1), (span("b"), 0, 1), (span("c"), 0, 1), (span("d"), 0, 1),
+    ]  # fmt: skip
+
+
+def order(trace, *items):
+    forest = trace.forest
+    return order_of(items, list(forest.children(0)), 0, Aligner(forest, Matcher(forest), span("r")[items]))
+
+
+def test_an_order_that_would_not_match_either_is_none():
+    apart = tree("r @0-20", ["c @1-2", "a @3-4", "b @5-6"])
+    together = tree("r @0-20", ["c @1-2", "a @3-6", "b @4-6"])
+    items = parallel(span("a"), span("b")), span("c")
+
+    assert order(apart, *items) is None
+    assert order(together, *items)[1] == Disordered(0, (Displaced(1, 4),))
+
+
+def test_an_order_that_is_too_much_to_ask_about_is_none(monkeypatch):
+    def too_complex(*_):
+        raise PatternTooComplexError("too much")
+
+    monkeypatch.setattr(Matcher, "accepts", too_complex)
+
+    assert order(tree("r", ["b", "a"]), span("a"), span("b")) is None
+
+
+def test_trees_beside_each_other_have_no_names_in_common():
+    forest = tree("a", ["b"], "c", ["d"]).forest
+    pattern = span("c")[span("d")]
+    likeness = Likeness(forest, Ledger(forest, Matcher(forest), pattern))
+
+    assert [likeness.alike(pattern, i) for i in (0, 2)] == [False, True]
+
+
+def test_a_group_stands_nowhere_as_a_whole():
+    forest = tree("a", "b").forest
+    group = any_order(span("a"), span("b"))
+
+    assert not Ledger(forest, Matcher(forest), group).stands_elsewhere(group)
+
+
+def test_what_is_far_behind_a_row_of_matches_is_left_behind():
+    for run, left in ((1, False), (12, True)):
+        forward = Forward(range(200), 200, has_gap=False, hurried=False)
+        forward.reached((Step(Kind.SPAN, 100, 0), 100, 0), run)
+
+        assert forward.is_left_behind((Step(Kind.SPAN, 0, 0), 0, 0)) is left

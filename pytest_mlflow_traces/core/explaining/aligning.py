@@ -19,8 +19,8 @@ from pytest_mlflow_traces.core.explaining.costs import ORDER, SLIGHT, WRAPPER, A
 from pytest_mlflow_traces.core.explaining.descents import Descents
 from pytest_mlflow_traces.core.explaining.orders import order_of
 from pytest_mlflow_traces.core.explaining.pieces import pieces
-from pytest_mlflow_traces.core.explaining.searching import Search
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.explaining.searching import Search, span_alternatives
+from pytest_mlflow_traces.core.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.searching import Point
     from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.nodes import Item, Pattern
 
 # what does this span cost as that pattern, as far as it is below this limit?
 Question: TypeAlias = "tuple[SpanPattern, int, float]"
@@ -76,11 +76,10 @@ class Aligner:
     ) -> Generator[Question, float, tuple[float, SpanPattern | None]]:
         """Return what the span at `i` costs as `unit`, and as which of its alternatives."""
         best: tuple[float, SpanPattern | None] = float("inf"), None
-        for each in unit.alternatives if isinstance(unit, OneOf) else (unit,):
-            if isinstance(each, SpanPattern):
-                cost = yield each, i, min(limit, best[0])
-                if cost < best[0]:
-                    best = cost, each
+        for each in span_alternatives(unit):
+            cost = yield each, i, min(limit, best[0])
+            if cost < best[0]:
+                best = cost, each
         return best
 
     def _run(self, work: Generator[Question, float, Answer]) -> Answer:

@@ -13,12 +13,13 @@ from pytest_mlflow_traces.core.explaining.aligning import Aligner
 from pytest_mlflow_traces.core.explaining.costs import named
 from pytest_mlflow_traces.core.explaining.differences import within
 from pytest_mlflow_traces.core.explaining.edits import Aligned
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.explaining.searching import span_alternatives
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.edits import Edit
     from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
 
 _ALIGNED = 40
 
@@ -33,13 +34,12 @@ def nearest_spans(
     aligner = Aligner(forest, matcher, pattern)
     found: list[tuple[float, int, SpanPattern]] = []
     namesakes: set[int] = set()
-    for each in pattern.alternatives if isinstance(pattern, OneOf) else (pattern,):
-        if isinstance(each, SpanPattern):
-            ranked = _ranked(forest, each)
-            namesakes.update(i for i in ranked if named(each, forest.names[i]))
-            for i in ranked[:_ALIGNED]:
-                cost, _ = aligner.priced(each, i, float("inf"))
-                found.append((cost, i, each))
+    for each in span_alternatives(pattern):
+        ranked = _ranked(forest, each)
+        namesakes.update(i for i in ranked if named(each, forest.names[i]))
+        for i in ranked[:_ALIGNED]:
+            cost, _ = aligner.priced(each, i, float("inf"))
+            found.append((cost, i, each))
     found.sort(key=lambda candidate: candidate[:2])
     told: dict[int, list[Edit]] = {}
     for _, i, each in found:

@@ -163,6 +163,8 @@ def _graph(items: tuple[Item, ...], end: Step, inside: int) -> list[Step]:
             entry.then = [Step(Kind.FORK, entry.rank, inside) for _ in item.alternatives]
             branches = zip(item.alternatives, entry.then, strict=True)
             todo.extend((each, branch, target, looped) for each, branch in branches)
+        else:
+            raise AssertionError("unreachable: every other form of the language has had its turn")
     return entries
 
 
@@ -191,6 +193,8 @@ def slots_of(group: AnyOrder) -> tuple[Slot, ...] | None:
         elif isinstance(item, AnyOrder):
             inner = (*together, item) if item.overlapping and high == 1 else together
             todo.extend((each, low, high, inner) for each in reversed(item.items))
+        else:
+            raise AssertionError("unreachable: every other form of the language has had its turn")
     return _merged(found)
 
 

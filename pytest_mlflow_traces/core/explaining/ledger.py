@@ -12,7 +12,7 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.nodes import Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.operands import Operand
 
 if TYPE_CHECKING:
@@ -134,11 +134,8 @@ class Ledger:
 
 def positions_in(pattern: Pattern) -> Iterable[Pattern]:
     """The parts of `pattern` that stand for spans beside or below it; `has` and `lacks` stand for no place."""
-    if isinstance(pattern, SpanPattern):
-        return [item for item in pattern.children or () if isinstance(item, Pattern)]
-    if isinstance(pattern, OneOf | AnyOrder | Repeat):
-        return [item for item in pattern.parts if isinstance(item, Pattern)]
-    return ()
+    parts = (pattern.children or ()) if isinstance(pattern, SpanPattern) else pattern.parts
+    return [item for item in parts if isinstance(item, Pattern)]
 
 
 def in_post_order(pattern: Pattern) -> list[Pattern]:

@@ -208,7 +208,7 @@ class Search:
             if step.kind is Kind.MANY:
                 self._leave(cost, point)
             return True
-        least = min(self._costs.least(each, k) for each in _alternatives(unit))
+        least = min(self._costs.least(each, k) for each in span_alternatives(unit))
         # below a span that stands for nothing, only a namesake is worth a look
         if least < WRAPPER or (step.inside == 0 and self._parents[k] == self._parent):
             # a span that has the name of one item hardly stands for another that is there too
@@ -218,7 +218,7 @@ class Search:
 
     def _is_at_home(self, unit: Pattern, k: int) -> bool:
         known = self._names is not None and self._aligner.forest.names[k] in self._names
-        return known and any(each.name in self._there for each in _alternatives(unit))
+        return known and any(each.name in self._there for each in span_alternatives(unit))
 
     def _leave(self, cost: float, point: Point) -> None:
         """Go on without a span for the step, or with no more than it has taken."""
@@ -234,7 +234,7 @@ class Search:
             self._push(cost + price + _HIDDEN * self._hides(unit), after, point, (lost,))
         else:
             self._push(cost, after, point)
-        for each in _alternatives(unit) if count == 0 and step.low <= 1 and not self._is_shell(step, k) else ():
+        for each in span_alternatives(unit) if count == 0 and step.low <= 1 and not self._is_shell(step, k) else ():
             names = below(each)
             if each.children and (names is None or not self._there.isdisjoint(names)):
                 lifted = Missing(each, parent, k, lifted=True)
@@ -313,6 +313,7 @@ def _most(step: Step) -> int | None:
 Edge: TypeAlias = "tuple[Edit, ...] | _Price | _Window"
 
 
-def _alternatives(unit: Pattern) -> tuple[SpanPattern, ...]:
+def span_alternatives(unit: Pattern) -> tuple[SpanPattern, ...]:
+    """Return the span patterns, one of which a pattern of one span stands for."""
     each = unit.alternatives if isinstance(unit, OneOf) else (unit,)
     return tuple(one for one in each if isinstance(one, SpanPattern))
