@@ -165,3 +165,11 @@ def test_a_trace_is_the_same_as_itself(trace):
     result = compared(trace, trace)
 
     assert (result.verdict, result.soft) == ("same", ())
+
+
+def test_attributes_that_came_from_no_json_are_compared_as_they_are():
+    old, new = (tree(node("a", attributes={"k": {"seen": {number}}})) for number in (1, 2))
+
+    assert [(each.rule, each.expected, each.actual) for each in compared(old, new).soft] == [
+        ("soft.attribute", "{1}", "{2}"),
+    ]  # fmt: skip

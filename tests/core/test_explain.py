@@ -746,6 +746,14 @@ def test_of_spans_with_that_name_the_nearest_are_shown_and_why_they_fail():
     ]
 
 
+def test_of_many_spans_with_that_name_the_others_are_counted():
+    trace = tree("agent", ["search"] * 5)
+    lines = explain.absent(trace.forest, span("search", type="TOOL"), "trace 'agent'").lines()
+
+    assert "... 2 more spans of that name" in lines
+    assert sum(line.startswith("  agent > search") for line in lines) == 3
+
+
 def test_what_is_below_a_near_miss_is_shown_as_a_tree():
     assert absent(span("search", status="OK")[span("http"), span("parse")]).text() == text("""
         trace 'agent' has no span('search', status='OK')[span('http'), span('parse')]

@@ -150,6 +150,20 @@ def test_a_long_list_is_not_cut_at_what_may_be_an_accident():
     assert pieces_of(items, there) == [(0, 80, 0, 120)]
 
 
+def test_a_long_list_is_not_cut_where_its_items_have_no_name_or_the_matcher_has_been_asked_too_often(monkeypatch):
+    names = [f"s{k}" for k in range(100)]
+    trace = tree("r", ["x", *names, "y"])
+
+    def found(*items):
+        forest, pattern = trace.forest, span("r")[items]
+        return pieces(Content(items), list(forest.children(0)), Aligner(forest, Matcher(forest), pattern))
+
+    assert len(found(*map(span, names))) == 2
+    assert found(*(span(type="UNKNOWN") for _ in range(50))) == [(0, 50, 0, 102)]
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.pieces._ASKED", 0)
+    assert found(*map(span, names)) == [(0, 100, 0, 102)]
+
+
 def test_a_long_list_is_cut_at_a_row_of_one_kind():
     found = pieces_of(["x", *["a"] * 70, "y"], ["z", *["a"] * 80, "w"])
 
@@ -228,6 +242,15 @@ def test_trees_beside_each_other_have_no_names_in_common():
     likeness = Likeness(forest, Ledger(forest, Matcher(forest), pattern))
 
     assert [likeness.alike(pattern, i) for i in (0, 2)] == [False, True]
+
+
+def test_a_part_that_says_what_went_in_has_no_print():
+    forest = tree("a").forest
+    plain = span("a", type="UNKNOWN", status="OK")[()]
+    said = span("a", type="UNKNOWN", status="OK", inputs=1)[()]
+
+    assert Ledger(forest, Matcher(forest), plain).print_of(plain) is not None
+    assert Ledger(forest, Matcher(forest), said).print_of(said) is None
 
 
 def test_a_group_stands_nowhere_as_a_whole():

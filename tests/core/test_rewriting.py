@@ -89,6 +89,18 @@ def test_what_is_lost_goes_and_the_comment_above_it_stays():
     assert changed("a\n  # of b\n  b", "a") == "a\n  # of b"
 
 
+def test_of_a_table_that_would_be_too_large_all_is_lost_and_new(monkeypatch):
+    monkeypatch.setattr("pytest_mlflow_traces.core.fitting._LARGEST", 0)
+
+    assert changed("a\n  b TOOL\n  c", "a", ["x CHAIN", "c"]) == "a\n  x CHAIN OK\n  c"
+
+
+def test_in_a_group_a_span_gives_its_line_to_one_that_fits_no_other():
+    found = changed("a\n  any order\n    b\n    b TOOL", "a", ["b TOOL", "c", "b CHAIN"])
+
+    assert found == "a\n  any order\n    b\n    b TOOL\n    c UNKNOWN OK"
+
+
 def test_what_is_new_is_recorded():
     assert (
         changed("a\n  b\n  d", "a", ["b", "c TOOL ERROR", ["e"], "d"])
