@@ -101,6 +101,26 @@ def test_in_a_group_a_span_gives_its_line_to_one_that_fits_no_other():
     assert found == "a\n  any order\n    b\n    b TOOL\n    c UNKNOWN OK"
 
 
+def test_groups_are_mended_and_keep_what_they_ask_for():
+    gap = changed("a\n  any order\n    b TOOL\n    ...", "a", ["b CHAIN", "x"])
+    overlapping = changed("a\n  parallel\n    b TOOL\n    c", "a @0-9", ["b CHAIN @1-5", "c @2-6"])
+
+    assert gap == "a\n  any order\n    b CHAIN\n    ..."
+    assert overlapping == "a\n  parallel\n    b CHAIN\n    c"
+
+
+def test_a_root_beside_a_group_is_one_more_in_any_order():
+    found = changed("parallel\n  a\n  b", "a @0-5", "b @1-4", "c @8-9")
+
+    assert found == "any order\n  parallel\n    a\n    b\n  c UNKNOWN OK"
+
+
+def test_a_line_for_several_spans_that_got_wrapped_stands_for_the_one_that_is_there():
+    found = changed("a\n  b {2}\n  c", "a", ["w", ["b"], "c"])
+
+    assert found == "a\n  w UNKNOWN OK\n    b {1,2}\n  c"
+
+
 def test_what_is_new_is_recorded():
     assert (
         changed("a\n  b\n  d", "a", ["b", "c TOOL ERROR", ["e"], "d"])
