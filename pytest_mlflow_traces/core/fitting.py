@@ -69,22 +69,22 @@ class Fitter:
         best = [0.0] + [_NEVER] * count
         came: list[dict[int, int]] = []  # for each number of lines, from how many spans the cheapest way came
         added: list[set[int]] = []  # likewise, whether its last step adds a span
-        for number in range(len(entries) + 1):
+        while True:
             added.append(set())
             for k in range(count):
                 if best[k] + ADDED < best[k + 1]:
                     best[k + 1] = best[k] + ADDED
                     added[-1].add(k + 1)
-            if number == len(entries):
-                break
+            if len(came) == len(entries):
+                return _steps(entries, spans, came, added)
             after = [_NEVER] * (count + 1)
+            entry = entries[len(came)]
             came.append({})
-            for k, taken, cost in self._options(entries[number], spans, best):
+            for k, taken, cost in self._options(entry, spans, best):
                 if best[k] + cost < after[k + taken]:
                     after[k + taken] = best[k] + cost
                     came[-1][k + taken] = k
             best = after
-        return _steps(entries, spans, came, added)
 
     def _options(self, entry: Entry, spans: Sequence[int], best: list[float]) -> Iterator[tuple[int, int, float]]:
         """Yield from where a line may take how many spans, and at what cost."""
