@@ -173,3 +173,9 @@ def test_attributes_that_came_from_no_json_are_compared_as_they_are():
     assert [(each.rule, each.expected, each.actual) for each in compared(old, new).soft] == [
         ("soft.attribute", "{1}", "{2}"),
     ]  # fmt: skip
+
+
+def test_a_trace_under_another_name_is_compared_with_the_one_at_its_place():
+    result = compared(tree("old agent"), tree("new agent"))
+
+    assert (result.verdict, len(result.texts)) == ("differs", 1)
