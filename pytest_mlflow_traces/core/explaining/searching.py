@@ -107,10 +107,9 @@ class Search:
             if isinstance(edge, _Price):
                 self._forward.count += _PRICED
                 price, which = yield from self._aligner.price(edge.unit, edge.span, limit - edge.base)
-                if which is None:
-                    raise AssertionError("unreachable: no pair costs more than that both are lost")
-                price = self._against_a_gap(price, which, edge)
-                self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
+                if which is not None:
+                    price = self._against_a_gap(price, which, edge)
+                    self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
             elif isinstance(edge, _Window):
                 self._forward.count += _PRICED
                 self._aligner.work += edge.taken
@@ -226,7 +225,7 @@ class Search:
         step, k, count = point
         unit, after = step.unit, (step.then[0], k, 0)
         if unit is None:
-            raise AssertionError("unreachable: a step that is neither fork, group, gap nor the goal has a unit")
+            return
         parent = self._parents[k] if k < self._stop else self._parent
         lacking = max(0, step.low - count) if step.kind is Kind.MANY else 1
         if lacking:
