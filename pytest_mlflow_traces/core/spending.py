@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tree import Span, Trace
 
 _MODEL_CALL = SpanPattern(type="CHAT_MODEL")
+_USAGE = "mlflow.chat.tokenUsage"
+# of the conventions that `mlflow.tracing.otel.translation` reads
+_USAGE_ELSEWHERE = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "ai.usage.", "usage.")
 _LISTED = 100  # findings of one limit; the rest is counted
 
 
@@ -141,12 +144,14 @@ def _partly(trace: Trace, what: str, has: Callable[[Span], bool], expected: str)
 
 
 def _has_usage(span: Span) -> bool:
-    # MLflow's own attribute, or one of the conventions that it translates
-    return any("usage" in key.casefold() or "token_count" in key for key in span.attributes)
+    return any(
+        value is not None and (key == _USAGE or key.startswith(_USAGE_ELSEWHERE))
+        for key, value in span.attributes.items()
+    )
 
 
 def _has_cost(span: Span) -> bool:
-    return "mlflow.llm.cost" in span.attributes
+    return span.attributes.get("mlflow.llm.cost") is not None
 
 
 def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:

@@ -407,6 +407,33 @@ def test_one_whose_parent_or_child_has_recorded_it_is_no_such_call():
     assert Budget(tokens=10).check(wrapped) == Budget(tokens=10).check(wrapping) == []
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "is_usage"),
+    [
+        ("gen_ai.usage.input_tokens", 7, True),
+        ("llm.token_count.total", 0, True),
+        ("gpu_usage", 0.7, False),
+        ("disk.usage", 7, False),
+        ("mlflow.chat.tokenUsage", None, False),
+    ],
+)
+def test_what_only_looks_like_usage_hides_no_such_call(key, value, is_usage):
+    recorded = {"mlflow.chat.tokenUsage": {"total_tokens": 5}}
+    calls = [node("model CHAT_MODEL", attributes=each) for each in (recorded, {key: value})]
+
+    found = Budget(tokens=5).check(tree("agent", calls, metadata={USAGE: '{"total_tokens": 5}'}))
+
+    assert [finding.rule for finding in found] == ([] if is_usage else ["budget.unrecorded"])
+
+
+def test_a_cost_said_to_be_none_is_not_recorded():
+    calls = [node("model CHAT_MODEL", attributes={"mlflow.llm.cost": cost}) for cost in ({"total_cost": 1}, None)]
+
+    found = Budget(cost_usd=1).check(tree("agent", calls, metadata={COST: '{"total_cost": 1}'}))
+
+    assert [(finding.rule, finding.where) for finding in found] == [("budget.unrecorded", "agent > model[2]")]
+
+
 def test_where_no_span_has_recorded_any_the_sum_is_all_that_is_known():
     assert Budget(tokens=5).check(called(("OK",), ("OK",))) == []
 
