@@ -33,7 +33,12 @@ def agent(query="q", tags=None):
 
 
 PLUGINS = "pytest_mlflow_traces.plugin", "xdist.plugin", "pytest_asyncio.plugin"
-INI = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
+# Old pytests warn, at each run in process, of the plugins that the outer run has imported already.
+INI = """\
+[pytest]
+asyncio_default_fixture_loop_scope = function
+filterwarnings = ignore:Module already imported so cannot be rewritten
+"""
 
 
 @pytest.fixture

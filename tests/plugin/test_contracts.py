@@ -195,7 +195,7 @@ def test_strict_mode_warns_of_tags_that_look_like_secrets(suite):
         """
     )
 
-    result = run(project, "-W", "default")
+    result = run(project, "-W", "default::pytest_mlflow_traces.SecretTagWarning")
 
     result.assert_outcomes(passed=3, warnings=1)
     result.stdout.fnmatch_lines(

@@ -78,7 +78,7 @@ def test_spans_that_never_ended_are_shown_and_warned_of(project):
         """
     )
 
-    result = run(project, "--mlflow-traces-show=all", "-W", "default")
+    result = run(project, "--mlflow-traces-show=all", "-W", "default::pytest_mlflow_traces.MlflowTracesWarning")
 
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(
