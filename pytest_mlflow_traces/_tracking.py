@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from pytest_mlflow_traces.core.spans import visible
@@ -14,6 +13,8 @@ from pytest_mlflow_traces.files import StoredTrace, TraceFileError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mlflow import MlflowClient
+
 _PAGE = 100
 
 
@@ -21,10 +22,11 @@ def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | No
     """Yield the traces of experiments (names or ids), the oldest first, as far as MLflow's filter lets them through.
 
     Raises:
-        ValueError: for an experiment that is not there, or whatever MLflow says against the search.
+        ValueError: for an experiment that is not there, whatever MLflow says against the search, or where only
+            `mlflow-tracing` is installed, which has no client.
     """
     try:
-        client = MlflowClient(tracking_uri=uri)
+        client = _client(uri)
         locations = [_experiment_id(client, experiment, uri) for experiment in experiments]
         token = None
         while True:
@@ -42,6 +44,16 @@ def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | No
                 return
     except MlflowException as error:
         raise TraceFileError(f"{uri}: {error.message}") from None
+
+
+def _client(uri: str) -> MlflowClient:
+    try:
+        from mlflow import MlflowClient
+    except ImportError:
+        raise TraceFileError(
+            f"{uri}: mlflow-tracing alone reads no tracking store; `pip install mlflow`, or name a file of traces"
+        ) from None
+    return MlflowClient(tracking_uri=uri)
 
 
 def _experiment_id(client: MlflowClient, experiment: str, uri: str) -> str:

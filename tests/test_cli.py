@@ -449,6 +449,15 @@ def test_the_module_is_the_script_and_loads_no_mlflow(tmp_path):
     assert result.stdout.endswith("False False\n")
 
 
+def test_without_the_whole_of_mlflow_a_tracking_uri_is_refused(monkeypatch):
+    monkeypatch.delattr("mlflow.MlflowClient", raising=False)
+
+    result = run("check", "sqlite:///x.db", "--experiment", "one", "--contract", "contracts:SEARCHES")
+
+    assert result.exit_code == 2
+    assert "sqlite:///x.db: mlflow-tracing alone reads no tracking store; `pip install mlflow`" in result.output
+
+
 def test_help_is_there_for_each_command():
     for command in (), ("show",), ("check",), ("diff",):
         result = run(*command, "--help")
