@@ -34,7 +34,7 @@ FRIENDS = [
 # The reference agent needs MLflow 3.16: before it, LangChain's autolog wants the whole `langchain` package.
 OLDER = [("3.10", "3.10.1"), ("3.11", "3.12.0"), ("3.12", "3.14.0")]
 FULL = [("3.12", "==3.16.1"), ("3.10", ""), ("3.13", "")]
-SLIM = ["3.10", "3.13"]
+SLIM = [("3.10", "==2.7.*"), ("3.13", "")]
 # What the tests read of the checkout, but for the package.
 AWAY = ["benchmarks", "docs", "examples", "reference_agent", "tests", "mkdocs.yml", "pyproject.toml", "README.md",
         "CONTRIBUTING.md", "Makefile"]  # fmt: skip
@@ -48,10 +48,11 @@ def older(session: nox.Session, mlflow: str) -> None:
     _run(session)
 
 
-@nox.session(python=SLIM)
-def slim(session: nox.Session) -> None:
-    """Run what does not need runs or models with `mlflow-tracing` alone."""
-    session.install("-e", ".", *FRIENDS)
+@nox.session
+@nox.parametrize("python,pydantic", SLIM)
+def slim(session: nox.Session, pydantic: str) -> None:
+    """Run what does not need runs or models with `mlflow-tracing` alone, and with the oldest pydantic."""
+    session.install("-e", ".", f"pydantic{pydantic}", *FRIENDS)
     _run(session)
 
 
