@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import pydantic
+import pytest
 
+WARNS = tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 10)
+
+
+@pytest.mark.skipif(WARNS, reason="`import mlflow` itself warns with a pydantic before 2.10")
 def test_the_first_trace_arrives_under_warnings_as_errors(project):
     project.makepyfile(
         """
