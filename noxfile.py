@@ -51,7 +51,7 @@ def older(session: nox.Session, mlflow: str) -> None:
 @nox.session
 @nox.parametrize("python,pydantic", SLIM)
 def slim(session: nox.Session, pydantic: str) -> None:
-    """Run what does not need runs or models with `mlflow-tracing` alone, and with the oldest pydantic."""
+    """Run what does not need runs or models with `mlflow-tracing` alone, once with the oldest pydantic."""
     session.install("-e", ".", f"pydantic{pydantic}", *FRIENDS)
     _run(session)
 

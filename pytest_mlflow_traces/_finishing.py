@@ -12,8 +12,7 @@ from mlflow.entities.trace_state import TraceState
 
 from pytest_mlflow_traces import _mlflow
 from pytest_mlflow_traces._mlflow import InMemoryTraceManager, TraceMetadataKey, TraceTagKey
-
-_USAGE = "mlflow.chat.tokenUsage"
+from pytest_mlflow_traces.core.convert import SPAN_TOKEN_USAGE
 
 
 def popped(otel_trace_id: int) -> Any:
@@ -84,4 +83,4 @@ def _is_translated(span: Any) -> bool:
     """Return whether storing would change the span: it has token usage, or attributes named as OpenTelemetry does."""
     # the raw attributes: `span.attributes` decodes all of them
     keys = span._span.attributes or ()
-    return any(key == _USAGE or ("." in key and not key.startswith("mlflow.")) for key in keys)
+    return any(key == SPAN_TOKEN_USAGE or ("." in key and not key.startswith("mlflow.")) for key in keys)

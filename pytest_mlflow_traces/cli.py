@@ -94,7 +94,8 @@ def check(
 ) -> None:
     """Check stored traces against contracts.
 
-    A URI is a tracking URI, such as sqlite:///mlflow.db, http://localhost:5000 or databricks; it needs --experiment.
+    A URI is a tracking URI, such as sqlite:///mlflow.db, http://localhost:5000 or databricks; it needs --experiment
+    and the full mlflow package.
     Traces are read and checked one by one, in constant memory.
 
     \b

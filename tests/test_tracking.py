@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from pytest_mlflow_traces import _tracking, capture_traces
 from pytest_mlflow_traces.cli import main
+from tests.capture.programs import needs_full_mlflow
 
-IS_FULL = hasattr(mlflow, "MlflowClient")
-pytestmark = pytest.mark.skipif(not IS_FULL, reason="mlflow-tracing alone has no client")
+pytestmark = needs_full_mlflow
 
 CONTRACTS = """
 from pytest_mlflow_traces import span

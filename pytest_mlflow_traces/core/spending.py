@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from pytest_mlflow_traces.core.convert import SPAN_COST, SPAN_TOKEN_USAGE
 from pytest_mlflow_traces.core.durations import NS_PER_MS, readable_duration
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tree import Span, Trace
 
 _MODEL_CALL = SpanPattern(type="CHAT_MODEL")
-_USAGE = "mlflow.chat.tokenUsage"
 # of the conventions that `mlflow.tracing.otel.translation` reads
 _USAGE_ELSEWHERE = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "ai.usage.", "usage.")
 _LISTED = 100  # findings of one limit; the rest is counted
@@ -145,13 +145,13 @@ def _partly(trace: Trace, what: str, has: Callable[[Span], bool], expected: str)
 
 def _has_usage(span: Span) -> bool:
     return any(
-        value is not None and (key == _USAGE or key.startswith(_USAGE_ELSEWHERE))
+        value is not None and (key == SPAN_TOKEN_USAGE or key.startswith(_USAGE_ELSEWHERE))
         for key, value in span.attributes.items()
     )
 
 
 def _has_cost(span: Span) -> bool:
-    return span.attributes.get("mlflow.llm.cost") is not None
+    return span.attributes.get(SPAN_COST) is not None
 
 
 def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:
