@@ -136,30 +136,23 @@ class Fitter:
             yield number, cost + LOST * sum(taken[id(each)] < each.limits[0] for each in items)
 
     def _opaque(self, entry: Entry, spans: Sequence[int], k: int) -> Iterator[tuple[int, float]]:
-        pattern = entry.pattern
-        if pattern is not None:
-            for stop in range(k, min(len(spans), k + _LONGEST_OPAQUE) + 1):
-                if self._matcher.accepts((pattern,), spans[k:stop]):
-                    yield stop - k, 0.0
+        for stop in range(k, min(len(spans), k + _LONGEST_OPAQUE) + 1):
+            if entry.pattern is not None and self._matcher.accepts((entry.pattern,), spans[k:stop]):
+                yield stop - k, 0.0
         yield 0, LOST
 
     def cost(self, entry: Entry, i: int) -> float:
         """Return what changes where a line of one span is to stand for the span at `i`."""
         key = id(entry), i
         if key not in self._costs:
-            unit = entry.unit
-            exact = unit is not None and self._matcher.matches(unit, i)
-            self._costs[key] = (
-                0.0 if exact else min((self._change(each, i) for each in alternatives(entry)), default=_NEVER)
-            )
-            if not exact and len(alternatives(entry)) > 1:
+            exact = entry.unit is not None and self._matcher.matches(entry.unit, i)
+            spans = [(each, unit) for each in alternatives(entry) if isinstance(unit := each.unit, SpanPattern)]
+            self._costs[key] = 0.0 if exact else min((self._change(*each, i) for each in spans), default=_NEVER)
+            if not exact and len(spans) > 1:
                 self._costs[key] = min(self._costs[key], _ALTERNATIVE)
         return self._costs[key]
 
-    def _change(self, entry: Entry, i: int) -> float:
-        pattern = entry.unit
-        if not isinstance(pattern, SpanPattern):
-            return _NEVER
+    def _change(self, entry: Entry, pattern: SpanPattern, i: int) -> float:
         failed = self._matcher.local_failures(pattern, i)
         if "name" not in failed and (pattern.name is not None or "type" not in failed):
             return min(_SAME_NAME + _FIELD * len(failed) + _CHILDREN * (pattern.children is not None), _AT_MOST)

@@ -169,6 +169,22 @@ def test_a_moved_subtree_names_both_parents():
     ]
 
 
+def test_inside_what_is_unexpected_only_what_was_moved_there_is_shown():
+    pattern = span("agent")[span("plan")[span("search")[span("http")]], span("answer")]
+    trace = tree("agent", ["plan", "cache", ["look", "key", "search", ["http"], "store"], "answer"])
+
+    assert told(trace, pattern) == text("""
+        trace 'agent' does not match: 1 unexpected, 1 moved
+
+          agent  UNKNOWN                                17 ms
+          ├─ plan  UNKNOWN
+        < │  └─ search                                  moved: is below 'cache'
+        + ├─ cache  UNKNOWN                             unexpected, with 5 spans below
+        > │  └─ search  UNKNOWN  (1 below as expected)  moved: belongs below 'plan'
+          └─ answer  UNKNOWN
+    """)
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_siblings_that_a_sibling_took_below_it_are_moved_and_it_is_neither_missing_nor_a_wrapper(count):
     pattern = span("agent")[(span("stream")[()], *[span("show")] * count, span("end"))]

@@ -7,7 +7,7 @@ import re
 import pytest
 from dirty_equals import IsInt, IsPartialDict
 
-from pytest_mlflow_traces.core import assignment
+from pytest_mlflow_traces.core import assignment, matching
 from pytest_mlflow_traces.core.content import content_of
 from pytest_mlflow_traces.core.matching import Matcher, PatternTooComplexError
 from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
@@ -711,7 +711,9 @@ def test_too_many_parallel_ways_are_an_error(monkeypatch):
             assert tree("r", spans) == r(pattern)
 
 
-def test_what_is_open_is_settled_before_there_are_too_many_ways():
+@pytest.mark.parametrize("near", [matching._NEAR, 0])
+def test_what_is_open_is_settled_before_there_are_too_many_ways(monkeypatch, near):
+    monkeypatch.setattr(matching, "_NEAR", near)
     # as long as the children of the spans are hoped for, every span could go to every group
     trace = tree("r", [part for i in range(16) for part in ("a", [f"s{i % 8}"])])
     own = [(span("a")[span(f"s{i}")], span("a")[span(f"s{i}"), ...]) for i in range(8)]

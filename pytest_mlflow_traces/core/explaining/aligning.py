@@ -67,16 +67,15 @@ class Aligner:
         found = self._run(self._below(pattern, i, float("inf")))
         return found[1]() if found else []
 
-    def priced(self, unit: Pattern, i: int, limit: float) -> tuple[float, SpanPattern | None]:
+    def priced(self, unit: Pattern, i: int, limit: float) -> tuple[float, SpanPattern]:
         """Return what the span at `i` costs as `unit`, as far as it is below `limit`."""
         return self._run(self.price(unit, i, limit))
 
-    def price(
-        self, unit: Pattern, i: int, limit: float
-    ) -> Generator[Question, float, tuple[float, SpanPattern | None]]:
+    def price(self, unit: Pattern, i: int, limit: float) -> Generator[Question, float, tuple[float, SpanPattern]]:
         """Return what the span at `i` costs as `unit`, and as which of its alternatives."""
-        best: tuple[float, SpanPattern | None] = float("inf"), None
-        for each in span_alternatives(unit):
+        first, *others = span_alternatives(unit)
+        best = (yield first, i, limit), first
+        for each in others:
             cost = yield each, i, min(limit, best[0])
             if cost < best[0]:
                 best = cost, each

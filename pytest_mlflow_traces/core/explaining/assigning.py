@@ -171,9 +171,9 @@ def _pair(
         for number in candidates[:12]:
             both = _apart_cost(rest, slots, aligner, span, number, gap=gap)
             price, which = yield from aligner.price(slots[number].unit, span, float("inf") if gap else both)
-            if gap and which is not None and aligner.costs.is_like(which, span, price):
+            if gap and aligner.costs.is_like(which, span, price):
                 price = min(price, 0.9 * both)
-            if price < both and which is not None:
+            if price < both:
                 saved[span, number] = both - price
                 meant[span, number] = which
     room = {**{n: float(count) for n, count in rest.lacking.items()}, **rest.spare}

@@ -97,7 +97,7 @@ class Search:
     def run(self, limit: float) -> Generator[Question, float, bool]:
         """Search; return whether the goal was reached for less than `limit`."""
         self._push(0.0, self._start, None)
-        while self._heap:
+        while True:  # from the point that is furthest ahead, an edge always leads on, at the least by leaving out
             cost, _, _, run, point, before, edge = heappop(self._heap)
             if cost >= limit:
                 return False
@@ -107,9 +107,8 @@ class Search:
             if isinstance(edge, _Price):
                 self._forward.count += _PRICED
                 price, which = yield from self._aligner.price(edge.unit, edge.span, limit - edge.base)
-                if which is not None:
-                    price = self._against_a_gap(price, which, edge)
-                    self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
+                price = self._against_a_gap(price, which, edge)
+                self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
             elif isinstance(edge, _Window):
                 self._forward.count += _PRICED
                 self._aligner.work += edge.taken
@@ -122,7 +121,6 @@ class Search:
                     return True
                 self._forward.reached(point, run)
                 self._expand(cost, point, run)
-        return False
 
     def _against_a_gap(self, price: float, pattern: SpanPattern, edge: _Price) -> float:
         """Let a namesake stand for the pattern rather than vanish in a gap, where it has enough in common."""
@@ -147,25 +145,25 @@ class Search:
 
     def _expand(self, cost: float, point: Point, run: int) -> None:
         step, k, count = point
-        if step is not self._goal:
-            if step.kind is Kind.FORK:
-                for each in step.then:
-                    self._push(cost, (each, k, 0), point)
+        if step.kind is Kind.FORK:
+            for each in step.then:
+                self._push(cost, (each, k, 0), point)
+            return
+        if step.kind is Kind.GROUP:
+            self._group(cost, point)
+            return
+        if step.kind is Kind.GAP:
+            self._push(cost, (step.then[0], k, 0), point)
+            if k < self._stop:
+                self._push(cost + _LOOSE * (step.inside > 0), (step, self._stops[k], 0), point)
+                self._enter(cost, point)
+            return
+        if step is not self._goal and step.unit is not None:
+            if self._take(cost, point, step.unit, run):
                 return
-            if step.kind is Kind.GROUP:
-                self._group(cost, point)
-                return
-            if step.kind is Kind.GAP:
-                self._push(cost, (step.then[0], k, 0), point)
-                if k < self._stop:
-                    self._push(cost + _LOOSE * (step.inside > 0), (step, self._stops[k], 0), point)
-                    self._enter(cost, point)
-                return
-            if self._take(cost, point, run):
-                return
-            self._leave(cost, point)
+            self._leave(cost, point, step.unit)
             if step.high is not None and count >= step.high:
-                self._surplus(cost, point, step.high)
+                self._surplus(cost, point, step.unit, step.high)
                 return
         if k < self._stop:
             cost_of_it = self._costs.unexpected(k)
@@ -173,12 +171,12 @@ class Search:
             if step is not self._goal and not self._is_shell(step, k):
                 self._enter(cost, point)
 
-    def _surplus(self, cost: float, point: Point, most: int) -> None:
+    def _surplus(self, cost: float, point: Point, unit: Pattern, most: int) -> None:
         """Leave out a span that is one more than the step takes."""
         step, k, count = point
-        if k < self._stop and step.unit is not None and self._matches(step.unit, k):
+        if k < self._stop and self._matches(unit, k):
             price = self._costs.unexpected(k) - _SLIGHTLY  # before leaving it out for no reason
-            surplus = Unexpected(k, kind=step.unit, most=most)
+            surplus = Unexpected(k, kind=unit, most=most)
             self._push(cost + price, (step, self._stops[k], count), point, (surplus,))
 
     def _is_shell(self, step: Step, k: int) -> bool:
@@ -192,11 +190,10 @@ class Search:
         alone = k + 1 < self._stops[k] == self._stops[k + 1]
         return alone and isinstance(unit.children[0], SpanPattern) and self._costs.own(unit, k) == 0.0
 
-    def _take(self, cost: float, point: Point, run: int) -> bool:
+    def _take(self, cost: float, point: Point, unit: Pattern, run: int) -> bool:
         """Let the next span stand for the step; return whether there is no sense in anything else."""
         step, k, count = point
-        unit = step.unit
-        if k >= self._stop or unit is None or (step.high is not None and count >= step.high):
+        if k >= self._stop or (step.high is not None and count >= step.high):
             return False
         after = (step.then[0], self._stops[k], 0)
         if step.kind is Kind.MANY:
@@ -206,7 +203,7 @@ class Search:
             if not self._content.is_sure(unit):
                 return False
             if step.kind is Kind.MANY:
-                self._leave(cost, point)
+                self._leave(cost, point, unit)
             return True
         least = min(self._costs.least(each, k) for each in span_alternatives(unit))
         # below a span that stands for nothing, only a namesake is worth a look
@@ -220,12 +217,10 @@ class Search:
         known = self._names is not None and self._aligner.forest.names[k] in self._names
         return known and any(each.name in self._there for each in span_alternatives(unit))
 
-    def _leave(self, cost: float, point: Point) -> None:
+    def _leave(self, cost: float, point: Point, unit: Pattern) -> None:
         """Go on without a span for the step, or with no more than it has taken."""
         step, k, count = point
-        unit, after = step.unit, (step.then[0], k, 0)
-        if unit is None:
-            return
+        after = (step.then[0], k, 0)
         parent = self._parents[k] if k < self._stop else self._parent
         lacking = max(0, step.low - count) if step.kind is Kind.MANY else 1
         if lacking:
