@@ -31,3 +31,11 @@ def test_the_failure_is_what_pytest_prints(pytester, said):
     assert broken != whole
     result.assert_outcomes(failed=1)
     assert VARYING.sub("", failure.code) in VARYING.sub("", result.stdout.str())
+
+
+def test_each_figure_names_the_benchmark_that_prints_it():
+    figures = re.findall(
+        r"^\| .+ \| .*[0-9].* \| `benchmarks\.(\w+)` \|$", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+
+    assert set(figures) == {path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")}
