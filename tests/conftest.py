@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from packaging.version import Version
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ _BEFORE = pytest.StashKey[dict[str, str]]()
 
 # before any test module imports MLflow, which decides then whether to phone home
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+# no test is timed, on a busy machine either
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 # The reference agent needs MLflow 3.16: before it, LangChain's autolog wants the whole `langchain` package.

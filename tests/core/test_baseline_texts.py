@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces import any_order, span
@@ -158,7 +158,6 @@ def test_what_is_wrong_is_named_by_its_line(text, says, line):
     assert error.value.line == line
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a machine that is busy
 @given(traces(roots=1), traces(roots=1), st.sets(st.sampled_from(["tags", "attributes", "calls"])))
 def test_a_section_that_was_rewritten_holds(old, new, kinds):
     section = recorded_section("", old, old, kinds, ())

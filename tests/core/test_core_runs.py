@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.findings import Finding
@@ -41,7 +41,6 @@ tests = st.builds(
 runs = st.builds(Run, tuples(tests), st.integers(0, 5), st.integers(0, 3), tuples(changes), tuples(texts))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a machine that is busy
 @given(runs)
 def test_a_run_comes_back_from_json_as_it_was(run):
     assert Run.from_dict(json.loads(json.dumps(run.to_dict()))) == run

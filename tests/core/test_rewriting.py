@@ -7,7 +7,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from pytest_mlflow_traces.core import notation, rewriting
 from pytest_mlflow_traces.core.notation import NotationError
@@ -259,7 +259,6 @@ def test_what_is_no_pattern_is_refused():
         rewritten("a\n\tb", tree("a").forest)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a machine that is busy
 @given(traces(), traces())
 def test_whatever_came_is_what_the_text_then_says(old, new):
     text = notation.format(recorded(old.forest))
