@@ -32,6 +32,11 @@ class Attempt:
         self._findings: list[Finding] = []
         self._failures: list[str] = []
 
+    @property
+    def has_passed(self) -> bool:
+        """Whether no phase and no subtest so far ended otherwise."""
+        return self._outcome in ("passed", "xpassed")
+
     def note(self, report: pytest.TestReport, call: pytest.CallInfo[None], heard: list[Explained]) -> None:
         """Take in how one phase ended; `heard` explains the comparisons with traces that failed in it."""
         expected = hasattr(report, "wasxfail")

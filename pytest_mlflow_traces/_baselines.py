@@ -178,14 +178,13 @@ class BaselineFile:
             *others,
         )
 
-    def finish(self, *, passed: bool | None) -> list[BaselineChange]:
-        """Write what changed; return what was done, and what was not. `None`: nobody saw how the test ended."""
+    def finish(self, *, passed: bool) -> list[BaselineChange]:
+        """Write what changed; return what was done, and what was not."""
         changes = [BaselineChange(self.shown_path, "refused", (why,)) for why in self.refused]
         if self._updated is None:
             return changes
         if not passed:
-            why = "the test failed" if passed is not None else "let the test ask for trace_baseline as an argument"
-            changes += [] if self.refused else [BaselineChange(self.shown_path, "refused", (why,))]
+            changes += [] if self.refused else [BaselineChange(self.shown_path, "refused", ("the test failed",))]
             return changes
         baselines.store(self.path, self._updated)
         old = [] if self._file is None else str(self._file).split("\n")

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 MARKER = "mlflow_traces"
 KEYWORDS = ("expect", "count")
+TOO_LATE = (
+    f"@pytest.mark.{MARKER} was added when the test was running, too late to capture its traces: add it at collection,"
+    f" or let the test ask for the fixture {MARKER}"
+)
+_MIXED = (
+    f"{MARKER} is one capture for all examples of a Hypothesis test, which mixes their traces. Open one for each"
+    " example, inside the test: `with capture_traces() as traces:` (from pytest_mlflow_traces import capture_traces)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,21 @@ def demand_of(item: pytest.Item) -> Demand:
     return Demand(at_least, at_most, _checked(item, expectations))
 
 
+def open_capture(item: pytest.Item) -> None:
+    """Have a test ask for the fixture: after those of wider scopes, whose traces are not its own, before all others.
+
+    Raises:
+        pytest.UsageError: for an item without fixtures.
+    """
+    names = getattr(item, "fixturenames", None)
+    if names is None:
+        raise _misuse(item, f"opens a capture by a fixture, and a {type(item).__name__} has none: nothing is captured")
+    if MARKER not in names:
+        known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # whatever has fixture names has it
+        wider = [i for i, name in enumerate(names, 1) if known.get(name) and known[name][-1].scope != "function"]
+        names.insert(max(wider, default=0), MARKER)
+
+
 def refuse_examples(item: pytest.Item) -> None:
     """Refuse a Hypothesis test that asks for the fixture: one capture would mix the traces of all examples.
 
@@ -89,14 +112,30 @@ def refuse_examples(item: pytest.Item) -> None:
     Raises:
         pytest.UsageError: saying what to write instead.
     """
+    if item.get_closest_marker(MARKER) is not None or MARKER in _asked(item):
+        raise pytest.UsageError(f"{item.nodeid}: {_MIXED}")
+
+
+def refuse_mixed(item: pytest.Item) -> None:
+    """Refuse a Hypothesis test whose examples traced into the capture of a fixture that it asks for.
+
+    Raises:
+        pytest.UsageError: saying what to write instead.
+    """
+    known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # a Function has it
+    waiting, seen = list(_asked(item)), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name == MARKER:
+            raise pytest.UsageError(f"{item.nodeid}: {_MIXED}")
+        if name not in seen:
+            seen.add(name)
+            waiting += (needed for each in known.get(name, ()) for needed in each.argnames)
+
+
+def _asked(item: pytest.Item) -> set[str]:
     asked = {name for marker in item.iter_markers("usefixtures") for name in marker.args}
-    asked.update(inspect.signature(item.obj).parameters)  # type: ignore[attr-defined]  # a Function has it
-    if item.get_closest_marker(MARKER) is not None or MARKER in asked:
-        raise pytest.UsageError(
-            f"{item.nodeid}: {MARKER} is one capture for all examples of a Hypothesis test, which mixes their traces."
-            " Open one for each example, inside the test: `with capture_traces() as traces:`"
-            " (from pytest_mlflow_traces import capture_traces)"
-        )
+    return asked.union(inspect.signature(item.obj).parameters)  # type: ignore[attr-defined]  # a Function has it
 
 
 def _limits(item: pytest.Item, count: object) -> tuple[int, int | None]:

@@ -15,7 +15,6 @@ from pytest_mlflow_traces._stashes import (
     BASELINES,
     HEARD,
     PART,
-    PASSED,
     RECORD_ATTRIBUTE,
     SAVED_ATTRIBUTE,
     SECTION,
@@ -29,10 +28,11 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.captured import CapturedTraces
 
 
-def tell_junit(item: pytest.Item, traces: CapturedTraces, *, failed: bool) -> None:
-    """Add the facts of the traces to what a JUnit file gets, before the report is made: later is too late."""
+def tell_junit(item: pytest.Item, report: pytest.TestReport, traces: CapturedTraces) -> None:
+    """Add the facts of the traces to what a JUnit file gets: from this report, or from that of the teardown."""
     others = [each for each in item.user_properties if not each[0].startswith(PREFIX)]  # ours are of a run before
-    item.user_properties[:] = [*others, *properties(list(traces), with_trees=failed)]
+    item.user_properties[:] = [*others, *properties(list(traces), with_trees=report.failed)]
+    report.user_properties = list(item.user_properties)
 
 
 def tell(
@@ -40,8 +40,10 @@ def tell(
 ) -> None:
     """Add to a report what it is to carry, and show."""
     attempt = item.stash.setdefault(ATTEMPT, Attempt())
+    if call.when == "teardown" and BASELINES in item.stash:
+        _finish_baselines(item.stash[BASELINES], attempt, report)
     attempt.note(report, call, item.stash.get(HEARD, []))
-    if call.when == "call" and item.stash.get(APPLIED, None):
+    if call.when != "setup" and item.stash.get(APPLIED, None):
         setattr(report, APPLIED_ATTRIBUTE, item.stash[APPLIED])
     if call.when == "teardown":
         _hand_over(item, report, attempt, traces)
@@ -75,10 +77,12 @@ def baseline_of(item: pytest.Item) -> TraceBaseline:
     return TraceBaseline(home)
 
 
-def finish_baselines(item: pytest.Item) -> None:
-    """Write what the test changed in its baselines, where it has passed."""
-    home = item.stash[BASELINES]
-    item.stash.setdefault(ATTEMPT, Attempt()).changes += home.finish(passed=item.stash.get(PASSED, None))
+def _finish_baselines(home: BaselineFile, attempt: Attempt, report: pytest.TestReport) -> None:
+    """Write what the test changed in its baselines, where all of it has passed: subtests and fixtures, too."""
+    try:
+        attempt.changes += home.finish(passed=attempt.has_passed and report.passed)
+    except OSError as error:
+        report.outcome, report.longrepr = "failed", f"{home.shown_path} was not written: {error}"
 
 
 def test_id(item: pytest.Item) -> str:

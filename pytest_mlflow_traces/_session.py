@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_mlflow_traces._baseline_keeping import BaselineCollector, BaselineKeeper
-from pytest_mlflow_traces._marker import MARKER
+from pytest_mlflow_traces._marker import MARKER, TOO_LATE
 from pytest_mlflow_traces._run_keeping import RunKeeper
 from pytest_mlflow_traces._stashes import (
     BASELINES,
     CAPTURED,
     COLLECTOR,
     CONTRACTS,
-    DEMAND,
     HEARD,
+    JUDGED,
     MISUSE,
     PART,
     PARTS_INPUT,
-    PASSED,
     SECTION,
     forget,
 )
@@ -58,29 +58,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def prepare(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Read what the tests ask, at collection."""
     for item in items:
-        _prepare(item, config)
+        with nullcontext() if not hasattr(config, "workerinput") else _misuse_noted(item):
+            _prepare(item)
 
 
-def _prepare(item: pytest.Item, config: pytest.Config) -> None:
+def _prepare(item: pytest.Item) -> None:
     """Read what the markers of a test ask, and have a marked test open a capture."""
-    try:
-        names = getattr(item, "fixturenames", [])
-        if item.get_closest_marker(MARKER) is not None:
-            from pytest_mlflow_traces._marker import demand_of
+    if item.get_closest_marker(MARKER) is not None:
+        from pytest_mlflow_traces._marker import demand_of, open_capture
 
-            item.stash[DEMAND] = demand_of(item)
-            if "mlflow_traces" not in names:
-                names.insert(0, "mlflow_traces")
-        if "mlflow_traces" in names:
-            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-                from pytest_mlflow_traces._marker import refuse_examples
+        demand_of(item)  # what it does not take is said before any test runs
+        open_capture(item)
+    if MARKER in getattr(item, "fixturenames", ()):
+        if is_examples(item):
+            from pytest_mlflow_traces._marker import refuse_examples
 
-                refuse_examples(item)
-            _load_contracts(config)
-    except pytest.UsageError as error:
-        if not hasattr(config, "workerinput"):
-            raise
-        item.stash[MISUSE] = error  # a worker of pytest-xdist that raises here ends the run in an internal error
+            refuse_examples(item)
+        _load_contracts(item.config)
 
 
 def _load_contracts(config: pytest.Config) -> None:
@@ -104,6 +98,8 @@ def keep(config: pytest.Config, folder: Path) -> None:
 def captures(item: pytest.Item, traces: CapturedTraces) -> None:
     """Note that a test has opened a capture."""
     item.stash[CAPTURED] = traces
+    with _misuse_fails():
+        _load_contracts(item.config)  # a test may ask for the fixture by name alone, at run time
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -112,7 +108,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if misuse is not None:
         pytest.fail(str(misuse), pytrace=False)
     forget(item)
-    item.stash[PASSED] = False
+
+
+def prepare_late(item: pytest.Item) -> None:
+    """Have a test open a capture that was marked after the collection, by another plugin."""
+    if MARKER not in getattr(item, "fixturenames", ()):
+        with _misuse_fails():
+            _prepare(item)
+
+
+@contextmanager
+def _misuse_noted(item: pytest.Item) -> Generator[None]:
+    """Keep a misuse for the test: a worker of pytest-xdist that raises at collection ends in an internal error."""
+    try:
+        yield
+    except pytest.UsageError as error:
+        item.stash[MISUSE] = error
+
+
+@contextmanager
+def _misuse_fails() -> Generator[None]:
+    """Let a test fail where a misuse comes up too late to end the run."""
+    try:
+        yield
+    except pytest.UsageError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -123,22 +143,50 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         heard: list[Any] = []
         item.stash[HEARD] = heard
         with whole_comparisons(item.config, heard):
-            result = yield
-    else:
-        result = yield
-    # only after a test that passed: one that failed keeps its own error
+            return (yield)
+    return (yield)
+
+
+def finish(item: pytest.Item) -> None:
+    """Judge what a test traced that has passed; one that failed keeps its own error."""
+    if getattr(item, "_excinfo", None):
+        return  # a `unittest.TestCase` that did not pass: pytest keeps that for the report
     traces = item.stash.get(CAPTURED, None)
+    demand = None
+    if item.get_closest_marker(MARKER) is not None:
+        from pytest_mlflow_traces._marker import demand_of
+
+        with _misuse_fails():
+            demand = demand_of(item)  # anew: a fixture may have marked the test
+        if traces is None:
+            pytest.fail(f"{item.nodeid}: {TOO_LATE}", pytrace=False)
     if traces is not None:
         from pytest_mlflow_traces._verdicts import judge
 
-        contracts = item.config.stash.get(CONTRACTS, None)
-        judge(item, traces, item.stash.get(DEMAND, None), contracts)
+        if traces and is_examples(item):
+            from pytest_mlflow_traces._marker import refuse_mixed
+
+            with _misuse_fails():
+                refuse_mixed(item)
+        judge(item, traces, demand, item.config.stash.get(CONTRACTS, None))
     if BASELINES in item.stash:
         from pytest_mlflow_traces._verdicts import check_compared
 
         check_compared(item.stash[BASELINES])
-    item.stash[PASSED] = True
-    return result
+
+
+def finish_late(item: pytest.Item, traces: CapturedTraces) -> None:
+    """Judge what the fixtures of a test traced after its verdict, by the contracts of the suite."""
+    contracts = item.config.stash.get(CONTRACTS, None)
+    if contracts is not None and JUDGED in item.stash:
+        from pytest_mlflow_traces._verdicts import judge_late
+
+        judge_late(item, traces, contracts)
+
+
+def is_examples(item: pytest.Item) -> bool:
+    """Return whether a test runs for many examples of Hypothesis."""
+    return bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -150,9 +198,9 @@ def pytest_runtest_makereport(
         return (yield)
     from pytest_mlflow_traces._reporting import tell, tell_junit
 
-    if traces is not None and call.when == "call":
-        tell_junit(item, traces, failed=call.excinfo is not None)
     report = yield
+    if traces is not None and call.when == "call":
+        tell_junit(item, report, traces)
     tell(item, call, report, traces)
     return report
 

@@ -11,21 +11,19 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces._attempts import Attempt
     from pytest_mlflow_traces._baseline_keeping import BaselineCollector
     from pytest_mlflow_traces._baselines import BaselineFile
-    from pytest_mlflow_traces._marker import Demand
     from pytest_mlflow_traces._saving import PartFile
     from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.captured import CapturedTraces
 
 # of a test
-DEMAND: pytest.StashKey[Demand] = pytest.StashKey()
 MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 # of one run of a test
 CAPTURED: pytest.StashKey[CapturedTraces] = pytest.StashKey()
 HEARD: pytest.StashKey[list[Explained]] = pytest.StashKey()
 APPLIED: pytest.StashKey[dict[str, bool]] = pytest.StashKey()
+JUDGED: pytest.StashKey[set[str]] = pytest.StashKey()  # the ids of the traces that the verdict was on
 ATTEMPT: pytest.StashKey[Attempt] = pytest.StashKey()
 BASELINES: pytest.StashKey[BaselineFile] = pytest.StashKey()
-PASSED: pytest.StashKey[bool] = pytest.StashKey()  # absent where our hooks were not there yet when the test began
 # of a session
 CONTRACTS: pytest.StashKey[SuiteContracts] = pytest.StashKey()
 COLLECTOR: pytest.StashKey[BaselineCollector] = pytest.StashKey()
@@ -42,7 +40,7 @@ PARTS_INPUT = "mlflow_traces_parts"  # in the input of a worker: the folder for 
 
 def forget(item: pytest.Item) -> None:
     """Drop what an earlier run of the same test left behind: some plugins run tests again."""
-    keys: tuple[pytest.StashKey[Any], ...] = (CAPTURED, HEARD, APPLIED, ATTEMPT, BASELINES, PASSED)
+    keys: tuple[pytest.StashKey[Any], ...] = (CAPTURED, HEARD, APPLIED, JUDGED, ATTEMPT, BASELINES)
     for key in keys:
         if key in item.stash:
             del item.stash[key]

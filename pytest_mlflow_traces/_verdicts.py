@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_mlflow_traces._stashes import APPLIED
+from pytest_mlflow_traces._stashes import APPLIED, JUDGED
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.portability import SecretTagWarning, portability, secret_texts
 from pytest_mlflow_traces.core.spans import visible
@@ -45,6 +45,7 @@ class _FailureError(TraceAssertionError, pytest.fail.Exception):  # type: ignore
 
 def judge(item: pytest.Item, traces: CapturedTraces, demand: Demand | None, contracts: SuiteContracts | None) -> None:
     """Fail the test where its marker or a contract does not hold, or, in strict mode, where a trace is not whole."""
+    item.stash[JUDGED] = {trace.id for trace in traces}
     if contracts is not None:
         item.stash[APPLIED] = contracts.applying(traces)  # first: one that does not hold has applied all the same
     try:
@@ -53,6 +54,17 @@ def judge(item: pytest.Item, traces: CapturedTraces, demand: Demand | None, cont
         if contracts is not None:
             contracts.check(traces)
         _check_whole(item, traces)
+    except TraceAssertionError as error:
+        raise _FailureError(error) from None
+
+
+def judge_late(item: pytest.Item, traces: CapturedTraces, contracts: SuiteContracts) -> None:
+    """Fail a test whose fixtures traced, after its verdict, what breaks a contract of the suite."""
+    late = [trace for trace in traces if trace.id not in item.stash[JUDGED]]
+    for name, applied in contracts.applying(late).items():
+        item.stash[APPLIED][name] |= applied
+    try:
+        contracts.check(late)
     except TraceAssertionError as error:
         raise _FailureError(error) from None
 

@@ -99,6 +99,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker(MARKER) is not None:
+        _session(item.config).prepare_late(item)
+
+
+# here and not with the other hooks: they may be loaded while the test runs, which is too late for a hook around it
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    result = yield
+    if item.config.pluginmanager.has_plugin(SESSION) or item.get_closest_marker(MARKER) is not None:
+        _session(item.config).finish(item)
+    return result
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Generator[None, object, object]:
     try:
@@ -135,10 +150,11 @@ def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
     with capture_traces() as traces:
         session.captures(request.node, traces)
         yield traces
+    session.finish_late(request.node, traces)
 
 
 @pytest.fixture
-def trace_baseline(request: pytest.FixtureRequest) -> Iterator[TraceBaseline]:
+def trace_baseline(request: pytest.FixtureRequest) -> TraceBaseline:
     """Compare a trace with the one that was accepted before.
 
     What was accepted is in a file beside the test, under `__traces__/`; `--mlflow-traces-update` writes it.
@@ -149,10 +165,9 @@ def trace_baseline(request: pytest.FixtureRequest) -> Iterator[TraceBaseline]:
     ...     assert mlflow_traces.one() == trace_baseline
     """
     _session(request.config)
-    from pytest_mlflow_traces._reporting import baseline_of, finish_baselines
+    from pytest_mlflow_traces._reporting import baseline_of
 
-    yield baseline_of(request.node)
-    finish_baselines(request.node)
+    return baseline_of(request.node)
 
 
 @pytest.fixture
