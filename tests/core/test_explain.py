@@ -211,7 +211,7 @@ def test_siblings_that_changed_places_are_out_of_order():
     ]
 
 
-def test_of_siblings_of_one_name_it_is_said_which_a_span_belongs_before():
+def test_of_siblings_of_one_name_it_is_said_which_a_span_belongs_after():
     trace = tree("agent", ["plan", "search", "search", "answer"])
     pattern = span("agent")[span("search"), span("plan"), span("search"), span("answer")]
 
@@ -219,11 +219,56 @@ def test_of_siblings_of_one_name_it_is_said_which_a_span_belongs_before():
         trace 'agent' does not match: 1 out of order
 
           agent  UNKNOWN      9 ms
-        ^ ├─ plan  UNKNOWN    out of order: belongs before 'search[2]'
+        ^ ├─ plan  UNKNOWN    out of order: belongs after 'search'
           ├─ search  UNKNOWN
           ├─ search  UNKNOWN
           └─ answer  UNKNOWN
     """)
+
+
+def test_it_is_said_where_spans_are_out_of_order_that_overlap_in_time():
+    trace = tree("agent", ["model @0-50", "audit @0-20", "search @60-70"])
+    pattern = span("agent")[span("audit"), span("model"), span("search")]
+
+    assert told(trace, pattern) == text("""
+        trace 'agent' does not match: 1 out of order
+
+          agent  UNKNOWN      1 ms
+        ^ ├─ model  UNKNOWN   out of order: belongs after 'audit'
+          │                   'model' and 'audit' overlap in time: any_order(...) takes them as they come
+          ├─ audit  UNKNOWN
+          └─ search  UNKNOWN
+    """)
+    assert findings(trace, pattern) == [
+        (
+            "shape.order at agent: expected audit, model, search, got model, audit, search (they overlap in time: "
+            "any_order(...) takes them as they come)"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("below", "says"),
+    [
+        (["check_policies", "answer"], "none; did you mean 'check_policies'?"),
+        (["plan", ["check_policy TOOL"]], "none: agent > plan > check_policy differs in type"),
+        (["check_policy GUARDRAIL ERROR", ["http"]], "none: agent > check_policy differs in status"),
+        (["plan"], "none"),
+    ],
+)
+def test_what_is_nowhere_below_is_said_with_what_comes_near(below, says):
+    pattern = span("agent", has=span("check_policy", type="GUARDRAIL", status="OK"))
+
+    (finding,) = findings(tree("agent", below), pattern)
+
+    assert finding.endswith(f"below, got has: {says}")
+
+
+def test_of_a_span_that_is_there_with_other_children_that_is_said():
+    pattern = span("agent", has=span("plan")[span("search")])
+
+    assert findings(tree("agent", ["plan", ["answer"]]), pattern)[0].endswith("none: agent > plan differs in children")
+    assert findings(tree("agent", ["answer"]), span("agent", has=span("plan") | span("search")))[0].endswith("none")
 
 
 def test_a_sibling_that_comes_too_late_is_out_of_order():

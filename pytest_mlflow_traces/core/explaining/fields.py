@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_mlflow_traces.core.durations import readable_duration
 from pytest_mlflow_traces.core.explaining.values import ABSENT, differing, shortened, shown
-from pytest_mlflow_traces.core.nodes import Pattern, short
+from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.operands import Operand
 from pytest_mlflow_traces.core.spans import visible
 from pytest_mlflow_traces.core.spelling import nearest
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
-    from pytest_mlflow_traces.core.nodes import SpanPattern, Text
+    from pytest_mlflow_traces.core.nodes import Text
 
 # mlflow.entities.SpanType
 SPAN_TYPES = (
@@ -25,6 +25,7 @@ SPAN_TYPES = (
 )
 
 _WIDE = 72
+_LOOKED_AT = 5_000  # spans below one
 _COMPARED = 50_000  # words that are compared with what may be misspelt, for one trace
 
 
@@ -138,10 +139,21 @@ def _attribute(key: str, pattern: SpanPattern, forest: Forest, i: int) -> list[F
 
 def _has(matcher: Matcher, pattern: SpanPattern, i: int, forest: Forest) -> list[FieldDifference]:
     return [
-        FieldDifference("has", f"{short(each)} below", "none")
+        FieldDifference("has", f"{short(each)} below", f"none{_near(matcher, each, i, forest)}")
         for each in pattern.has
         if not _below(matcher, each, i, forest)
     ]
+
+
+def _near(matcher: Matcher, pattern: Pattern, i: int, forest: Forest) -> str:
+    """Say what comes near to a span that is not there: one of its name, or of a name that may be meant."""
+    below = range(i + 1, min(forest.stops[i], i + _LOOKED_AT))
+    if not isinstance(pattern, SpanPattern) or not isinstance(pattern.name, str):
+        return ""
+    for k in below:
+        if forest.names[k] == pattern.name:
+            return f": {forest.path(k)} differs in {', '.join(matcher.local_failures(pattern, k)) or 'children'}"
+    return nearest(pattern.name, {forest.names[k] for k in below})
 
 
 def _lacks(matcher: Matcher, pattern: SpanPattern, i: int, forest: Forest) -> list[FieldDifference]:

@@ -23,6 +23,7 @@ from pytest_mlflow_traces.core.explaining.paths import Paths
 from pytest_mlflow_traces.core.explaining.pictures import Note
 from pytest_mlflow_traces.core.explaining.values import shortened
 from pytest_mlflow_traces.core.findings import Finding
+from pytest_mlflow_traces.core.matching import overlap
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans import visible
 
@@ -139,7 +140,7 @@ class Teller:
         forest, parent = self._forest, edit.parent
         spans = forest.children(parent) if parent >= 0 else forest.roots()
         order = in_order(spans, edit.displaced)
-        finding = Finding("shape.order", self._path(parent), expected=self._names(order), actual=self._names(spans))
+        places = {i: place for place, i in enumerate(order)}
         numbered: dict[int, str] = {}  # siblings as a path has them: of one name, from the second on by number
         count: Counter[str] = Counter()
         for i in spans:
@@ -147,10 +148,19 @@ class Teller:
             number = count[forest.names[i]]
             numbered[i] = self._name(i, f"[{number}]" if number > 1 else "")
         notes = []
+        hint = None
         for each in edit.displaced:
-            place = f"before {numbered[each.before]}" if each.before in numbered else "at the end"
-            notes.append(Note((each.span, 1), "^", [f"out of order: belongs {place}"], span=each.span))
-        return finding, notes
+            at = places[each.span]
+            goes_on = at + 1 == len(order) or (at > 0 and each.before > each.span)
+            near = order[at - 1 if goes_on else at + 1]
+            place = f"{'after' if goes_on else 'before'} {numbered[near]}" if each.before in numbered else "at the end"
+            said = [f"out of order: belongs {place}"]
+            if overlap(forest.starts[each.span], forest.ends[each.span], forest.starts[near], forest.ends[near]):
+                hint = "they overlap in time: any_order(...) takes them as they come"
+                said.append(f"{self._name(each.span)} and {numbered[near]} {hint.removeprefix('they ')}")
+            notes.append(Note((each.span, 1), "^", said, span=each.span))
+        expected, actual = self._names(order), self._names(spans)
+        return Finding("shape.order", self._path(parent), expected, actual, hint), notes
 
     def _apart(self, edit: Apart) -> tuple[Finding, list[Note]]:
         forest, one, two = self._forest, *sorted((edit.first, edit.second), key=self._forest.starts.__getitem__)
