@@ -14,6 +14,7 @@ from pytest_mlflow_traces._baseline_keeping import BaselineCollector, BaselineKe
 from pytest_mlflow_traces._marker import MARKER, TOO_LATE
 from pytest_mlflow_traces._run_keeping import RunKeeper
 from pytest_mlflow_traces._stashes import (
+    APPLIED,
     BASELINES,
     CAPTURED,
     COLLECTOR,
@@ -201,6 +202,9 @@ def pytest_runtest_makereport(
     report = yield
     if traces is not None and call.when == "call":
         tell_junit(item, report, traces)
+        contracts = item.config.stash.get(CONTRACTS, None)
+        if report.failed and contracts is not None and APPLIED not in item.stash:
+            item.stash[APPLIED] = contracts.applying(traces)  # what failed by itself was not judged, yet is no absence
     tell(item, call, report, traces)
     return report
 

@@ -216,8 +216,8 @@ class CapturedTraces(Sequence[Trace]):
             raise _empty("capture.unfinished", what, f"these spans never ended:{self._unfinished_paths()}")
 
     def listing(self) -> str:
-        """Return a line for each trace: its place, name, status, size, id and session."""
-        return self._listed()
+        """Return a line for each trace: its place, name, status, size, id and session; and which lost its context."""
+        return self._listed() + _stray(list(self))
 
     def _listed(self, some: Sequence[Trace] | None = None) -> str:
         numbered = [(number, trace) for number, trace in enumerate(self) if some is None or trace in some]

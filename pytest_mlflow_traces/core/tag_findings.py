@@ -134,7 +134,7 @@ def _mend(form: Form, value: Any) -> str | None:
         return None
     if isinstance(form, BoolForm):
         meant = _BOOLS.get(value.strip().lower())
-        why = ": str(True) is 'True'" if value in ("True", "False") else ""
+        why = f": str({value}) is '{value}'" if value in ("True", "False") else ""
         return f"write {meant!r}{why}" if meant else None
     if isinstance(form, NumberForm):
         return _mended_number(form, value)

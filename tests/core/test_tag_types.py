@@ -68,7 +68,7 @@ def expected(text):
     ("annotation", "value", "finding"),
     [
         (BoolTag, "True", "'true' or 'false', got 'True' (write 'true': str(True) is 'True')"),
-        (BoolTag, "False", "'true' or 'false', got 'False' (write 'false': str(True) is 'True')"),
+        (BoolTag, "False", "'true' or 'false', got 'False' (write 'false': str(False) is 'False')"),
         (BoolTag, "yes", "'true' or 'false', got 'yes' (write 'true')"),
         (BoolTag, "0", "'true' or 'false', got '0' (write 'false')"),
         (BoolTag, "", "'true' or 'false', got ''"),

@@ -107,6 +107,32 @@ def test_a_contract_that_does_not_load_fails_the_test_that_is_the_first_to_need_
 # -- the marker
 
 
+def test_the_marker_says_which_trace_lost_its_context(project):
+    project.makepyfile(
+        """
+        import threading
+        import mlflow
+        import pytest
+
+        def audit():
+            with mlflow.start_span("audit"):
+                pass
+
+        @pytest.mark.mlflow_traces(count=1)
+        def test_it():
+            with mlflow.start_span("agent"):
+                thread = threading.Thread(target=audit)
+                thread.start()
+                thread.join()
+        """
+    )
+
+    result = run(project)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*audit* began while *agent ran: if it is part of it, its thread or task did not*"])
+
+
 def test_a_marker_that_is_added_after_the_collection_counts(project):
     project.makeconftest(
         """
@@ -336,6 +362,24 @@ def test_a_contract_that_applied_after_the_test_alone_has_applied(project):
     result = run(project)
 
     result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*applied to no trace*")
+
+
+def test_a_contract_whose_traces_are_of_a_test_that_failed_by_itself_is_not_said_to_apply_to_none(project):
+    suite(
+        project,
+        test_it="""
+        from app import agent
+
+        def test_it(mlflow_traces):
+            agent()
+            assert False
+        """,
+    )
+
+    result = run(project)
+
+    result.assert_outcomes(failed=1)
     result.stdout.no_fnmatch_line("*applied to no trace*")
 
 
