@@ -10,6 +10,7 @@ import pytest
 from _pytest.assertion import util  # pytest has no public way round its limit of eight lines
 
 from pytest_mlflow_traces._baselines import TraceBaseline
+from pytest_mlflow_traces._selections import SelectedTraces
 from pytest_mlflow_traces.captured import CapturedTraces
 from pytest_mlflow_traces.core.explanations import absent_in, matched, mismatch_of, present_in
 from pytest_mlflow_traces.core.nodes import Pattern, short
@@ -41,7 +42,9 @@ def compared(op: str, left: object, right: object, *, verbose: bool) -> Explaine
             return Explained([matched(shown, pattern)])
         said = mismatch_of(shown, pattern)
         return Explained(said.lines(verbose), said.findings)
-    if op not in {"in", "not in"} or not isinstance(left, Pattern) or not isinstance(right, Trace | CapturedTraces):
+    if op not in {"in", "not in"} or not isinstance(left, Pattern):
+        return None
+    if not isinstance(right, Trace | CapturedTraces | SelectedTraces):
         return None
     traces = [right] if isinstance(right, Trace) else list(right)
     explain = absent_in if op == "in" else present_in

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
+from pytest_mlflow_traces._selections import (
+    SelectedTraces,
+    checked_criteria,
+    empty,
+    holds,
+    is_in,
+    refuse_pattern,
+    refuse_to_count,
+    slice_text,
+)
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.nodes import Pattern
 from pytest_mlflow_traces.core.operands import UNSAID, Unsaid
 from pytest_mlflow_traces.core.patterns import checked_one_span
 from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.spelling import listed, nearest, unknown_keywords
 from pytest_mlflow_traces.core.statistics import LatencyStatistics
 from pytest_mlflow_traces.core.tree import Span, Trace
 
 if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable
+
     from pytest_mlflow_traces._trace_log import TraceLog
+    from pytest_mlflow_traces.core.nodes import Pattern
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
-_STATES = ("OK", "ERROR", "IN_PROGRESS")
 _LISTED = 20  # traces or spans, in a message
-_CRITERIA = ("name", "session_id", "user_id", "status", "tags")
 
 
 class CapturedTraces(Sequence[Trace]):
@@ -90,9 +99,9 @@ class CapturedTraces(Sequence[Trace]):
         rule = "capture.several" if found else "capture.missing"
         finding = Finding(rule, "this capture", expected=f"one trace{asked}", actual=actual)
         hint = ""
-        if not found and self.unfinished:
-            hint = f"\nnot among them, since these spans never ended:{self._unfinished_paths()}"
-        elif found and not where:
+        if not found:
+            hint = self._not_among_them()
+        elif not where:
             hint = f"{_stray(found)}\nname the one you mean: one(name=...), or iterate"
         shown = self._listed(found or None)
         raise TraceAssertionError(f"expected one trace{asked}, got {actual}:\n{shown}{hint}", [finding])
@@ -107,36 +116,27 @@ class CapturedTraces(Sequence[Trace]):
         tags: Mapping[str, object] | Unsaid = UNSAID,
         **unknown: Any,
     ) -> tuple[Trace, ...]:
-        """Return the traces of which all that is said holds, in start order; values compare with `==`.
+        """Return the traces of which all that is said holds, in start order.
+
+        Values compare with `==`; a compiled regex stands for the texts that it matches all of. A pattern is in what is
+        returned where it is anywhere in one of these traces; where there is none, to ask is an error.
 
         Args:
-            name: The trace's name, or a compiled regex that matches all of it.
+            name: The trace's name.
             session_id: The session; `None` for the traces without one.
             user_id: The user; `None` for the traces without one.
             status: "OK", "ERROR" or "IN_PROGRESS".
             tags: What each named tag equals; an absent tag is not `None`.
 
         Raises:
-            TypeError: for an unknown keyword, or for none at all.
+            TypeError: for an unknown keyword, for none at all, or for a value that no trace can have.
             ValueError: for a status that does not exist, or for no tags.
         """
-        if unknown:
-            raise unknown_keywords("where()", unknown, _CRITERIA)
-        said: dict[str, object] = {
-            "name": name,
-            "session_id": session_id,
-            "user_id": user_id,
-            "status": status,
-            "tags": tags,
-        }
-        if all(value is UNSAID for value in said.values()):
-            raise TypeError(f"where() takes at least one of {listed(_CRITERIA)}; for all traces, iterate")
-        if isinstance(status, str) and status not in _STATES:
-            raise ValueError(f"where(): unknown status {status!r} (legal: {listed(_STATES)}){nearest(status, _STATES)}")
-        wanted = said["tags"]
-        if wanted is not UNSAID and not (isinstance(wanted, Mapping) and wanted):
-            raise ValueError(f"where(): tags maps names to values, got {wanted!r}")
-        return tuple(trace for trace in self._log.traces() if _holds(trace, said))
+        given = {"name": name, "session_id": session_id, "user_id": user_id, "status": status, "tags": tags}
+        said = checked_criteria({**given, **unknown})
+        found = [trace for trace in self._log.traces() if holds(trace, said)]
+        asked = ", ".join(f"{key}={value!r}" for key, value in said.items())
+        return SelectedTraces.of(found, f"where({asked})", self._why_none)
 
     def clear(self) -> None:
         """Drop the finished traces, here and from what MLflow's own searches find."""
@@ -155,24 +155,18 @@ class CapturedTraces(Sequence[Trace]):
             if not traces:
                 self.fail_empty(f"expected a trace at [{index}]")
             raise IndexError(f"no trace at [{index}]; there are {len(traces)}:\n{self.listing()}")
+        if isinstance(index, slice):
+            return SelectedTraces.of(traces[index], slice_text(index), self._why_none)
         return traces[index]
 
     def __iter__(self) -> Iterator[Trace]:
         return iter(self._log.traces())
 
     def __contains__(self, pattern: object) -> bool:
-        """Return whether any span of any trace matches; of no trace that is an error, else `not in` passes falsely."""
-        if isinstance(pattern, Trace):
-            return any(trace is pattern for trace in self._log.traces())
-        checked = checked_one_span(pattern, "`in`")
-        traces = self._log.traces()
-        if not traces:
-            self.fail_empty(f"looked for {checked!r}")
-        return any(checked in trace for trace in traces)
+        return is_in(pattern, self._log.traces(), self.fail_empty)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Pattern):
-            raise TypeError("compare one trace: mlflow_traces.one() == pattern; or ask pattern in mlflow_traces")
+        refuse_pattern(other, "mlflow_traces")
         return True if self is other else NotImplemented  # a baseline refuses it, with the cure
 
     __hash__ = object.__hash__
@@ -183,8 +177,7 @@ class CapturedTraces(Sequence[Trace]):
         Raises:
             TypeError: for a pattern.
         """
-        if isinstance(value, Pattern):
-            raise TypeError("count spans trace by trace: sum(trace.count(pattern) for trace in mlflow_traces)")
+        refuse_to_count(value)
         return super().count(value)
 
     def latency(self, pattern: Pattern) -> LatencyStatistics:
@@ -201,19 +194,36 @@ class CapturedTraces(Sequence[Trace]):
 
     def fail_empty(self, what: str) -> NoReturn:
         """Raise the error that says why nothing was captured."""
-        self.fail_lost(what)
-        reason = "nothing was traced: the code under test started no MLflow span"
-        if self._log.was_cleared:
-            reason = "nothing was traced since clear()"
-        raise _empty("capture.empty", what, reason)
+        rule, reason = self._why_empty()
+        raise empty(rule, what, reason)
 
     def fail_lost(self, what: str) -> None:
         """Raise the error that says why what was traced is not here, if it was: no capture of nothing shows that."""
+        lost = self._why_lost()
+        if lost is not None:
+            raise empty(lost[0], what, lost[1])
+
+    def _why_lost(self) -> tuple[str, str] | None:
         reason = self._bypass()
         if reason is not None:
-            raise _empty("capture.bypassed", what, reason)
+            return "capture.bypassed", reason
         if self.unfinished:
-            raise _empty("capture.unfinished", what, f"these spans never ended:{self._unfinished_paths()}")
+            return "capture.unfinished", f"these spans never ended:{self._unfinished_paths()}"
+        return None
+
+    def _why_empty(self) -> tuple[str, str]:
+        reason = "nothing was traced: the code under test started no MLflow span"
+        if self._log.was_cleared:
+            reason = "nothing was traced since clear()"
+        return self._why_lost() or ("capture.empty", reason)
+
+    def _why_none(self) -> tuple[str, str]:
+        """Say why none of the traces is what was asked for."""
+        count = len(self._log)
+        if not count:
+            return self._why_empty()
+        reason = f"that is none of the {count} trace{'' if count == 1 else 's'} here:\n{self.listing()}"
+        return "capture.missing", reason + self._not_among_them()
 
     def listing(self) -> str:
         """Return a line for each trace: its place, name, status, size, id and session; and which lost its context."""
@@ -228,6 +238,11 @@ class CapturedTraces(Sequence[Trace]):
             lines.append(f"  [{number}] {visible(trace.name)}  {trace.status}  {size}  {trace.id}{session}")
         return "\n".join(lines) + (f"\n  ... {len(numbered) - _LISTED} more" if len(numbered) > _LISTED else "")
 
+    def _not_among_them(self) -> str:
+        if not self.unfinished:
+            return ""
+        return f"\nnot among them, since these spans never ended:{self._unfinished_paths()}"
+
     def _unfinished_paths(self) -> str:
         spans = self.unfinished
         more = f"\n  ... {len(spans) - _LISTED} more" if len(spans) > _LISTED else ""
@@ -240,10 +255,6 @@ class CapturedTraces(Sequence[Trace]):
         )
 
 
-def _empty(rule: str, what: str, reason: str) -> TraceAssertionError:
-    return TraceAssertionError(f"{what}, but {reason}", [Finding(rule, "this capture", expected=what, actual=reason)])
-
-
 def _stray(traces: Sequence[Trace]) -> str:
     """Say which trace began while another ran: most often spans that should be part of it, and lost its context."""
     last, until = 0, 0  # of those so far, the one that ends last
@@ -254,19 +265,3 @@ def _stray(traces: Sequence[Trace]) -> str:
         end = max((span.end_ns or 0 for span in trace.roots), default=0)
         last, until = (number, end) if end > until else (last, until)
     return ""
-
-
-def _holds(trace: Trace, said: Mapping[str, Any]) -> bool:
-    for key, expected in said.items():
-        if expected is UNSAID:
-            continue
-        if key == "tags":
-            if not all(name in trace.tags and trace.tags[name] == value for name, value in expected.items()):
-                return False
-        elif isinstance(expected, re.Pattern):
-            actual = getattr(trace, key)
-            if not isinstance(actual, str) or not expected.fullmatch(actual):
-                return False
-        elif not getattr(trace, key) == expected:  # noqa: SIM201  # `!=` need not be the opposite of a matcher's `==`
-            return False
-    return True

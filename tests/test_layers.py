@@ -38,6 +38,7 @@ DOORS = {
     "_searching": MLFLOW,
     "_switchboard": MLFLOW,
     "_stashes": frozenset({"pytest"}),
+    "_selections": frozenset(),
     "_session": frozenset({"pytest"}),
     "_suite_contracts": frozenset({"pytest"}),
     "_trace_log": frozenset(),

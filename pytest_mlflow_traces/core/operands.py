@@ -10,6 +10,7 @@ import contextlib
 import copy
 import math
 from enum import Enum
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -79,6 +80,24 @@ def whole_number(number: int) -> str:
         return hex(number)
 
 
+def answers_by_itself(value: object) -> bool:
+    """Return whether the type of `value` has an `==` that is none of Python's own, as matcher objects have."""
+    home = next(each for each in type(value).__mro__ if "__eq__" in vars(each))
+    return home.__module__ != "builtins"
+
+
+def refuse_what_equals_nothing(value: object, what: str = "") -> None:
+    """Raise an error where no recorded value can equal `value`, since `not in` would then always pass."""
+    if type(value) is float and math.isnan(value):
+        raise ValueError(f"{what}nan equals nothing, not even itself: compare with pytest.approx(nan, nan_ok=True)")
+    if isinstance(value, type) and not answers_by_itself(value):
+        cure = f"write dirty_equals.IsInstance({value.__name__})"
+        raise TypeError(f"{what}no value equals the class {value.__name__}: {cure}, or the value itself")
+    if isinstance(value, FunctionType | BuiltinFunctionType | MethodType):
+        name = value.__name__
+        raise TypeError(f"{what}no value equals the function {name}: write dirty_equals.FunctionCheck({name})")
+
+
 class _Taken(NamedTuple):
     value: object
     text: str
@@ -112,9 +131,7 @@ def _taken(value: Any, depth: int) -> _Taken:
             (kind.__name__, frozenset(keys) if kind is set or kind is frozenset else tuple(keys)),
             all(item.is_literal for item in items),
         )
-    if kind is float and math.isnan(value):
-        # `span(outputs=nan) not in trace` would always pass
-        raise ValueError("nan equals nothing, not even itself: compare with pytest.approx(nan, nan_ok=True)")
+    refuse_what_equals_nothing(value)
     if any(kind is atom for atom in _ATOMS):
         # 1, 1.0 and True are equal to Python and print differently, as do 0.0 and -0.0
         text = _atom(value)

@@ -89,6 +89,17 @@ def test_of_several_traces_each_is_told(project):
     assert told.count("  trace 'agent' has 1 span like span('search'), expected none") == 2
 
 
+@pytest.mark.parametrize("some", ['mlflow_traces.where(name="agent")', "mlflow_traces[:1]"])
+def test_of_a_selection_each_is_told_too(project, some):
+    told = without_times(failure(project, f'assert span("search") not in {some}'))
+
+    assert told == [
+        "assert trace 'agent' has 1 span like span('search'), expected none",
+        "",
+        "    agent > search  TOOL # ms",
+    ]
+
+
 def test_a_percent_sign_is_only_a_percent_sign(project):
     assert "span('100%s')" in failure(project, 'assert span("100%s") in mlflow_traces')[0]
 
