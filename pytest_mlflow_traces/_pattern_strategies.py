@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces._trace_strategies import ERRORS, NAMES, TYPES
+from pytest_mlflow_traces.core.operands import Operand
 from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
 from pytest_mlflow_traces.core.tree import Span, Trace
 
@@ -174,10 +175,11 @@ _FIELDS = list(_SAY)
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether a value equals itself in the end, which one with `nan` in it does not."""
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    return all(map(_is_plain, value)) if isinstance(value, list | tuple) else bool(value == value)
+    """Return whether a pattern can say the value: not where it holds `nan`, or what JSON has no form for."""
+    try:
+        return Operand(value).equals(value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _items(draw: st.DrawFn, children: Sequence[Span], depth: int) -> list[Item]:

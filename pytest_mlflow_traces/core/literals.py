@@ -55,9 +55,6 @@ def literal_text(value: object) -> str:
 def _atom_text(value: object) -> str:
     if isinstance(value, str):
         return quoted(value)
-    if isinstance(value, bytes):
-        plain = (chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in value)
-        return f'b"{"".join(plain)}"'
     return whole_number(value) if type(value) is int else repr(value)
 
 

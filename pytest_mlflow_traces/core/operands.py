@@ -2,6 +2,8 @@
 
 A matcher object (`dirty_equals.IsInt()`, `pytest.approx(1)`) answers `==` for other things than itself, and some
 print differently after a comparison, so neither its `==` nor its later `repr` can tell two patterns apart.
+
+MLflow records values as JSON. What no such value can equal is refused, since `not in` would always pass with it.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import re
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 __tracebackhide__ = True  # a failure points at the test, not in here
 
 DEEPEST = 100  # containers in containers: Python itself does not read code that is nested 200 deep
-_CONTAINERS = (dict, list, tuple, set, frozenset)
-_ATOMS = (type(None), bool, int, float, str, bytes)
+_CONTAINERS = (dict, list, tuple)
+_ATOMS = (type(None), bool, int, float, str)
 
 
 class Unsaid(Enum):
@@ -41,15 +44,18 @@ class Operand:
     `text` is its code; `is_literal` says whether that code is a plain literal all through.
     """
 
-    __slots__ = ("_key", "is_literal", "text", "value")
+    __slots__ = ("_has_items", "_key", "is_literal", "text", "value")
 
     def __init__(self, value: object) -> None:
         taken = _taken(value, 0)
-        self.value, self.text, self._key, self.is_literal = taken
+        self.value, self.text, self._key, self.is_literal, self._has_items = taken
 
     def equals(self, actual: object) -> bool:
-        """Return whether `actual == value`, with the expected side free to answer."""
-        return bool(actual == self.value)
+        """Return whether `actual == value`, with the expected side free to answer; a tuple equals a list.
+
+        JSON has no tuples, while OpenTelemetry keeps a list as one: which it was is no matter of the code under test.
+        """
+        return bool(actual == self.value) or (self._has_items and _alike(actual, self.value))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Operand) and self._key == other._key
@@ -67,7 +73,7 @@ def written(value: object, leaf: Callable[[object], str]) -> str:
     if kind is dict:
         pairs: dict[object, object] = value  # type: ignore[assignment]  # kind says so
         return f"{{{', '.join(f'{written(key, leaf)}: {written(item, leaf)}' for key, item in pairs.items())}}}"
-    if kind is list or kind is tuple or kind is set or kind is frozenset:
+    if kind is list or kind is tuple:
         return _enclosed(kind, [written(item, leaf) for item in value])  # type: ignore[attr-defined]  # kind says so
     return leaf(value)
 
@@ -83,7 +89,7 @@ def whole_number(number: int) -> str:
 def answers_by_itself(value: object) -> bool:
     """Return whether the type of `value` has an `==` that is none of Python's own, as matcher objects have."""
     home = next(each for each in type(value).__mro__ if "__eq__" in vars(each))
-    return home.__module__ != "builtins"
+    return home.__module__ not in {"builtins", "collections"}
 
 
 def refuse_what_equals_nothing(value: object, what: str = "") -> None:
@@ -98,11 +104,40 @@ def refuse_what_equals_nothing(value: object, what: str = "") -> None:
         raise TypeError(f"{what}no value equals the function {name}: write dirty_equals.FunctionCheck({name})")
 
 
+def _refuse_what_json_lacks(value: Any) -> None:
+    if isinstance(value, re.Pattern):
+        cure = f"write dirty_equals.IsStr(regex={value.pattern!r:.60})"
+        raise TypeError(f"no value equals a compiled regex: {cure}")
+    kind = type(value)
+    if issubclass(kind, bytes | bytearray) and not answers_by_itself(value):
+        raise TypeError(f"traces hold no bytes, which MLflow stores as their text: write {str(bytes(value))!r:.60}")
+    if issubclass(kind, set | frozenset) and not answers_by_itself(value):
+        raise TypeError("traces hold no sets, which MLflow stores as text in any order: trace a sorted list")
+    if issubclass(kind, dict) and not answers_by_itself(value):
+        for key in value:
+            if not isinstance(key, str):
+                cure = f": write {str(key)!r}" if type(key) is int else ""
+                raise TypeError(f"the keys of a recorded dict are strings, got {key!r:.60}{cure}")
+
+
+def _alike(actual: Any, expected: Any) -> bool:
+    """Return whether two values are equal, where a tuple equals a list; as deep as `DEEPEST`."""
+    kind = type(expected)
+    if kind is list or kind is tuple:
+        same = isinstance(actual, list | tuple) and len(actual) == len(expected)
+        return same and all(map(_alike, actual, expected))
+    if kind is dict:
+        same = isinstance(actual, dict) and actual.keys() == expected.keys()
+        return same and all(_alike(actual[key], item) for key, item in expected.items())
+    return actual is expected or bool(actual == expected)
+
+
 class _Taken(NamedTuple):
     value: object
     text: str
     key: Hashable
     is_literal: bool
+    has_items: bool = False  # of a list or a tuple
 
 
 def _taken(value: Any, depth: int) -> _Taken:
@@ -114,6 +149,8 @@ def _taken(value: Any, depth: int) -> _Taken:
     kind = type(value)
     if depth == DEEPEST and any(kind is each for each in _CONTAINERS):
         raise ValueError(f"a value to compare with is nested more than {DEEPEST} deep, or contains itself")
+    refuse_what_equals_nothing(value)
+    _refuse_what_json_lacks(value)
     if kind is dict:
         pairs = [(_taken(key, depth + 1), _taken(item, depth + 1)) for key, item in value.items()]
         return _Taken(
@@ -121,17 +158,17 @@ def _taken(value: Any, depth: int) -> _Taken:
             f"{{{', '.join(f'{key.text}: {item.text}' for key, item in pairs)}}}",
             ("dict", frozenset((key.key, item.key) for key, item in pairs)),
             all(key.is_literal and item.is_literal for key, item in pairs),
+            any(item.has_items for _, item in pairs),
         )
-    if kind is list or kind is tuple or kind is set or kind is frozenset:
+    if kind is list or kind is tuple:
         items = [_taken(item, depth + 1) for item in value]
-        keys = [item.key for item in items]
         return _Taken(
             kind(item.value for item in items),
             _enclosed(kind, [item.text for item in items]),
-            (kind.__name__, frozenset(keys) if kind is set or kind is frozenset else tuple(keys)),
+            (kind.__name__, tuple(item.key for item in items)),
             all(item.is_literal for item in items),
+            has_items=True,
         )
-    refuse_what_equals_nothing(value)
     if any(kind is atom for atom in _ATOMS):
         # 1, 1.0 and True are equal to Python and print differently, as do 0.0 and -0.0
         text = _atom(value)
@@ -144,7 +181,7 @@ def _matcher(value: object, kind: type) -> _Taken:
         text = repr(value)
     except Exception as error:
         text = f"<{kind.__name__} at {id(value):#x}, whose repr raises {type(error).__name__}>"
-    if issubclass(kind, dict | list | set | bytearray):
+    if issubclass(kind, dict | list):
         with contextlib.suppress(Exception):  # it holds what cannot be copied, so it stays shared
             value = copy.deepcopy(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
@@ -162,8 +199,4 @@ def _atom(value: object) -> str:
 def _enclosed(kind: type, texts: list[str]) -> str:
     if kind is list:
         return f"[{', '.join(texts)}]"
-    if kind is tuple:
-        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-    # sorted, as sets of strings come in another order in each process
-    text = f"{{{', '.join(sorted(texts))}}}" if texts else ""
-    return f"frozenset({text})" if kind is frozenset else text or "set()"
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"

@@ -568,7 +568,7 @@ def test_of_many_places_the_first_are_told():
 
 def test_a_whole_value_is_told_where_the_two_are_no_containers_alike():
     trace = tree("agent", [node("a", outputs=None), node("b", outputs="3"), node("c", outputs=[1])])
-    pattern = span("agent")[span("a", outputs={}), span("b", outputs=3), span("c", outputs=(1,))]
+    pattern = span("agent")[span("a", outputs={}), span("b", outputs=3), span("c", outputs={"a": 1})]
 
     assert told(trace, pattern) == text("""
         trace 'agent' does not match: 3 different
@@ -576,8 +576,17 @@ def test_a_whole_value_is_told_where_the_two_are_no_containers_alike():
           agent  UNKNOWN  7 ms
         ~ ├─ a  UNKNOWN   outputs: expected {}, got None
         ~ ├─ b  UNKNOWN   outputs: expected 3, got '3'
-        ~ └─ c  UNKNOWN   outputs: expected (1,), got [1]
+        ~ └─ c  UNKNOWN   outputs: expected {'a': 1}, got [1]
     """)
+
+
+def test_a_tuple_and_a_list_differ_only_in_what_they_hold():
+    trace = tree(node("a", inputs={"rows": [1, (2, 3)]}, attributes={"otel": ("x", "y")}))
+
+    assert trace == span("a", inputs={"rows": (1, [2, 3])}, attributes={"otel": ["x", "y"]})
+    said = told(trace, span("a", inputs={"rows": (1, [2, 4])}, attributes={"otel": ["x", "z"]}))
+    assert "inputs['rows'][1][1]: expected 4, got 3" in said
+    assert "attributes['otel'][1]: expected 'z', got 'y'" in said
 
 
 def test_long_values_are_shown_from_where_they_differ_and_without_their_middle():

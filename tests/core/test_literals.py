@@ -32,10 +32,7 @@ def test_a_string_is_one_printable_line(text):
 @given(literals)
 @settings(max_examples=100)
 def test_what_json_writes_is_read(value):
-    try:
-        text = json.dumps(value)
-    except (TypeError, ValueError):
-        return
+    text = json.dumps(value)
     if r"\ud83d\ude00" not in text:  # JSON cannot tell two surrogates from the one character
         assert Operand(read(text)) == Operand(json.loads(text))
 
@@ -46,13 +43,11 @@ def test_what_json_writes_is_read(value):
         (None, "None"),
         ([True, False, -1, 1.5, -0.0, 1e300], "[True, False, -1, 1.5, -0.0, 1e+300]"),
         ([float("inf"), -float("inf")], "[inf, -inf]"),
-        ({"q": "why?", 1: [(), (1,), (1, 2)]}, '{"q": "why?", 1: [(), (1,), (1, 2)]}'),
-        ([set(), {2, 1}, frozenset(), frozenset({1})], "[set(), {1, 2}, frozenset(), frozenset({1})]"),
-        ([[], {}, "", b""], '[[], {}, "", b""]'),
+        ({"q": "why?", "n": [(), (1,), (1, 2)]}, '{"q": "why?", "n": [(), (1,), (1, 2)]}'),
+        ([[], {}, ""], '[[], {}, ""]'),
         ('it\'s "so" \\ é 😀', '"it\'s \\"so\\" \\\\ é 😀"'),
         ("\n\r\t\x00\x85\u2028\xa0\U000e0001", '"\\n\\r\\t\\u0000\\u0085\\u2028\\u00a0\\U000e0001"'),
         ("\ud83d\ude00", '"\\U0000d83d\\U0000de00"'),
-        (b'a"\\\xff\n', 'b"a\\x22\\x5c\\xff\\x0a"'),
     ],
 )
 def test_literals_are_written_with_pythons_words_and_double_quotes(value, text):
@@ -70,16 +65,28 @@ def test_literals_are_written_with_pythons_words_and_double_quotes(value, text):
         (r"'a\'b\x41\U0001f600\b\f'", "a'b\x41😀\b\f"),
         ("{ 'a' :1 , 'b':[ 2,] , }", {"a": 1, "b": [2]}),
         ("(1, 2,)", (1, 2)),
-        ("{1,}", {1}),
         ("1E5", 1e5),
         ("0x1F", 31),
         ("-0x1f", -31),
         ("-0", 0),
-        ("frozenset( { 1 } )", frozenset({1})),
     ],
 )
 def test_json_and_other_spellings_are_read(text, value):
     assert Operand(read(text)) == Operand(value)
+
+
+@pytest.mark.parametrize(
+    "value", [set(), {1}, {1, "a"}, frozenset(), frozenset({1}), b"", b"a\xff\n", {1: "a", None: {2: 3}}, {(1, 2): 3}]
+)
+def test_what_no_operand_can_be_is_read_so_that_the_pattern_says_why(value):
+    # each means what it means in Python
+    assert read(repr(value)) == value
+    assert type(read(repr(value))) is type(value)
+
+
+def test_more_spellings_of_these_are_read():
+    assert read("{1,}") == {1}
+    assert read("frozenset( { 1 } )") == frozenset({1})
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_every_form_has_its_place_on_the_lines():
         (span(within="0ms"), "* within=0ms ..."),
         (span(within="1.5s"), "* within=1500ms ..."),
         (span(inputs=0, outputs=""), '* inputs=0 outputs="" ...'),
-        (span(outputs=[(1,), {2}, b"b", float("inf")]), '* outputs=[(1,), {2}, b"b", inf] ...'),
+        (span(outputs=[(1,), "b", float("inf")]), '* outputs=[(1,), "b", inf] ...'),
         (optional(A), "a ? ..."),
         (repeat(B), "b {0,}"),
         (repeat(B, 3, 3), "b {3}"),

@@ -268,8 +268,9 @@ def test_an_error_says_where_and_what_was_expected(text, line, column, message):
             "x ...\n  has:\n    a ...\n  lacks:\n    a ...",
             "span(): span('a') stands in has and in lacks: no span matches that",
         ),
+        ("a inputs=[{1}]", "traces hold no sets, which MLflow stores as text in any order: trace a sorted list"),
     ],
-    ids=["no items", "status", "leaf", "both"],
+    ids=["no items", "status", "leaf", "both", "no JSON"],
 )
 def test_what_the_language_refuses_is_an_error_of_the_line(text, message):
     with pytest.raises(NotationError) as raised:

@@ -1,6 +1,7 @@
 import copy
 import math
 import pickle
+import re
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
@@ -66,8 +67,8 @@ def test_a_literal_is_equal_to_what_its_text_evaluates_to(value):
     assert hash(again) == hash(operand)
 
 
-@pytest.mark.parametrize("one", [0, 0.0, -0.0, False, None, "", b"", (), [], {}, set(), frozenset(), math.inf])
-@pytest.mark.parametrize("two", [0, 0.0, -0.0, False, None, "", b"", (), [], {}, set(), frozenset(), math.inf])
+@pytest.mark.parametrize("one", [0, 0.0, -0.0, False, None, "", (), [], {}, math.inf])
+@pytest.mark.parametrize("two", [0, 0.0, -0.0, False, None, "", (), [], {}, math.inf])
 def test_falsy_values_are_operands_each_its_own(one, two):
     assert (Operand(one) == Operand(two)) is (repr(one) == repr(two))
 
@@ -78,11 +79,8 @@ def test_falsy_values_are_operands_each_its_own(one, two):
         (1, True),
         (1, 1.0),
         ([1], [True]),
-        ({1: "a"}, {True: "a"}),
         ({"a": 0.0}, {"a": -0.0}),
         ((1, 2), [1, 2]),
-        ({1}, frozenset({1})),
-        ("a", b"a"),
         ("red", Color.RED),
         (1, Level.LOW),
         ("a", Sub("a")),
@@ -94,15 +92,9 @@ def test_what_python_takes_for_equal_is_told_apart(one, two):
     assert Operand(one) != Operand(two)
 
 
-def test_the_order_of_keys_and_elements_does_not_tell_apart():
+def test_the_order_of_keys_does_not_tell_apart():
     assert Operand({"a": 1, "b": 2}) == Operand({"b": 2, "a": 1})
-    assert Operand({"x", "y", "z"}) == Operand({"z", "y", "x"})
     assert Operand([1, 2]) != Operand([2, 1])
-
-
-def test_sets_print_in_one_order_in_every_process():
-    assert Operand({"c", "a", "b"}).text == "{'a', 'b', 'c'}"
-    assert Operand(frozenset({2, 1})).text == "frozenset({1, 2})"
 
 
 def test_an_operand_is_no_value():
@@ -204,15 +196,6 @@ def test_what_the_caller_does_to_a_container_later_changes_nothing(value):
     assert not operand.equals(value)
 
 
-def test_sets_and_bytearrays_are_copied_too():
-    numbers, data = {1}, bytearray(b"a")
-    operand = Operand([numbers, data])
-    numbers.add(2)
-    data.append(1)
-
-    assert operand.equals([{1}, bytearray(b"a")])
-
-
 def test_a_container_that_cannot_be_copied_is_kept():
     class Locked(dict):  # type: ignore[type-arg]
         def __deepcopy__(self, memo: object) -> None:
@@ -258,9 +241,7 @@ def test_a_number_too_long_for_decimal_is_written_in_hexadecimal(number):
         (-math.inf, "float('-inf')"),
         ((1,), "(1,)"),
         ((), "()"),
-        (set(), "set()"),
-        (frozenset(), "frozenset()"),
-        ({"a": None, 1: [True]}, "{'a': None, 1: [True]}"),
+        ({"a": None, "b": [True]}, "{'a': None, 'b': [True]}"),
         ("a\n\u2028\ud800", "'a\\n\\u2028\\ud800'"),
     ],
 )
@@ -276,3 +257,88 @@ def test_nan_equals_nothing_so_that_it_is_refused(value):
 
 def test_what_is_not_said_prints_as_dots():
     assert repr(UNSAID) == "..."
+
+
+class NoClass(type):
+    """Compare like a matcher, as the classes of dirty-equals do."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other == 5
+
+    __hash__ = type.__hash__
+
+
+class Five(metaclass=NoClass):
+    pass
+
+
+class Bag(set):  # type: ignore[type-arg]
+    """Compare by size."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and len(other) == len(self)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("wrapped", [lambda value: value, lambda value: [value], lambda value: {"a": (value,)}])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (re.compile("a.*"), "no value equals a compiled regex: write dirty_equals.IsStr(regex='a.*')"),
+        ({1}, "traces hold no sets, which MLflow stores as text in any order: trace a sorted list"),
+        (frozenset(), "traces hold no sets, which MLflow stores as text in any order: trace a sorted list"),
+        (b"ab", "traces hold no bytes, which MLflow stores as their text: write \"b'ab'\""),
+        (bytearray(b"ab"), "traces hold no bytes, which MLflow stores as their text: write \"b'ab'\""),
+        ({1: "a"}, "the keys of a recorded dict are strings, got 1: write '1'"),
+        ({None: "a"}, "the keys of a recorded dict are strings, got None"),
+        (OrderedDict({True: "a"}), "the keys of a recorded dict are strings, got True"),
+        (int, "no value equals the class int: write dirty_equals.IsInstance(int), or the value itself"),
+        (Color, "no value equals the class Color: write dirty_equals.IsInstance(Color), or the value itself"),
+        (nested, "no value equals the function nested: write dirty_equals.FunctionCheck(nested)"),
+        (len, "no value equals the function len: write dirty_equals.FunctionCheck(len)"),
+        ("".join, "no value equals the function join: write dirty_equals.FunctionCheck(join)"),
+    ],
+)
+def test_what_no_recorded_value_can_equal_is_refused(value, text, wrapped):
+    with pytest.raises(TypeError, match=exactly(text)):
+        Operand(wrapped(value))
+
+
+@pytest.mark.parametrize("value", [dirty_equals.IsInt, Five, [Five], mock.Mock()])
+def test_what_answers_by_itself_is_an_operand_though_it_is_a_class(value):
+    assert Operand(value).equals(value)
+
+
+def test_what_answers_by_itself_is_an_operand_though_it_is_a_set():
+    assert Operand(Bag([7])).equals([1])
+    assert Operand(Five).equals(5)
+    assert not Operand(dirty_equals.IsInt).equals("a")
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ((1, 2), [1, 2]),
+        ((), []),
+        ({"a": {"b": (1, [2])}, "c": 3}, {"a": {"b": [1, (2,)]}, "c": 3}),
+        ([dirty_equals.IsInt(), (mock.ANY,)], (1, ["x"])),
+        ([(math.inf, None, "a")], ([math.inf, None, "a"],)),
+    ],
+)
+def test_a_tuple_equals_a_list_wherever_it_stands(one, two):
+    # JSON has lists only; OpenTelemetry gives them back as tuples
+    assert Operand(one).equals(two)
+    if not any(isinstance(each, dirty_equals.IsInt) for each in one):
+        assert Operand(two).equals(one)
+
+
+@pytest.mark.parametrize(
+    "actual",
+    [[1], [1, 3], [1, 2, 3], (1, [2]), "12", None, {"a": [1, 2]}, {1: 2}, 12],
+)
+def test_a_tuple_equals_no_other_list(actual):
+    assert not Operand((1, 2)).equals(actual)
+    assert not Operand({"a": (1, 2)}).equals({"a": actual})
+    assert not Operand({"a": (1, 2)}).equals({"b": [1, 2]})
+    assert not Operand({"a": (1, 2)}).equals([actual])

@@ -14,6 +14,7 @@ WIDTH = 60
 ABSENT = "absent"
 _TOLD = 3  # places told of one value
 _SEEN = 20_000  # parts of a value that are compared
+_ITEMS = (list, tuple)
 
 _repr = Repr()
 _repr.maxlevel, _repr.maxdict, _repr.maxlist, _repr.maxtuple = 5, 12, 12, 12
@@ -49,7 +50,7 @@ def shown(value: object, width: int = WIDTH) -> str:
 def differing(expected: Any, actual: Any, text: str) -> list[Differing]:
     """Return the first places where `actual` is not as expected; `text` is the whole of `expected` as it was given.
 
-    Plain dicts and lists are compared part by part, without recursion; anything else as a whole.
+    Plain dicts and lists are compared part by part, without recursion; anything else as a whole. A tuple equals a list.
     """
     found: list[Differing] = []
     stack = [("", expected, actual)]
@@ -64,7 +65,7 @@ def differing(expected: Any, actual: Any, text: str) -> list[Differing]:
             continue
         if type(one) is dict and type(two) is dict:
             stack.extend(reversed(list(_entries(place, one, two))))
-        elif type(one) is list and type(two) is list:
+        elif type(one) in _ITEMS and type(two) in _ITEMS:
             if len(one) != len(two):
                 found.append(Differing(place, _items(one), _items(two)))
             stack.extend((f"{place}[{k}]", one[k], two[k]) for k in reversed(range(min(len(one), len(two)))))
@@ -105,7 +106,7 @@ def _both(one: Any, two: Any) -> tuple[str, str]:
     return shown(one), shown(two)
 
 
-def _items(values: list[Any]) -> str:
+def _items(values: list[Any] | tuple[Any, ...]) -> str:
     return f"{len(values)} item{'' if len(values) == 1 else 's'}"
 
 
