@@ -31,29 +31,42 @@ class Explained:
 
 
 def compared(op: str, left: object, right: object, *, verbose: bool) -> Explained | None:
-    """Explain a comparison of a trace, a span or a capture with a pattern; `None` for any other."""
+    """Explain a comparison of a trace, a span or a capture with a pattern; `None` for any other.
+
+    pytest asks about comparisons that hold, too: those under `not`, and those beside one that failed in an `and`. So
+    what is said goes by what is so, and what holds is not called wrong.
+    """
     if isinstance(left, TraceBaseline) or isinstance(right, TraceBaseline):
         return _compared_with_baseline(left, right, verbose=verbose)
     if op in {"==", "!="}:
         shown, pattern = (left, right) if isinstance(right, Pattern) else (right, left)
         if not isinstance(pattern, Pattern) or not isinstance(shown, Trace | Span):
             return None
-        if op == "!=":
-            return Explained([matched(shown, pattern)])
+        if shown == pattern:
+            return Explained([matched(shown, pattern, wrong=op == "!=")])
         said = mismatch_of(shown, pattern)
-        return Explained(said.lines(verbose), said.findings)
+        return Explained(said.lines(verbose), said.findings if op == "==" else ())
     if op not in {"in", "not in"} or not isinstance(left, Pattern):
         return None
     if not isinstance(right, Trace | CapturedTraces | SelectedTraces):
         return None
     traces = [right] if isinstance(right, Trace) else list(right)
-    explain = absent_in if op == "in" else present_in
-    told = [explain(trace, left) for trace in traces if (left in trace) == (op == "not in")]
-    findings = tuple(finding for each in told for finding in each.findings)
+    return _sought(left, traces, wanted=op == "in", verbose=verbose)
+
+
+def _sought(pattern: Pattern, traces: list[Trace], *, wanted: bool, verbose: bool) -> Explained:
+    """Say where a pattern is, or why it is nowhere; `wanted` is whether it was to be somewhere."""
+    those = [trace for trace in traces if pattern in trace]
+    wrong = bool(those) is not wanted
+    if those:
+        told = [present_in(trace, pattern, wrong=wrong) for trace in those]
+    else:
+        told = [absent_in(trace, pattern) for trace in traces]
+    findings = tuple(finding for each in told for finding in each.findings) if wrong else ()
     if len(told) == 1:
         return Explained(told[0].lines(verbose), findings)
     most = len(told) if verbose else 3
-    lines = [f"{short(left)} is in {'none' if op == 'in' else len(told)} of {len(traces)} traces"]
+    lines = [f"{short(pattern)} is in {len(those) or 'none'} of {len(traces)} traces"]
     for each in told[:most]:
         lines += ["", *each.lines(verbose)]
     lines += [f"... {len(told) - most} more traces, -vv shows all"] if len(told) > most else []

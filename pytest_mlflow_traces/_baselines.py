@@ -168,6 +168,10 @@ class BaselineFile:
             findings = said.findings
             lines += said.lines(verbose, max(8, _ROOM - len(others)))
         told = others if verbose else others[: _ROOM - 2]
+        if (
+            not lines and not others
+        ):  # pytest asks about what holds too: under `not`, and beside what failed in an `and`
+            return [f"trace '{visible(trace.name)}' is what the baseline holds: {self.shown_path}:{section.first}"], ()
         lines += [
             *([f"trace '{visible(trace.name)}' is not what the baseline holds:"] if not lines else []),
             *map(str, told),

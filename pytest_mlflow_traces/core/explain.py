@@ -113,8 +113,8 @@ def _near_miss(teller: Teller, forest: Forest, i: int, edits: list[Edit], most: 
     return [head, *(f"    {line}" for line in _drawn(picture, None if most is None else most - 1))]
 
 
-def present(forest: Forest, pattern: Pattern, subject: str) -> Explanation:
-    """Say which spans are what the one-span `pattern` says, where none is to be."""
+def present(forest: Forest, pattern: Pattern, subject: str, *, wrong: bool = True) -> Explanation:
+    """Say which spans are what the one-span `pattern` says; that is `wrong` where none is to be."""
     found = Matcher(forest).find(pattern)
     expected = f"no {short(pattern)}"
     told, paths = found[:_FOUND], Paths(forest)
@@ -128,7 +128,7 @@ def present(forest: Forest, pattern: Pattern, subject: str) -> Explanation:
         lines = [f"  {paths.of(i)}  {visible(forest.types[i])}  {span_notes(forest, i)}" for i in found[:room]]
         return lines + ([f"... {len(found) - room:,} more, -vv shows all"] if room < len(found) else [])
 
-    headline = f"{subject} has {_counted(len(found), 'span')} like {short(pattern)}, expected none"
+    headline = f"{subject} has {_counted(len(found), 'span')} like {short(pattern)}{', expected none' if wrong else ''}"
     return Explanation(tuple(findings), headline, body)
 
 

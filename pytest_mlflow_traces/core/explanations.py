@@ -26,14 +26,14 @@ def absent_in(trace: Trace, pattern: Pattern) -> Explanation:
     return explain.absent(trace.forest, pattern, _subject(trace))
 
 
-def present_in(trace: Trace, pattern: Pattern) -> Explanation:
-    """Explain a failed `pattern not in trace`."""
-    return explain.present(trace.forest, pattern, _subject(trace))
+def present_in(trace: Trace, pattern: Pattern, *, wrong: bool = True) -> Explanation:
+    """Explain a failed `pattern not in trace`, or, where that is not `wrong`, say which spans are in it."""
+    return explain.present(trace.forest, pattern, _subject(trace), wrong=wrong)
 
 
-def matched(shown: Trace | Span, pattern: Pattern) -> str:
-    """Say what a failed `shown != pattern` found."""
-    return f"{_subject(shown)} is {short(pattern)}, expected it not to be"
+def matched(shown: Trace | Span, pattern: Pattern, *, wrong: bool = True) -> str:
+    """Say what a failed `shown != pattern` found, or, where that is not `wrong`, what `shown == pattern` did."""
+    return f"{_subject(shown)} is {short(pattern)}{', expected it not to be' if wrong else ''}"
 
 
 def _subject(shown: Trace | Span) -> str:

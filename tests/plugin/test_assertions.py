@@ -100,6 +100,50 @@ def test_of_a_selection_each_is_told_too(project, some):
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('mlflow_traces.one() == span("agent")', ["assert not trace 'agent' is span('agent')"]),
+        (
+            'span("search") in mlflow_traces',
+            ["assert not trace 'agent' has 1 span like span('search')", "", "    agent > search  TOOL # ms"],
+        ),
+        (
+            'mlflow_traces.one().root != span("agent")[span("search"), ...]',
+            [
+                "assert not span agent does not match: 1 unexpected",
+                "",
+                "    agent  AGENT # ms",
+                "  + ├─ plan  UNKNOWN  unexpected",
+                "    └─ search  TOOL",
+            ],
+        ),
+        (
+            'span(type="LLM") not in mlflow_traces.one()',
+            ["assert not trace 'agent' has no span(type='LLM')", "", "  its spans are agent, plan, search"],
+        ),
+    ],
+)
+def test_a_comparison_that_must_not_hold_is_told_as_it_is(project, said, told):
+    lines = without_times(failure(project, f"assert not ({said})"))
+
+    assert lines[: len(told)] == told
+
+
+def test_a_comparison_that_holds_beside_one_that_does_not_is_not_called_wrong(project):
+    told = failure(project, 'assert mlflow_traces.one() == span("agent") and span("x") not in mlflow_traces and 1 == 2')
+
+    assert told[0] == "assert (trace 'agent' is span('agent') and trace 'agent' has no span('x')"
+    assert told[-1].endswith(" and 1 == 2)")
+
+
+def test_of_several_traces_those_are_told_that_have_it_though_they_must_not(project):
+    told = failure(project, 'agent(); assert not span("search") in mlflow_traces')
+
+    assert told[0] == "assert not span('search') is in 2 of 2 traces"
+    assert told.count("  trace 'agent' has 1 span like span('search')") == 2
+
+
 def test_a_percent_sign_is_only_a_percent_sign(project):
     assert "span('100%s')" in failure(project, 'assert span("100%s") in mlflow_traces')[0]
 

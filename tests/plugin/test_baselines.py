@@ -469,6 +469,13 @@ def test_of_a_test_that_is_run_again_the_last_run_is_what_is_written(suite):
 # -- options
 
 
+def test_a_baseline_that_holds_though_it_must_not_is_told_as_it_is(suite):
+    write(suite, BASELINE)
+    suite.makepyfile(test_agent=TEST.replace("assert mlflow", "assert not mlflow"))
+
+    assert failure(run(suite)) == f"AssertionError: assert not trace 'agent' is what the baseline holds: {FILE}:4"
+
+
 def test_options_hold_keys_and_calls_too(suite):
     options = "trace_baseline(tags=True, attributes=True, calls=True)"
     suite.makepyfile(test_agent=TEST.replace("== trace_baseline", f"== {options}"))
