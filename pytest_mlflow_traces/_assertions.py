@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from _pytest.assertion import util  # pytest has no public way round its limit of eight lines
 
 from pytest_mlflow_traces._baselines import TraceBaseline
 from pytest_mlflow_traces._selections import SelectedTraces
@@ -17,8 +15,6 @@ from pytest_mlflow_traces.core.nodes import Pattern, short
 from pytest_mlflow_traces.core.tree import Span, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_mlflow_traces.core.findings import Finding
 
 
@@ -78,33 +74,6 @@ def _compared_with_baseline(left: object, right: object, *, verbose: bool) -> Ex
     if not isinstance(trace, Trace) or not isinstance(baseline, TraceBaseline):
         return None
     return Explained(*baseline.explained(trace, verbose=verbose))
-
-
-@contextmanager
-def whole_comparisons(config: pytest.Config, heard: list[Explained]) -> Iterator[None]:
-    """Have failed assertions on traces print whole: pytest cuts what a plugin explains to eight lines without `-vv`.
-
-    What they are explained by goes to `heard`, too.
-    """
-    shortened: Any = getattr(util, "_reprcompare", None)
-    if shortened is None:
-        yield
-        return
-
-    def whole(op: str, left: object, right: object) -> str | None:
-        explained = compared(op, left, right, verbose=is_verbose(config))
-        if explained is None:
-            answer: str | None = shortened(op, left, right)
-            return answer
-        heard.append(explained)
-        text = "\n~".join(line.replace("\n", "\\n") for line in explained.lines)
-        return text.replace("%", "%%") if config.getvalue("assertmode") == "rewrite" else text
-
-    util._reprcompare = whole
-    try:
-        yield
-    finally:
-        util._reprcompare = shortened
 
 
 def is_verbose(config: pytest.Config) -> bool:

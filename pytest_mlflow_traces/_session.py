@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,13 +26,13 @@ from pytest_mlflow_traces._stashes import (
     SECTION,
     forget,
 )
+from pytest_mlflow_traces._whole_comparisons import whole_comparisons
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
     from pytest_mlflow_traces.captured import CapturedTraces
-
-TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace; before, there is nothing to explain
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -103,12 +102,26 @@ def captures(item: pytest.Item, traces: CapturedTraces) -> None:
         _load_contracts(item.config)  # a test may ask for the fixture by name alone, at run time
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     misuse = item.stash.get(MISUSE, None)
     if misuse is not None:
         pytest.fail(str(misuse), pytrace=False)
     forget(item)
+    with _heard(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    with _heard(item):
+        return (yield)
+
+
+def _heard(item: pytest.Item) -> AbstractContextManager[None]:
+    """Listen to the comparisons that fail in one phase of a test: fixtures assert too."""
+    item.stash[HEARD] = []
+    return whole_comparisons(item.config, item.stash[HEARD])
 
 
 def prepare_late(item: pytest.Item) -> None:
@@ -138,14 +151,8 @@ def _misuse_fails() -> Generator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    if TREE in sys.modules:
-        from pytest_mlflow_traces._assertions import whole_comparisons
-
-        heard: list[Any] = []
-        item.stash[HEARD] = heard
-        with whole_comparisons(item.config, heard):
-            return (yield)
-    return (yield)
+    with _heard(item):
+        return (yield)
 
 
 def finish(item: pytest.Item) -> None:

@@ -185,3 +185,27 @@ def test_a_capture_made_in_the_test_itself_is_explained_too(project):
     result = project.runpytest_inprocess("--mlflow-traces-show=none")
 
     result.stdout.fnmatch_lines(["E * assert trace 'agent' does not match: *", "E *- └─ f * missing"])
+
+
+@pytest.mark.parametrize(("when", "errors"), [("yield", {"errors": 1, "passed": 1}), ("", {"errors": 1})])
+@pytest.mark.parametrize("asks", ["mlflow_traces", ""])
+def test_a_fixture_that_asserts_is_told_whole_too(project, when, errors, asks):
+    project.makepyfile(
+        f"""{HEAD}
+    @pytest.fixture
+    def checked({asks}):
+        with capture_traces() as traces:
+            agent()
+        {when}
+        assert traces.one() == span("agent")[span("a"), span("b"), span("c"), span("d"), span("e"), span("f")]
+
+    def test_passes(checked):
+        pass
+"""
+    )
+
+    result = project.runpytest_inprocess("--mlflow-traces-show=none")
+
+    result.assert_outcomes(**errors)
+    result.stdout.fnmatch_lines(["E * assert trace 'agent' does not match: *", "E *- └─ f * missing"])
+    result.stdout.no_fnmatch_line("*Full output truncated*")

@@ -1,0 +1,49 @@
+"""Failed assertions on traces, printed whole: pytest cuts what a plugin explains to eight lines without `-vv`.
+
+Light, since it surrounds the tests of a run before the first of them has a trace.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from _pytest.assertion import util  # pytest has no public way round its limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from pytest_mlflow_traces._assertions import Explained
+
+TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace; before, there is nothing to explain
+
+
+@contextmanager
+def whole_comparisons(config: pytest.Config, heard: list[Explained]) -> Iterator[None]:
+    """Have failed assertions on traces print whole; what they are explained by goes to `heard`, too."""
+    shortened: Any = getattr(util, "_reprcompare", None)
+    if shortened is None:
+        yield
+        return
+
+    def whole(op: str, left: object, right: object) -> str | None:
+        explained = None
+        if TREE in sys.modules:
+            from pytest_mlflow_traces._assertions import compared, is_verbose
+
+            explained = compared(op, left, right, verbose=is_verbose(config))
+        if explained is None:
+            answer: str | None = shortened(op, left, right)
+            return answer
+        heard.append(explained)
+        text = "\n~".join(line.replace("\n", "\\n") for line in explained.lines)
+        return text.replace("%", "%%") if config.getvalue("assertmode") == "rewrite" else text
+
+    util._reprcompare = whole
+    try:
+        yield
+    finally:
+        util._reprcompare = shortened
