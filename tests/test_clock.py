@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from time import monotonic as imported_monotonic
 from time import sleep as imported_sleep
+from types import ModuleType
 
 import pytest
 
@@ -196,6 +197,53 @@ def test_a_module_that_is_imported_meanwhile_keeps_nothing_of_it(tmp_path, monke
         assert clock.elapsed_ms == 5_000
 
     assert (imported_meanwhile.sleep, imported_meanwhile.monotonic) == (time.sleep, time.monotonic)
+
+
+@pytest.fixture
+def agent(monkeypatch):
+    """A module that has `sleep` by name."""
+    module = ModuleType("agent_that_sleeps")
+    exec("from time import sleep\nlater = None", vars(module))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def test_a_sleep_that_was_a_stub_the_last_time_waits_in_virtual_time(agent, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(agent, "sleep", lambda seconds: None)
+        patch.setattr(time, "sleep", lambda seconds: None)
+        with virtual_time() as clock:
+            agent.sleep(0.002)
+            assert clock.elapsed_ms == 0
+
+    with virtual_time() as clock:
+        agent.sleep(0.002)
+        time.sleep(0.002)
+        assert clock.elapsed_ms == 4
+    assert agent.sleep is time.sleep
+
+
+def test_a_name_that_is_given_sleep_later_waits_in_virtual_time(agent):
+    with virtual_time():
+        pass
+    agent.later = time.sleep
+
+    with virtual_time() as clock:
+        agent.later(0.002)
+        assert clock.elapsed_ms == 2
+    assert agent.later is time.sleep
+
+
+def test_a_stub_that_is_taken_out_after_virtual_time_leaves_the_original_the_next_time(agent):
+    original = time.sleep
+    patch = pytest.MonkeyPatch()
+    with virtual_time():
+        patch.setattr(agent, "sleep", lambda seconds: None)
+    patch.undo()  # to what was there when it was put in
+
+    with virtual_time():
+        pass
+    assert agent.sleep is original
 
 
 def test_what_somebody_kept_does_what_the_original_does_afterwards():

@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-_SEEN: dict[str, tuple[int, int, tuple[str, ...]]] = {}
-"""By module: which object, how many names, and those that had one of the functions. Two thousand modules take 20 ms to
-search, so one that has as many names as before is not searched again."""
+    from collections.abc import Callable, Iterator, Mapping
 
 
-def rebind(functions: Mapping[Any, Any], spared: Callable[[str], bool]) -> None:
-    """Replace the functions, which are to be always the same or their replacements, in all modules but those spared."""
-    wanted = {id(function): replacement for function, replacement in functions.items()}
-    known = wanted.keys() | {id(replacement) for replacement in functions.values()}
+@contextmanager
+def rebound(functions: Mapping[Any, Any], spared: Callable[[str], bool]) -> Iterator[None]:
+    """Replace the functions in all modules but those spared; in the end, put them back."""
+    replacements = {id(function): replacement for function, replacement in functions.items()}
+    originals = {id(replacement): function for function, replacement in functions.items()}
+    known = frozenset(replacements.keys() | originals.keys())  # one that stayed from the last time is put back now
+    seen: dict[str, tuple[int, int, tuple[str, ...]]] = {}
+    # Every name of every module, each time: a test that has put a stub in the place of one may since have taken it out,
+    # and nothing cheaper tells. Two thousand modules have eighty thousand names, which take 10 ms.
+    for module, names in _modules():
+        having = _having(names, known, module, spared)
+        _replace(names, having, replacements)
+        seen[module] = id(names), len(names), having
+    try:
+        yield
+    finally:
+        # Modules that were imported meanwhile may hold replacements. That one held all the while may have rebound a
+        # name is not worth a second search: a replacement does out of virtual time what the original does.
+        for module, names in _modules():
+            identity, count, having = seen.get(module, (0, 0, ()))
+            if identity != id(names) or count != len(names):
+                having = _having(names, known, module, spared)
+            _replace(names, having, originals)
+
+
+def _modules() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, module in list(sys.modules.items()):
         names = getattr(module, "__dict__", None)
-        if not isinstance(names, dict):
-            continue
-        identity, count, having = _SEEN.get(name, (0, 0, ()))
-        if identity != id(module) or count != len(names):
-            having = () if spared(name) else tuple(key for key, value in list(names.items()) if id(value) in known)
-            _SEEN[name] = id(module), len(names), having
-        for key in having:
-            replacement = wanted.get(id(names.get(key)))
-            if replacement is not None:
-                names[key] = replacement
+        if isinstance(names, dict):
+            yield name, names
+
+
+def _having(
+    names: dict[str, Any], known: frozenset[int], module: str, spared: Callable[[str], bool]
+) -> tuple[str, ...]:
+    if known.isdisjoint(map(id, list(names.values()))) or spared(module):
+        return ()
+    return tuple(key for key, value in list(names.items()) if id(value) in known)
+
+
+def _replace(names: dict[str, Any], having: tuple[str, ...], replacements: Mapping[int, Any]) -> None:
+    for key in having:
+        replacement = replacements.get(id(names.get(key)))
+        if replacement is not None:
+            names[key] = replacement

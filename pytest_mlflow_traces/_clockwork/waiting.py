@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces._clockwork import loops
-from pytest_mlflow_traces._clockwork.aliases import rebind
+from pytest_mlflow_traces._clockwork.aliases import rebound
 from pytest_mlflow_traces._clockwork.seats import EndedError, Outcome, Seat, Ticket
 from pytest_mlflow_traces._clockwork.timeline import current_seat
 
@@ -246,12 +246,10 @@ def replaced() -> Iterator[None]:
     methods = [(owner, name, owner.__dict__[name]) for owner, name, _ in METHODS]
     for owner, name, replacement in METHODS:
         setattr(owner, name, replacement)
-    rebind(FUNCTIONS, _is_spared)
     try:
-        yield
+        with rebound(FUNCTIONS, _is_spared):
+            yield
     finally:
-        # modules that were imported meanwhile may hold replacements
-        rebind({replacement: original for original, replacement in FUNCTIONS.items()}, _is_spared)
         for owner, name, original in reversed(methods):
             setattr(owner, name, original)
 
