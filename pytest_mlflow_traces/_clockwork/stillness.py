@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces._clockwork import originals
 from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.5  # how often, in real time, a thread that waits looks whether anything stirs
 PATIENCE_S = 10.0
 BUSY_S = 60.0
-real_monotonic = time.monotonic  # virtual time replaces it
+real_monotonic = originals.monotonic
 
 
 def stacks(seats: Iterable[Seat]) -> list[tuple[object, ...]]:

@@ -15,13 +15,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import time
 from _thread import RLock, get_ident
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from pytest_mlflow_traces._clockwork import stillness
+from pytest_mlflow_traces._clockwork import originals, stillness
 from pytest_mlflow_traces._clockwork.seats import EndedError, Outcome, Pool, Seat, Ticket
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ class Timeline:
         self._pending: dict[Ticket, None] = {}
         self._awake: dict[Seat, None] = {}
         self._pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
-        self._monotonic_ns = time.monotonic_ns()
-        self._perf_counter_ns = time.perf_counter_ns()
+        self._monotonic_ns = originals.monotonic_ns()
+        self._perf_counter_ns = originals.perf_counter_ns()
 
     @property
     def monotonic_ns(self) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from asyncio.base_events import BaseEventLoop
 from asyncio.selector_events import BaseSelectorEventLoop
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from concurrent.futures import thread as pools
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces._clockwork import loops
+from pytest_mlflow_traces._clockwork import loops, originals
 from pytest_mlflow_traces._clockwork.aliases import rebound
 from pytest_mlflow_traces._clockwork.seats import EndedError, Outcome, Seat, Ticket
 from pytest_mlflow_traces._clockwork.timeline import current_seat
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 # They wait for other processes or measure the tests themselves, and do so on real time in whatever thread.
 REAL_PACKAGES = frozenset({"_pytest", "hypothesis", "multiprocessing", "pytest", "selectors", "subprocess"})
 
-_sleep, _monotonic, _monotonic_ns = time.sleep, time.monotonic, time.monotonic_ns
-_perf_counter, _perf_counter_ns = time.perf_counter, time.perf_counter_ns
+_sleep, _monotonic, _monotonic_ns = originals.sleep, originals.monotonic, originals.monotonic_ns
+_perf_counter, _perf_counter_ns = originals.perf_counter, originals.perf_counter_ns
 _wait, _start, _join = threading.Condition.wait, threading.Thread.start, threading.Thread.join
 _submit, _shutdown = ThreadPoolExecutor.submit, ThreadPoolExecutor.shutdown
 _run_work: Any = pools._WorkItem.run

@@ -221,6 +221,34 @@ def test_a_test_takes_as_long_in_reports_as_it_really_took(workers):
     result.stdout.no_re_match_line(r".*\d{4}\.\d\ds.*")
 
 
+def test_a_stub_of_sleep_in_the_first_test_of_a_run_hides_no_wait_of_the_next(project):
+    project.makepyfile(
+        """
+        import time
+
+        import mlflow
+        import pytest
+
+        from pytest_mlflow_traces import Budget
+
+        @mlflow.trace
+        def search():
+            time.sleep(0.02)
+
+        def test_1_with_a_stub(monkeypatch, request):
+            monkeypatch.setattr(time, "sleep", lambda seconds: None)
+            request.getfixturevalue("virtual_time")
+            search()
+
+        @pytest.mark.mlflow_traces(expect=Budget(latency="10ms"))
+        def test_2_too_slow(virtual_time):
+            search()
+        """
+    )
+
+    project.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1, failed=1)
+
+
 def test_a_test_that_fails_puts_everything_back(workers):
     workers.makepyfile(
         """
