@@ -25,6 +25,7 @@ from mlflow.tracing.processor.base_mlflow import BaseMlflowSpanProcessor
 from mlflow.tracing.processor.mlflow_v3 import MlflowV3SpanProcessor
 from mlflow.tracing.trace_manager import InMemoryTraceManager
 from mlflow.tracing.utils import aggregate_cost_from_spans, aggregate_usage_from_spans
+from mlflow.utils import workspace_context
 from mlflow.version import IS_TRACING_SDK_ONLY
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -105,6 +106,8 @@ _MODULE_GLOBALS = tuple(
 _CONTEXT_VARIABLES = (
     tracing_fluent._LAST_ACTIVE_TRACE_ID_THREAD_LOCAL,
     tracing_provider._MLFLOW_TRACE_USER_DESTINATION._context_local_value,
+    workspace_context._WORKSPACE,
+    workspace_context._IS_WORKSPACE_RESOLVED,
 )
 _THREAD_LOCALS = (
     tracking_fluent._last_active_run_id,

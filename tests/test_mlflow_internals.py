@@ -61,6 +61,8 @@ NAMES = {
     "mlflow.tracing.provider:provider.get": "()",
     "mlflow.tracing.provider:provider.get_or_init_tracer": "(module_name",
     "mlflow.tracing.provider:is_tracing_enabled": "()",
+    "mlflow.utils.workspace_context:_WORKSPACE": None,
+    "mlflow.utils.workspace_context:_IS_WORKSPACE_RESOLVED": None,
     "opentelemetry.trace:_TRACER_PROVIDER": None,
     "opentelemetry.trace:_TRACER_PROVIDER_SET_ONCE._done": None,
     # used

@@ -9,6 +9,7 @@ import mlflow
 import pytest
 from mlflow.entities.trace_location import MlflowExperimentLocation
 from mlflow.tracing.config import get_config
+from mlflow.utils.workspace_context import get_request_workspace
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -73,6 +74,7 @@ CHANGES_OF_THE_FULL_MLFLOW = {
     "metric": lambda: mlflow.log_metric("quality", 1),
     "model": lambda: mlflow.set_active_model(name="agent"),
     "model in a thread": lambda: _in_thread(lambda: mlflow.set_active_model(name="agent")),
+    "workspace": lambda: mlflow.set_workspace("team-a"),
     "prompt": lambda: mlflow.genai.register_prompt("synthesis", "Answer {{question}}."),
 }
 
@@ -150,8 +152,18 @@ def test_every_change_at_once_is_put_back_by_a_capture():
 @needs_full_mlflow
 def test_every_change_at_once_of_the_full_mlflow_is_put_back_by_a_capture():
     with capture_traces():
-        for what in ("registry uri", "run", "run in a thread", "model", "model in a thread", "prompt"):
+        for what in ("registry uri", "run", "run in a thread", "model", "model in a thread", "workspace", "prompt"):
             CHANGES_OF_THE_FULL_MLFLOW[what]()
+
+
+@needs_full_mlflow
+def test_a_workspace_is_that_of_its_test_alone():
+    """It has a variable of the environment, too, and the one of the context comes before it."""
+    with capture_traces():
+        mlflow.set_workspace("team-a")
+        assert get_request_workspace() == "team-a"
+
+    assert get_request_workspace() is None
 
 
 def test_a_state_is_equal_to_nothing_else():
