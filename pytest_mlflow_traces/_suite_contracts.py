@@ -80,7 +80,7 @@ class VacuityGuard:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._unused and self._config.getini("mlflow_traces_strict") and is_whole_run(self._config):
+        if self._unused and self._config.getini("mlflow_traces_strict") and _is_whole_suite(self._config):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -93,6 +93,22 @@ class VacuityGuard:
 
 def is_whole_run(config: pytest.Config) -> bool:
     """Return whether the run is of the whole suite: nothing selected, nothing left out, not only what failed last."""
-    selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "maxfail", "ignore", "ignore_glob")
-    folders = (config.invocation_params.dir / arg for arg in config.args)
-    return not any(config.getoption(name, None) for name in selecting) and all(folder.is_dir() for folder in folders)
+    return not _selects(config) and not config.getoption("maxfail") and _is_of_folders(config)
+
+
+def _is_whole_suite(config: pytest.Config) -> bool:
+    """Return the same for a run that has passed, which no limit of failures has ended, and of files in `testpaths`.
+
+    What `addopts` leaves out (`-m "not slow"`) is no matter of this run, but another run may select it.
+    """
+    named = config.args_source is config.ArgsSource.TESTPATHS or _is_of_folders(config)
+    return named and not _selects(config)
+
+
+def _selects(config: pytest.Config) -> bool:
+    selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "ignore", "ignore_glob")
+    return any(config.getoption(name, None) for name in selecting)
+
+
+def _is_of_folders(config: pytest.Config) -> bool:
+    return all((config.invocation_params.dir / arg).is_dir() for arg in config.args)

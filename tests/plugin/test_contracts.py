@@ -32,9 +32,9 @@ def run(project, *args):
 @pytest.fixture
 def suite(project):
     """A suite whose traces keep a contract when the agent is given its team, and break it otherwise."""
-    project.makepyfile(contracts=CONTRACTS)
     project.makepyfile(
-        """
+        contracts=CONTRACTS,
+        test_suite="""
         from app import agent
 
         def test_keeps(mlflow_traces):
@@ -42,7 +42,7 @@ def suite(project):
 
         def test_plain():
             pass
-        """
+        """,
     )
 
     def with_contracts(*names, strict=False):
@@ -150,6 +150,26 @@ def test_a_part_of_the_suite_does_not_fail_for_it(suite):
 
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["contracts:ANSWERS applied to no trace of this run"])
+
+
+PARTS = [["-k", "not slow"], ["-m", "not slow"], ["--ignore=slow"], ["--deselect=slow"], ["test_suite.py"]]
+
+
+@pytest.mark.parametrize("options", PARTS, ids=" ".join)
+def test_a_part_of_the_suite_is_one_by_the_ini_file_too(suite, options):
+    """Another run may be of the rest."""
+    addopts = " ".join(f"'{option}'" for option in options)
+
+    assert run(suite("contracts:OTHERS", strict=True), *options).ret == pytest.ExitCode.OK
+    assert run(suite("contracts:OTHERS", strict=True), "-o", f"addopts={addopts}").ret == pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize("options", [["-x"], ["--maxfail=3"], ["-o", "addopts=-x"], ["-o", "testpaths=test_suite.py"]])
+def test_a_limit_of_failures_and_files_that_are_the_suite_leave_nothing_out(suite, options):
+    result = run(suite("contracts:OTHERS", strict=True), *options)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=2)
 
 
 @pytest.mark.parametrize(
