@@ -13,10 +13,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from time import monotonic as imported_monotonic
 from time import sleep as imported_sleep
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,6 +27,9 @@ from pytest_mlflow_traces._clockwork import stillness, timeline
 from pytest_mlflow_traces._clockwork.waiting import METHODS
 from pytest_mlflow_traces.clock import START, VirtualTimeError, virtual_time
 from tests.messages import exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 START_NS = int(START.timestamp()) * 10**9
 WORK_S = 0.5  # of CPU time, what a test of a time-out of 30 s may take; how long that is, is up to the machine's load
@@ -255,6 +261,60 @@ def test_what_somebody_kept_does_what_the_original_does_afterwards():
     assert kept[2]() == pytest.approx(time.perf_counter(), abs=5)
     assert kept[3]() == pytest.approx(time.perf_counter_ns(), abs=5e9)
     kept[4](0)
+
+
+class KeptByAClass:
+    sleep = staticmethod(time.sleep)
+
+
+class KeptByAnObject:
+    def __init__(self, sleep=time.sleep):
+        self.sleep = sleep
+
+
+@dataclass
+class KeptByAField:
+    sleep: Callable[[float], None] = time.sleep
+
+
+def kept_by_a_default(seconds, sleep=time.sleep):
+    sleep(seconds)
+
+
+KEPT = {"sleep": time.sleep}
+KEPT_BY_A_PARTIAL = partial(time.sleep, 0.001)
+KEPT_BY_AN_OBJECT = KeptByAnObject()
+
+
+@pytest.mark.parametrize(
+    "sleep",
+    [
+        KeptByAClass.sleep,
+        KEPT_BY_AN_OBJECT.sleep,
+        lambda seconds: KeptByAnObject().sleep(seconds),
+        lambda seconds: KeptByAField().sleep(seconds),
+        kept_by_a_default,
+        lambda seconds: KEPT["sleep"](seconds),
+        lambda seconds: KEPT_BY_A_PARTIAL(),
+    ],
+)
+def test_a_sleep_that_was_kept_before_stays_on_real_time(clock, sleep):
+    """As the documentation says; what would end this should change that, too."""
+    sleep(0.001)
+
+    assert clock.elapsed_ms == 0
+
+
+def test_a_sleep_that_is_looked_up_or_kept_inside_is_virtual(clock, monkeypatch):
+    monkeypatch.setattr(KeptByAClass, "sleep", staticmethod(time.sleep))
+    monkeypatch.setitem(KEPT, "sleep", time.sleep)
+
+    KeptByAClass.sleep(1)
+    KEPT["sleep"](1)
+    KeptByAnObject(time.sleep).sleep(1)
+    partial(time.sleep, 1)()
+    kept_by_a_default(1, lambda seconds: time.sleep(seconds))
+    assert clock.elapsed_ms == 5_000
 
 
 def test_inside_itself_it_is_the_same_time():
