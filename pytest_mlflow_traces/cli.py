@@ -153,10 +153,10 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
     pytest --mlflow-traces-save=new.jsonl
     pytest-mlflow-traces diff main.jsonl new.jsonl
 
-    Structure is hard: names, types, status and the tree. Tag values, attributes, tokens, latency and the order of spans
-    that ran in parallel are soft: they are listed, and no reason to fail; ids that each run makes anew, such as UUIDs,
-    are not even listed. A test that only one side has, another number of traces, or missing data is not comparable, and
-    that is no success either.
+    Structure is hard: names, types, the tree, and the status of spans and of the whole trace. Tags, metadata,
+    attributes, exceptions, events, tokens, latency, the order of traces and what ran in parallel are soft: they are
+    listed, and no reason to fail; ids that each run makes anew, such as UUIDs, are not even listed. A test that only
+    one side has, another number of traces, or missing data is not comparable, and that is no success either.
     """  # noqa: D301
     if old == new == STDIN:
         raise click.UsageError("only one side can be standard input")

@@ -12,11 +12,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces.core.convert import SESSION, USER, is_system
 from pytest_mlflow_traces.core.durations import readable_duration
-from pytest_mlflow_traces.core.explaining.values import differing
+from pytest_mlflow_traces.core.explaining.values import differing, shortened
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.recording import recorded
+from pytest_mlflow_traces.core.recording import overlapping, recorded
 from pytest_mlflow_traces.core.spans import visible
 
 if TYPE_CHECKING:
@@ -68,7 +69,13 @@ def compare(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Comparison
             soft.append(
                 Finding("soft.order", visible(after.name), "spans that overlap in time as before", "another order")
             )
+        state = _state(before, after)
+        if state is not None:
+            findings.append(state)
+            texts.append(f"{state.where}: status: expected {state.expected}, got {state.actual}")
         soft += _softly(before, after)
+    soft += _order(test, old, new)
+    soft.sort(key=lambda finding: finding.rule == "soft.attribute")  # the many must not push out the few
     if len(soft) > _LISTED:
         more = len(soft) - _LISTED
         soft = [*soft[:_LISTED], Finding("soft.more", test, actual=f"{more} more soft differences")]
@@ -96,15 +103,40 @@ def _incomparable(old: Sequence[Trace], new: Sequence[Trace]) -> str | None:
 
 def _paired(old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
     """Pair the traces by name and then by start, since those of threads start as they like, or else by start."""
-    sides = [sorted(traces, key=lambda trace: trace.start_ns or 0) for traces in (old, new)]
-    if Counter(trace.name for trace in old) == Counter(trace.name for trace in new):
+    sides = [_by_start(traces) for traces in (old, new)]
+    if _are_named_alike(old, new):
         sides = [sorted(traces, key=lambda trace: trace.name) for traces in sides]
     yield from zip(*sides, strict=True)
 
 
+def _by_start(traces: Sequence[Trace]) -> list[Trace]:
+    return sorted(traces, key=lambda trace: trace.start_ns or 0)
+
+
+def _are_named_alike(old: Sequence[Trace], new: Sequence[Trace]) -> bool:
+    return Counter(trace.name for trace in old) == Counter(trace.name for trace in new)
+
+
+def _order(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[Finding]:
+    names = [[trace.name for trace in _by_start(traces)] for traces in (old, new)]
+    if names[0] != names[1] and _are_named_alike(old, new):
+        told = (shortened(", ".join(map(visible, each))) for each in names)
+        yield Finding("soft.order", f"the traces of {visible(test)}", *told)
+
+
+def _state(before: Trace, after: Trace) -> Finding | None:
+    """Return the finding on the status of the trace as a whole, which the code under test can set by itself."""
+    if before.status == after.status or all(each.status == each.forest.statuses[0] for each in (before, after)):
+        return None  # the tree tells of the root's
+    return Finding("trace.status", f"trace '{visible(after.name)}'", repr(before.status), repr(after.status))
+
+
 def _softly(before: Trace, after: Trace) -> Iterator[Finding]:
     name = visible(after.name)
+    if before.name != after.name and before.forest.names[0] == after.forest.names[0]:
+        yield Finding("soft.name", "the name of the trace", repr(before.name), repr(after.name))
     yield from _changed("soft.tag", "tag", before.tags, after.tags)
+    yield from _changed("soft.metadata", "metadata", *(_of_user(trace.metadata) for trace in (before, after)))
     old_tokens, new_tokens = (_total(trace) for trace in (before, after))
     if old_tokens != new_tokens:
         yield Finding("soft.tokens", name, f"{old_tokens} tokens", f"{new_tokens}")
@@ -115,9 +147,41 @@ def _softly(before: Trace, after: Trace) -> Iterator[Finding]:
     spans = dict(zip(_places(before.forest, places), range(len(before.forest)), strict=True))
     for place, i in zip(_places(after.forest, places), range(len(after.forest)), strict=True):
         if place in spans:
-            old, new = before.forest.attributes(spans[place]), after.forest.attributes(i)
-            if old != new:
-                yield from _changed("soft.attribute", f"{after.forest.path(i)}, attribute", old, new)
+            yield from _span_softly(before.forest, spans[place], after.forest, i)
+
+
+def _span_softly(before: Forest, k: int, after: Forest, i: int) -> Iterator[Finding]:
+    errors = before.error(k), after.error(i)
+    if before.statuses[k] == after.statuses[i] and errors[0] is not None and errors[1] is not None:
+        sides = [(error.type, _without_ids(error.message)) for error in errors if error is not None]
+        if sides[0] != sides[1]:
+            yield Finding("soft.error", f"{after.path(i)}, exception", *map(_told, sides))
+    events = [[event.name for event in forest.events(at)] for forest, at in ((before, k), (after, i))]
+    if events[0] != events[1]:
+        told = (shortened(", ".join(map(visible, names))) if names else "none" for names in events)
+        yield Finding("soft.event", f"{after.path(i)}, events", *told)
+    at_once = [_run_at_once(forest, at) for forest, at in ((before, k), (after, i))]
+    if None not in at_once and at_once[0] != at_once[1]:
+        words = ("some at the same time" if each else "one after the other" for each in at_once)
+        yield Finding("soft.parallel", f"{after.path(i)}, children", *words)
+    old, new = before.attributes(k), after.attributes(i)
+    if old != new:
+        yield from _changed("soft.attribute", f"{after.path(i)}, attribute", old, new)
+
+
+def _told(error: tuple[str | None, Any]) -> str:
+    return ": ".join(shortened(str(part)) for part in error if part) or "none"
+
+
+def _run_at_once(forest: Forest, i: int) -> bool | None:
+    """Return whether some children overlap in time; `None` where there are not two."""
+    children = forest.children(i)
+    return None if len(children) < 2 else len(overlapping(forest, children)) < len(children)
+
+
+def _of_user(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the code under test set; of MLflow's own keys these are the user and the session."""
+    return {key: value for key, value in metadata.items() if not is_system(key) or key in (SESSION, USER)}
 
 
 def _total(trace: Trace) -> Any:

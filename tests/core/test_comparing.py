@@ -7,7 +7,7 @@ from hypothesis import given
 
 from pytest_mlflow_traces.core.comparing import compare
 from pytest_mlflow_traces.core.findings import Finding
-from tests.building import node, tree
+from tests.building import Event, node, tree
 from tests.tracing import traces
 
 USAGE = {"mlflow.trace.tokenUsage": '{"total_tokens": 12}'}
@@ -92,6 +92,106 @@ def test_tags_tokens_and_attributes_are_soft():
         ("soft.attribute", "agent, attribute gone", "1", "absent"),
         ("soft.attribute", "agent, attribute new", "absent", f"'{'x' * 29}...{'x' * 29}'"),
     ]
+
+
+def test_the_status_of_the_whole_trace_is_hard_where_it_is_not_the_root_s():
+    result = compared(tree("agent"), tree("agent", status="ERROR"))
+
+    assert result.verdict == "differs"
+    assert result.findings == (Finding("trace.status", "trace 'agent'", "'OK'", "'ERROR'"),)
+    assert result.texts == ("trace 'agent': status: expected 'OK', got 'ERROR'",)
+
+
+def test_a_failure_of_the_root_is_told_once():
+    result = compared(tree("agent"), tree("agent ERROR", status="ERROR"))
+
+    assert [each.rule for each in result.findings] == ["shape.different"]
+
+
+def test_metadata_of_the_user_is_soft_and_that_of_mlflow_no_matter():
+    own = {"mlflow.trace.sizeBytes": "10", "mlflow.source.git.commit": "a"}
+    old = tree("agent", metadata={**own, "tenant": "one", "mlflow.trace.user": "ada"})
+    new = tree("agent", metadata={**dict.fromkeys(own, "b"), "tenant": "two", "mlflow.trace.user": "bob"})
+
+    result = compared(old, new)
+
+    assert result.verdict == "same"
+    assert result.soft == (
+        Finding("soft.metadata", "metadata tenant", "'one'", "'two'"),
+        Finding("soft.metadata", "metadata mlflow.trace.user", "'ada'", "'bob'"),
+    )
+
+
+def failed(type_, message="went wrong", status="ERROR"):
+    raised = Event("exception", {"exception.type": type_, "exception.message": message})
+    return tree("agent", [node(f"search {status}", events=[raised])])
+
+
+def test_another_exception_of_a_span_that_fails_as_before_is_soft():
+    result = compared(failed("TimeoutError"), failed("ValueError"))
+
+    assert result.verdict == "same"
+    assert result.soft == (
+        Finding(
+            "soft.error", "agent > search, exception", "TimeoutError: went wrong", "ValueError: went wrong"
+        ),
+    )  # fmt: skip
+
+
+def test_another_message_of_an_exception_is_soft_but_for_ids():
+    run = "request 00f067aa0ba902b7", "request b7ad6b7169203331"
+
+    assert compared(*(failed("TimeoutError", text) for text in run)).soft == ()
+    assert [each.rule for each in compared(failed(None, "no"), failed(None, "")).soft] == ["soft.error"]
+    assert compared(failed("TimeoutError"), failed("ValueError", status="OK")).soft == ()
+
+
+def test_other_events_of_a_span_are_soft():
+    retry = Event("retry", {"attempt": 2})
+    sides = [tree(node("agent", events=events)) for events in ([], [retry], [retry, retry])]
+
+    assert compared(sides[0], sides[1]).soft == (Finding("soft.event", "agent, events", "none", "retry"),)
+    assert compared(sides[1], sides[2]).soft == (Finding("soft.event", "agent, events", "retry", "retry, retry"),)
+    assert compared(sides[1], sides[1]).soft == ()
+
+
+def test_parallel_children_that_became_sequential_are_soft_and_the_other_way_round():
+    at_once = tree("agent @0-9", ["a @1-5", "b @2-6"])
+    in_turn = tree("agent @0-9", ["a @1-2", "b @2-6"])
+
+    assert compared(at_once, in_turn).verdict == "same"
+    assert compared(at_once, in_turn).soft == (
+        Finding("soft.parallel", "agent, children", "some at the same time", "one after the other"),
+    )
+    assert [each.rule for each in compared(in_turn, at_once).soft] == ["soft.parallel"]
+
+
+def test_traces_of_one_test_in_another_order_are_soft():
+    old = [tree("check @1-2"), tree("charge @3-4")]
+    new = [tree("charge @1-2"), tree("check @3-4")]
+
+    result = compared(old, new)
+
+    assert result.verdict == "same"
+    assert result.soft == (Finding("soft.order", "the traces of test_it", "check, charge", "charge, check"),)
+
+
+def test_a_trace_that_has_another_name_than_its_root_is_told():
+    result = compared(tree("agent"), tree("agent", system_tags={"mlflow.traceName": "support"}))
+
+    assert result.verdict == "same"
+    assert result.soft == (Finding("soft.name", "the name of the trace", "'agent'", "'support'"),)
+
+
+def test_many_attributes_push_out_nothing_else():
+    first, second = (
+        tree("a @0-9", [node("b @1-2 ERROR", attributes={str(key): value for key in range(40)})], tags={"t": value})
+        for value in "xy"
+    )
+
+    result = compared([first, tree("c @10-11", tags={"u": "1"})], [second, tree("c @10-11", tags={"u": "2"})])
+
+    assert [each.where for each in result.soft[:2]] == ["tag t", "tag u"]
 
 
 @pytest.mark.parametrize(("before", "after", "told"), [(9, 15, 0), (100, 120, 0), (200, 251, 1), (251, 200, 1)])
