@@ -24,6 +24,7 @@ class Check:
         self._applied: Counter[str] = Counter()
         self._rules: Counter[str] = Counter()
         self.traces = self.failed = 0
+        self._empty: list[str] = []
 
     def put(self, trace: Trace) -> list[Verdict]:
         """Return what the expectations have to say against the next trace."""
@@ -42,6 +43,10 @@ class Check:
             self._rules.update(finding.rule for verdict in said for finding in verdict.findings)
         return said
 
+    def miss(self, source: str) -> None:
+        """Note a source without traces, as the file of a program that died before it wrote any."""
+        self._empty.append(source)
+
     @property
     def unused(self) -> list[str]:
         """The expectations that applied to no trace."""
@@ -49,8 +54,8 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether all held; nothing passes on absence, neither of traces nor of some that a contract applies to."""
-        return bool(self.traces) and not self.failed and not self.unused
+        """Whether all held; nothing passes on absence, of traces in a source or of some that a contract is for."""
+        return bool(self.traces) and not self.failed and not self.unused and not self._empty
 
     def conclusion(self) -> list[str]:
         """Say what it came to, a line for each thing."""
@@ -63,6 +68,7 @@ class Check:
             count = self._applied[name]
             if count < self.traces:
                 lines.append(f"{visible(name)} applies to {f'{count:,} of them' if count else 'none of them'}")
+        lines += [f"{source}: no traces: nothing was checked" for source in self._empty]
         return lines
 
     def data(self) -> dict[str, Any]:
@@ -73,4 +79,5 @@ class Check:
             "failed": self.failed,
             "findings": dict(self._rules.most_common()),
             "applied": {name: self._applied[name] for name in self._expectations},
+            **({"empty": self._empty} if self._empty else {}),
         }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SUFFIXES = (".json", ".jsonl", ".ndjson")
+_PACKED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", ".zip": "unzip"}
 
 
 class TraceSet:
@@ -44,13 +45,21 @@ def files_of(path: str) -> Iterator[str]:
     """Yield the file at `path`, or the files of traces anywhere in the folder there.
 
     Raises:
-        ValueError: for a folder without any.
+        ValueError: for a folder without any, or with some that are compressed: what is left out is not compared.
     """
     folder = Path(path)
     if path == "-" or not folder.is_dir():
         yield path
         return
-    found = sorted(each for each in folder.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
+    found = []
+    for each in sorted(folder.rglob("*")):
+        suffixes = [suffix.lower() for suffix in each.suffixes[-2:]]
+        if each.is_dir() or not (each.is_file() or each.is_symlink()):  # a link to nothing is told of when it is read
+            continue
+        if len(suffixes) == 2 and suffixes[0] in _SUFFIXES and suffixes[1] in _PACKED:
+            raise TraceFileError(f"{visible(str(each))}: it is compressed; unpack it with {_PACKED[suffixes[1]]} first")
+        if suffixes and suffixes[-1] in _SUFFIXES:
+            found.append(each)
     if not found:
         raise TraceFileError(f"{visible(path)}: no file of traces ({', '.join(_SUFFIXES)}) in this folder")
     yield from map(str, found)

@@ -103,7 +103,8 @@ def check(
     pytest-mlflow-traces check databricks --experiment /Shared/agent \\
         --filter "attributes.status = 'OK'" --contract my_agent.contract:CONTRACT
 
-    No trace at all, and a contract that applies to none, is a failure: nothing passes on absence.
+    No trace at all, no trace in one of several files, and a contract that applies to none, is a failure: nothing passes
+    on absence.
     """  # noqa: D301
     uris = [source for source in sources if _is_uri(source)]
     if uris and not experiments:
@@ -112,7 +113,7 @@ def check(
         raise click.UsageError("--experiment and --filter are for a tracking URI, and there is none")
     checked = Check({name: _loaded(name) for name in names})
     with _frozen(), _progress([source for source in sources if not _is_uri(source)]) as advance:
-        for stored in _from(sources, experiments, filter_string, advance):
+        for stored in _from(sources, experiments, filter_string, advance, checked.miss):
             said = checked.put(stored.trace)
             if said and as_json:
                 click.echo(_failure_json(stored, said))
@@ -188,23 +189,42 @@ def _loaded(name: str) -> Any:
 
 
 def _from(
-    sources: tuple[str, ...], experiments: tuple[str, ...], filter_string: str | None, advance: Callable[[int], object]
+    sources: tuple[str, ...],
+    experiments: tuple[str, ...],
+    filter_string: str | None,
+    advance: Callable[[int], object],
+    miss: Callable[[str], object],
 ) -> Iterator[StoredTrace]:
     for source in sources:
         if _is_uri(source):
             from pytest_mlflow_traces._tracking import tracked_traces
 
             with _readable():
-                yield from tracked_traces(source, experiments, filter_string)
+                yield from _some(tracked_traces(source, experiments, filter_string), visible(source), miss)
         else:
-            yield from _all_of((source,), advance)
+            yield from _all_of((source,), advance, miss)
 
 
-def _all_of(paths: tuple[str, ...], advance: Callable[[int], object] = lambda _: None) -> Iterator[StoredTrace]:
+def _all_of(
+    paths: tuple[str, ...],
+    advance: Callable[[int], object] = lambda _: None,
+    miss: Callable[[str], object] = lambda _: None,
+) -> Iterator[StoredTrace]:
     with _readable():
         for path in paths:
             for file in files_of(path):
-                yield from stored_traces(file, advance)
+                name = "standard input" if file == STDIN else visible(file)
+                yield from _some(stored_traces(file, advance), name, miss)
+
+
+def _some(traces: Iterator[StoredTrace], source: str, miss: Callable[[str], object]) -> Iterator[StoredTrace]:
+    """Yield the traces of a source, and tell where there are none."""
+    is_empty = True
+    for stored in traces:
+        is_empty = False
+        yield stored
+    if is_empty:
+        miss(source)
 
 
 @contextmanager
@@ -215,9 +235,9 @@ def _readable() -> Iterator[None]:
     except TraceFileError as error:
         raise _UnreadableError(str(error)) from None
     except OSError as error:
-        if error.filename is None:
-            raise
-        raise _UnreadableError(f"{visible(str(error.filename))}: {error.strerror}") from None
+        # what fails while it is read, such as a broken disk, has no name
+        name = "" if error.filename is None else f"{visible(str(error.filename))}: "
+        raise _UnreadableError(f"{name}{error.strerror or error}") from None
 
 
 def _failure_text(stored: StoredTrace, said: list[Verdict]) -> str:

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 TEST_NAME = "mlflow.test.name"  # MLflow's own tag: its pytest plugin sets it, too
 STDIN = "-"
 LONGEST_LINE = 128 * 2**20  # what is decoded of it takes several times as much memory
+# how a compressed file begins, and what unpacks it
+_PACKED = {
+    b"\x1f\x8b": ("gzip", "gunzip"),
+    b"BZh": ("bzip2", "bunzip2"),
+    b"\xfd7zXZ\x00": ("xz", "unxz"),
+    b"(\xb5/\xfd": ("zstd", "unzstd"),
+    b"PK\x03\x04": ("zip", "unzip"),
+}
 _OPENINGS = (b"{", b"[", b"[{")  # what JSON over several lines begins with, and a line of JSON Lines never is
 
 
@@ -70,6 +78,8 @@ def stored_traces(
     """Yield the traces of a file one by one, as `read_traces` reads them; `advance` is told of the bytes it took."""
     name = os.fspath(path)
     if name == STDIN:
+        if sys.stdin is None:
+            raise TraceFileError("standard input: it is closed")
         yield from _traces_in(sys.stdin.buffer, "standard input", advance)
         return
     with Path(name).open("rb") as stream:
@@ -81,6 +91,8 @@ def _traces_in(stream: IO[bytes], name: str, advance: Callable[[int], object]) -
     while line := stream.readline(LONGEST_LINE + 1):
         number += 1
         advance(len(line))
+        if number == 1:
+            _refuse_packed(line, name)
         where = f"{name}, line {number}"
         if len(line) > LONGEST_LINE:
             raise TraceFileError(f"{where}: longer than {LONGEST_LINE // 2**20} MiB, which no line of traces may be")
@@ -92,6 +104,12 @@ def _traces_in(stream: IO[bytes], name: str, advance: Callable[[int], object]) -
             return
         yield from _traces_of(_decoded(said, where), where)
         may_be_document = False
+
+
+def _refuse_packed(line: bytes, name: str) -> None:
+    for beginning, (kind, tool) in _PACKED.items():
+        if line.startswith(beginning):
+            raise TraceFileError(f"{name}: compressed with {kind}; unpack it with {tool} first")
 
 
 def _document(first: bytes, stream: IO[bytes], name: str) -> Any:

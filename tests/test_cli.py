@@ -152,6 +152,31 @@ def test_nothing_passes_on_absence():
     assert unused.output == "1 trace: 1 hold, 0 do not\ncontracts:OTHER applies to none of them\n"
 
 
+@pytest.mark.parametrize("source", ["none.jsonl", "-"])
+def test_one_source_without_traces_is_no_success_of_the_others(source):
+    write("none.jsonl")
+    write("t.jsonl", line(*AGENT))
+    name = "standard input" if source == "-" else source
+
+    result = run("check", "t.jsonl", source, "--contract", "contracts:SEARCHES", stdin="")
+    assert result.exit_code == 1
+    assert result.output == f"1 trace: 1 hold, 0 do not\n{name}: no traces: nothing was checked\n"
+
+    result = run("check", source, "t.jsonl", "--contract", "contracts:SEARCHES", "--json", stdin="")
+    assert result.exit_code == 1
+    assert [json.loads(result.output)[key] for key in ("holds", "empty")] == [False, [name]]
+
+
+def test_nor_is_one_such_file_of_a_folder():
+    write("all/none.jsonl")
+    write("all/t.jsonl", line(*AGENT))
+
+    result = run("check", "all", "--contract", "contracts:SEARCHES")
+
+    assert result.exit_code == 1
+    assert result.output.endswith("\nall/none.jsonl: no traces: nothing was checked\n")
+
+
 def test_check_for_machines():
     write("t.jsonl", line(*AGENT), line("agent", id="tr-2"))
 
@@ -426,6 +451,63 @@ def test_what_cannot_be_read_has_the_status_of_a_wrong_question(command):
         "Error: empty_folder: no file of traces (.json, .jsonl, .ndjson) in this folder\n"
         in run(*command, "empty_folder").output
     )
+
+
+@pytest.mark.parametrize("command", [["show"], ["check", "--contract", "contracts:SEARCHES"], ["diff", "t.jsonl"]])
+@pytest.mark.parametrize(
+    ("name", "tool"), [("u.jsonl.gz", "gunzip"), ("a/u.JSON.zip", "unzip"), ("u.ndjson.zst", "unzstd")]
+)
+def test_a_compressed_file_in_a_folder_is_not_passed_over(command, name, tool):
+    write("t.jsonl", line(*AGENT))
+    write("all/t.jsonl", line(*AGENT))
+    write(f"all/{name}", "")
+
+    result = run(*command, "all")
+
+    assert result.exit_code == 2
+    assert result.output.endswith(f"Error: all/{name}: it is compressed; unpack it with {tool} first\n")
+
+
+def test_a_link_to_nothing_in_a_folder_is_not_passed_over(folder):
+    write("all/t.jsonl", line(*AGENT))
+    (folder / "all" / "u.jsonl").symlink_to("gone.jsonl")
+
+    result = run("show", "all")
+
+    assert result.exit_code == 2
+    assert result.output.endswith("Error: all/u.jsonl: No such file or directory\n")
+
+
+def test_a_folder_may_have_other_things_in_it(folder):
+    write("all/t.JSONL", line(*AGENT))
+    write("all/logs.gz")
+    write("all/x.tar.gz")
+    (folder / "all" / "sub.jsonl").mkdir()
+
+    assert run("show", "all").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["show -", "diff t.jsonl -", "check - --contract contracts:SEARCHES"])
+def test_standard_input_that_is_closed_is_no_difference(command):
+    write("t.jsonl", line(*AGENT))
+    shell = ["sh", "-c", f'"$0" -m pytest_mlflow_traces {command} <&-', sys.executable]
+
+    result = subprocess.run(shell, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (2, "Error: standard input: it is closed\n")
+
+
+def test_what_fails_while_it_is_read_is_no_difference(monkeypatch):
+    def broken(_):
+        raise OSError(5, "Input/output error")
+        yield
+
+    write("t.jsonl", line(*AGENT))
+    monkeypatch.setattr("pytest_mlflow_traces._trace_sets.stored_traces", broken)
+
+    result = run("diff", "t.jsonl", "t.jsonl")
+
+    assert (result.exit_code, result.output) == (2, "Error: Input/output error\n")
 
 
 def test_only_one_side_is_standard_input():

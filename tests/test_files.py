@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import sys
 import tracemalloc
 
@@ -97,6 +100,21 @@ CUT = "it ends in the middle, as if it were cut off"
 def test_what_is_no_trace_is_named_by_file_and_line(write, content, says):
     with pytest.raises(ValueError, match=exactly(f"t.jsonl{says}")):
         read_traces(write(content))
+
+
+@pytest.mark.parametrize(
+    ("packed", "says"),
+    [
+        (gzip.compress(b"{}"), "compressed with gzip; unpack it with gunzip first"),
+        (bz2.compress(b"{}"), "compressed with bzip2; unpack it with bunzip2 first"),
+        (lzma.compress(b"{}"), "compressed with xz; unpack it with unxz first"),
+        (b"\x28\xb5\x2f\xfd\x00", "compressed with zstd; unpack it with unzstd first"),
+        (b"PK\x03\x04\x14", "compressed with zip; unpack it with unzip first"),
+    ],
+)
+def test_a_compressed_file_says_what_to_do(write, packed, says):
+    with pytest.raises(ValueError, match=exactly(f"t.jsonl: {says}")):
+        read_traces(write(packed))
 
 
 def test_the_name_of_a_file_is_no_escape_sequence(tmp_path):
