@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
@@ -22,8 +23,8 @@ def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | No
     """Yield the traces of experiments (names or ids), the oldest first, as far as MLflow's filter lets them through.
 
     Raises:
-        ValueError: for an experiment that is not there, whatever MLflow says against the search, or where only
-            `mlflow-tracing` is installed, which has no client.
+        ValueError: for an experiment or a file of SQLite that is not there, whatever MLflow says against the search, or
+            where only `mlflow-tracing` is installed, which has no client.
     """
     try:
         client = _client(uri)
@@ -53,7 +54,17 @@ def _client(uri: str) -> MlflowClient:
         raise TraceFileError(
             f"{uri}: mlflow-tracing alone reads no tracking store; `pip install mlflow`, or name a file of traces"
         ) from None
+    file = _sqlite_file(uri)
+    if file is not None and not Path(file).exists():  # which MLflow would make, with all its tables
+        raise TraceFileError(f"{uri}: there is no file {visible(file)}")
     return MlflowClient(tracking_uri=uri)
+
+
+def _sqlite_file(uri: str) -> str | None:
+    """Return the file that a URI such as `sqlite:///mlflow.db` or `sqlite:///file:mlflow.db?uri=true` names."""
+    scheme, _, rest = uri.partition(":///")
+    name = rest.partition("?")[0].removeprefix("file:")
+    return name if scheme.partition("+")[0] == "sqlite" and name not in ("", ":memory:") else None
 
 
 def _experiment_id(client: MlflowClient, experiment: str, uri: str) -> str:

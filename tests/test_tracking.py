@@ -77,3 +77,15 @@ def test_what_cannot_be_asked_is_told(args, says):
 
     assert result.exit_code == 2
     assert f"Error: {says}" in result.output
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///typo.db", "sqlite+pysqlite:///typo.db", "sqlite:///file:typo.db?uri=true"])
+def test_a_file_of_sqlite_that_is_not_there_is_not_made(tmp_path, uri):
+    result = CliRunner().invoke(main, ["check", uri, "--contract", "contracts:SEARCHES", "--experiment", "one"])
+
+    assert (result.exit_code, result.output) == (2, f"Error: {uri}: there is no file typo.db\n")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["contracts.py"]
+
+
+def test_a_database_in_memory_has_no_file():
+    assert [_tracking._sqlite_file(uri) for uri in ("sqlite:///:memory:", "sqlite://", "postgresql:///x")] == [None] * 3
