@@ -337,6 +337,7 @@ def test_diff_for_a_summary():
 # -- what is hostile
 
 
+COMMANDS = "::error title=Gate passed::all good ##[error]all good"
 EVIL = "\x1b[31m\x1b]0;title\x07\u202e\ud800\r\n# </pre><script>alert(1)</script>|`::add-mask::x../../../evil"
 EVERY_COMMAND = pytest.mark.parametrize(
     "command",
@@ -354,8 +355,9 @@ EVERY_COMMAND = pytest.mark.parametrize(
 
 def hostile_trace(test, text):
     """Return a trace that has `text` wherever there is text in it."""
-    trace = stored(node("agent"), node(text, inputs=text, error=text), test=test, id=text)
-    trace["info"]["tags"][text] = text
+    root = node(text, inputs=text, error=text)
+    trace = stored(root, [node(text, inputs=text, error=text)], test=test, id=text)
+    trace["info"]["state"] = trace["info"]["tags"][text] = text
     trace["info"]["trace_metadata"] |= {"mlflow.trace.session": text, text: text}
     span = trace["data"]["spans"][1]
     span["attributes"] |= {"mlflow.spanType": json.dumps(text), text: json.dumps(text)}
@@ -363,19 +365,27 @@ def hostile_trace(test, text):
     return json.dumps(trace)
 
 
+def is_obeyed(text):
+    """Whether a runner of GitHub takes something in a line of a log for a command."""
+    return "##[" in text or text.lstrip().startswith("::")
+
+
 @EVERY_COMMAND
-@pytest.mark.parametrize("test", ["test_a", EVIL], ids=["same test", "another test"])
-def test_no_text_of_a_trace_is_obeyed(folder, command, test):
-    write("old.jsonl", line("agent", test="test_a"))
-    write("t.jsonl", hostile_trace(test, EVIL))
+@pytest.mark.parametrize("evil", [EVIL, COMMANDS, f"  {COMMANDS}"], ids=["terminal", "runner", "spaces"])
+@pytest.mark.parametrize("is_same", [True, False], ids=["same test", "another test"])
+def test_no_text_of_a_trace_is_obeyed(folder, command, is_same, evil):
+    test = "test_a" if is_same else evil
+    write("old.jsonl", hostile_trace("test_a", evil).replace(json.dumps("STATUS_CODE_ERROR"), '"STATUS_CODE_OK"', 1))
+    write("t.jsonl", hostile_trace(test, evil))
     before = sorted(folder.rglob("*"))
 
     output = run(*command).output
 
     assert all(text.isprintable() for text in output.split("\n"))
+    assert not [text for text in output.split("\n") if is_obeyed(text)]
     if "--markdown" in command:
         assert "<script" not in output
-        assert not any(text.startswith(("# ", "::")) for text in output.split("\n"))
+        assert not any(text.startswith("# ") for text in output.split("\n"))
     assert sorted(each for each in folder.rglob("*") if "__pycache__" not in each.parts) == before
 
 

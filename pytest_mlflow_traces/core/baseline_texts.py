@@ -34,7 +34,7 @@ from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.notation import NotationError
 from pytest_mlflow_traces.core.recording import recorded
 from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
-from pytest_mlflow_traces.core.spans import escaped
+from pytest_mlflow_traces.core.spans import escaped, printable
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -181,7 +181,7 @@ class BaselineText:
 
 def new_baseline(test: str) -> BaselineText:
     """Return a file without sections, of the test that it belongs to."""
-    return BaselineText((f"# pytest-mlflow-traces baseline, format {FORMAT}", f"# {escaped(test)}", ""))
+    return BaselineText((f"# pytest-mlflow-traces baseline, format {FORMAT}", f"# {printable(test)}", ""))
 
 
 def read_baseline(text: str) -> BaselineText:

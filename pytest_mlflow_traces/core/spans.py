@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# What a runner of GitHub obeys in the log of a job: `::error::text` where a line begins with it, behind spaces too, and
+# `##[error]text` anywhere (Runner.Common/ActionCommand.cs of actions/runner).
+_COMMAND = re.compile(r"\A(?P<margin>\s*):(?=:)|(?<=##)\[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,19 @@ class SpanEvent:
 
 def visible(text: str) -> str:
     """Return `text` on one line, with what a terminal would not show (or would obey) as escapes."""
-    if text.isprintable() and text == text.strip() and text:
+    if text.isprintable() and text == text.strip() and text and text[:2] != "::" and "##[" not in text:
         return text
     shown = escaped(text)
     return shown if shown and shown == shown.strip() else f"'{shown}'"
 
 
 def escaped(text: str) -> str:
+    """Return `text` as it may stand in a log: on one line, with nothing in it that a terminal or a CI would obey."""
+    return _COMMAND.sub(
+        lambda found: r"\x5b" if found["margin"] is None else rf"{found['margin']}\x3a", printable(text)
+    )
+
+
+def printable(text: str) -> str:
     """Return `text` with an escape for each character that does not print; spaces stay."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -51,7 +51,7 @@ def _blocks(comparisons: Sequence[Comparison], verdict: str) -> list[str]:
         if each.verdict != verdict or not (each.texts or each.reason or each.soft):
             continue
         headline = f"{escaped(each.test)}: {verdict}{f': {escaped(each.reason)}' if each.reason else ''}"
-        found.append("\n".join([headline, *(f"  {line}".rstrip() for line in _lines(each))]) + "\n")
+        found.append("\n".join([headline, *(escaped(f"  {line}".rstrip()) for line in _lines(each))]) + "\n")
     return found
 
 

@@ -10,7 +10,7 @@ import html
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.runs import total_tokens, total_tools
-from pytest_mlflow_traces.core.spans import escaped
+from pytest_mlflow_traces.core.spans import escaped, printable
 from pytest_mlflow_traces.reports.headlines import counted, totals, verdict
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def code(text: str) -> str:
 
 def inert(text: str) -> str:
     """Return `text` with an entity for each character that could mean something, in Markdown or in HTML."""
-    return "".join(char if char.isalnum() or char in " _./,-" else f"&#{ord(char)};" for char in escaped(text))
+    return "".join(char if char.isalnum() or char in " _./,-" else f"&#{ord(char)};" for char in printable(text))
 
 
 def _cut(text: str, width: int) -> str:

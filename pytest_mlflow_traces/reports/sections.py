@@ -51,7 +51,7 @@ def headline(trace: Trace, number: int = 1, total: int = 1) -> str:
     said = [
         *([f"[{number}/{total}]"] if total > 1 else []),
         f"trace {visible(trace.name)!r}",
-        trace.status,
+        visible(trace.status),
         "unfinished" if duration is None else readable_duration(round(duration * 1_000_000)),
         visible(trace.id),
     ]

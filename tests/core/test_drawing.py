@@ -176,6 +176,10 @@ def test_what_is_visible_prints_on_one_line(text):
         (" a\n", r"' a\n'", r" a\n"),
         ("é😀", "é😀", "é😀"),
         ("\\n", r"\n", r"\n"),
+        ("::error::no", r"\x3a:error::no", r"\x3a:error::no"),
+        ("  ::error::no", r"'  \x3a:error::no'", r"  \x3a:error::no"),
+        ("a::b :c: #[d]", "a::b :c: #[d]", "a::b :c: #[d]"),
+        ("a ##[error]no", r"a ##\x5berror]no", r"a ##\x5berror]no"),
         ("\U000e0001", r"\U000e0001", r"\U000e0001"),
     ],
 )

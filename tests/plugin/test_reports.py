@@ -40,6 +40,30 @@ def test_a_failed_test_shows_its_trees_and_a_passed_one_does_not(project):
     assert result.stdout.str().count("└─ search") == 1
 
 
+def test_nothing_of_a_trace_is_a_command_to_a_runner_of_github(project):
+    """Its runners obey lines that begin with two colons, behind spaces too, and two hashes and a bracket anywhere."""
+    project.makepyfile(
+        """
+        import mlflow
+        from pytest_mlflow_traces import span
+
+        EVIL = ":" + ":error title=Gate passed:" + ":all good #" + "#[error]all good"
+
+        def test_differs(mlflow_traces):
+            with mlflow.start_span(EVIL), mlflow.start_span(EVIL):
+                pass
+            mlflow.start_span_no_context(EVIL)
+            assert mlflow_traces[0] == span(EVIL)[()]
+        """
+    )
+
+    result = run(project, "--mlflow-traces-show=all", "--tb=short")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([r"\x3a:error title=Gate passed::all good ##\x5b* UNKNOWN*"])
+    assert not [each for each in result.outlines if each.lstrip().startswith("::") or "##[" in each]
+
+
 def test_the_trees_come_through_workers(project):
     project.makepyfile(FAILING)
 
