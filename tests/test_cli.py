@@ -301,7 +301,7 @@ def test_traces_without_a_test_are_matched_by_name():
     write("new.jsonl", line("b"), line("a"), line("a"))
 
     assert run("diff", "old.jsonl", "new.jsonl").output == (
-        "trace a: not comparable: 1 trace(s) before, 2 now\n\n2 tests: 1 not comparable, 1 the same\n"
+        "trace a: not comparable: 1 trace(s) before, 2 now; only now: 'a'\n\n2 tests: 1 not comparable, 1 the same\n"
     )
 
 

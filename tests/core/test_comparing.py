@@ -52,12 +52,22 @@ def test_overlapping_siblings_may_change_places_and_it_is_told():
     )  # fmt: skip
 
 
+def test_siblings_that_overlap_on_one_side_only_may_change_places_too():
+    apart, overlapping = tree("agent @0-9", ["a @1-2", "b @3-6"]), tree("agent @0-9", ["b @1-5", "a @2-6"])
+
+    for old, new in ((apart, overlapping), (overlapping, apart)):
+        result = compared(old, new)
+        assert (result.verdict, result.findings) == ("same", ())
+        assert [finding.rule for finding in result.soft] == ["soft.order", "soft.parallel"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ([], tree("a"), "only in the new traces"),
         (tree("a"), [], "only in the old traces"),
-        (tree("a"), [tree("a"), tree("a")], "1 trace(s) before, 2 now"),
+        (tree("a"), [tree("a"), tree("a")], "1 trace(s) before, 2 now; only now: 'a'"),
+        ([tree("a"), tree("b")], tree("c"), "2 trace(s) before, 1 now; only before: 'a', 'b'; only now: 'c'"),
         (tree(), tree("a"), "the old trace '''' is not whole: it has no spans"),
         (tree("a"), tree("a @0-"), "the new trace 'a' is not whole: unfinished: span a has no end time"),
         (tree("a", metadata=USAGE), tree("a"), "the new trace 'a' recorded no token usage, the other did"),
