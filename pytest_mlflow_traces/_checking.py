@@ -23,13 +23,14 @@ class Check:
         self._expectations = expectations
         self._applied: Counter[str] = Counter()
         self._rules: Counter[str] = Counter()
-        self.traces = self.failed = 0
+        self.traces = self.failed = self.unasked = 0
         self._empty: list[str] = []
 
     def put(self, trace: Trace) -> list[Verdict]:
         """Return what the expectations have to say against the next trace."""
         self.traces += 1
         said: list[Verdict] = []
+        asked = False
         for name, expectation in self._expectations.items():
             if not isinstance(expectation, Contract):
                 said += verdicts([trace], expectation)
@@ -38,6 +39,8 @@ class Check:
             else:
                 continue
             self._applied[name] += 1
+            asked = True
+        self.unasked += not asked
         if said:
             self.failed += 1
             self._rules.update(finding.rule for verdict in said for finding in verdict.findings)
@@ -61,7 +64,9 @@ class Check:
         """Say what it came to, a line for each thing."""
         if not self.traces:
             return ["no traces: nothing was checked"]
-        lines = [f"{counted(self.traces, 'trace')}: {self.traces - self.failed:,} hold, {self.failed:,} do not"]
+        held = self.traces - self.failed - self.unasked
+        rest = f", {self.unasked:,} that nothing applies to" if self.unasked else ""
+        lines = [f"{counted(self.traces, 'trace')}: {held:,} hold, {self.failed:,} do not{rest}"]
         if self._rules:
             lines.append("  " + ", ".join(f"{rule} {count:,}" for rule, count in self._rules.most_common()))
         for name in self._expectations:
@@ -77,6 +82,7 @@ class Check:
             "holds": self.holds,
             "traces": self.traces,
             "failed": self.failed,
+            **({"unasked": self.unasked} if self.unasked else {}),
             "findings": dict(self._rules.most_common()),
             "applied": {name: self._applied[name] for name in self._expectations},
             **({"empty": self._empty} if self._empty else {}),

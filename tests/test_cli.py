@@ -149,7 +149,17 @@ def test_nothing_passes_on_absence():
 
     unused = run("check", "t.jsonl", "--contract", "contracts:OTHER")
     assert unused.exit_code == 1
-    assert unused.output == "1 trace: 1 hold, 0 do not\ncontracts:OTHER applies to none of them\n"
+    said = "1 trace: 0 hold, 0 do not, 1 that nothing applies to\ncontracts:OTHER applies to none of them\n"
+    assert unused.output == said
+
+
+def test_check_counts_what_nothing_applies_to_apart():
+    write("t.jsonl", line(*AGENT), line("stray", id="tr-2"))
+
+    said = run("check", "t.jsonl", "--contract", "contracts:SEARCHES").output
+    assert said.splitlines()[0] == "2 traces: 1 hold, 0 do not, 1 that nothing applies to"
+    data = json.loads(run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--json").output.splitlines()[-1])
+    assert (data["traces"], data["failed"], data["unasked"]) == (2, 0, 1)
 
 
 @pytest.mark.parametrize("source", ["none.jsonl", "-"])
