@@ -11,7 +11,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces import capture_traces, span
 from tests.capture.programs import names, needs_full_mlflow, needs_installation, traced
 
 
@@ -83,6 +83,31 @@ def test_a_process_of_multiprocessing_writes_nothing_and_its_traces_stay_in_it(t
     assert names(traces) == ["before", "after"]
 
 
+def _captured_in_child(queue):
+    with capture_traces() as traces, mlflow.start_span("child"):
+        pass
+    queue.put(traces.one())
+
+
+@needs_installation
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_can_hand_back_what_it_captured_itself(traces, method):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} on this platform")
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=_captured_in_child, args=[queue])
+    process.start()
+    told = queue.get(timeout=120)
+    process.join()
+    queue.close()
+    queue.join_thread()
+
+    assert told == span("child", status="OK")
+    assert len(traces) == 0
+
+
 @needs_full_mlflow
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -104,7 +129,7 @@ def test_a_forked_process_that_leaves_the_capture_leaves_its_files_to_the_parent
 def test_a_capture_cut_short_by_the_end_of_the_process_leaves_no_directory():
     python("""
 import sys, mlflow
-from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces import capture_traces, span
 capture = capture_traces()
 capture.__enter__()
 mlflow.log_metric("quality", 1)
@@ -133,7 +158,7 @@ def test_a_capture_that_imports_mlflow_first_keeps_its_telemetry_off_and_the_env
     told = python(f"""{QUIET}
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "false"
 before = dict(os.environ)
-from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces import capture_traces, span
 assert "mlflow" not in sys.modules and "opentelemetry" not in sys.modules
 with capture_traces() as traces:
     import mlflow
@@ -151,7 +176,7 @@ def test_a_capture_after_mlflow_was_imported_silences_its_telemetry_and_gives_it
 import mlflow
 own = client()
 before = dict(os.environ)
-from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces import capture_traces, span
 with capture_traces() as traces:
     with mlflow.start_span("answer"):
         pass
