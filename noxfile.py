@@ -25,6 +25,7 @@ FRIENDS = [
     "dirty-equals",
     "hypothesis",
     "inline-snapshot",
+    "markdown-it-py",
     "pytest-asyncio",
     "pytest-randomly",
     "pytest-rerunfailures",

@@ -7,6 +7,7 @@ escape: every such character is written as an entity, in elements in which GitHu
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.runs import total_tokens, total_tools
@@ -29,6 +30,9 @@ _HEADER = (
     "| test | outcome | traces | spans | tools | tokens | findings |",
     "|:--|:--|--:|--:|:--|--:|--:|",
 )
+# What stays is what a reader of the source wants to read and no Markdown wants: `_` inside of a word, `.` but for
+# "1. " in front and for "www.", `-` and spaces but in front.
+_MEANT = re.compile(r"\A[0-9]{1,9}\.(?!\S)|\A[ -]| \Z|(?<=[Ww]{3})\.|(?<![^\W_])_|_(?![^\W_])|[^\w ./,-]")
 
 
 def summary(run: Run) -> str:
@@ -113,7 +117,7 @@ def code(text: str) -> str:
 
 def inert(text: str) -> str:
     """Return `text` with an entity for each character that could mean something, in Markdown or in HTML."""
-    return "".join(char if char.isalnum() or char in " _./,-" else f"&#{ord(char)};" for char in printable(text))
+    return _MEANT.sub(lambda found: "".join(f"&#{ord(char)};" for char in found[0]), printable(text))
 
 
 def _cut(text: str, width: int) -> str:

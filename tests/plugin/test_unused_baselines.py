@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 
 from tests.plugin.conftest import INI
@@ -204,4 +206,5 @@ def test_the_summary_tells_it_too(suite):
 
     run(suite, "--mlflow-traces-summary=summary.md")
 
-    assert "no test uses the baseline tests/__traces__/test_a/test_two-2-" in (suite.path / "summary.md").read_text()
+    text = html.unescape((suite.path / "summary.md").read_text())
+    assert "no test uses the baseline tests/__traces__/test_a/test_two-2-" in text

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import re
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.runs import BaselineChange, Run, TracedTest, TraceRecord
+from pytest_mlflow_traces.core.spans import printable
 from pytest_mlflow_traces.reports.markdown import code, inert, summary
 
 TRACE = TraceRecord("tr-1", "agent", "OK", 9, (("search", 2), ("fetch", 1)), tokens=1204, ms=3.0)
@@ -25,6 +27,10 @@ HOSTILE = [
     "\u202egnp.exe",
     "$\\math$ ~~x~~ :smile: &amp; &lt;",
     "::add-mask::x",
+    "__init__ _a_ x[_b_] *c*",
+    "tests/__traces__/test_agent/test_a.trace",
+    *("___", "- x", "---", "+ x", "1. x", "12.", "2) x", "    code", " x ", "===", "> x", "a  b", "-", " "),
+    *("www.evil.example", "see WWW.evil.example", "http://evil.example", "a@evil.example"),
 ]
 
 
@@ -81,7 +87,7 @@ trace &#x27;agent&#x27; does not match: 1 missing
 
 ### Baselines changed in this run
 
-<details><summary>updated <code>tests/__traces__/test_a/test_b.trace</code></summary>
+<details><summary>updated <code>tests/&#95;&#95;traces&#95;&#95;/test_a/test_b.trace</code></summary>
 
 <pre>
 -agent AGENT
@@ -109,9 +115,54 @@ def test_nothing_is_read_as_markdown_html_or_an_escape(text):
     assert code(text) == f"<code>{shown}</code>"
 
 
-@given(st.text(max_size=100) | st.sampled_from(HOSTILE))
-def test_what_a_reader_sees_is_the_text(text):
-    assert text.isprintable() <= (html.unescape(inert(text)) == text)
+class Reader(HTMLParser):
+    """Read a page as somebody who looks at it: the text, and the names of the elements around it."""
+
+    def __init__(self):
+        super().__init__()
+        self.text, self.elements = "", []
+
+    def handle_data(self, data):
+        self.text += data
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+
+
+def read(markdown):
+    reader = Reader()
+    reader.feed(MarkdownIt().enable(["table", "strikethrough"]).render(markdown))
+    reader.close()
+    return reader
+
+
+PLACES = {
+    "a line": ("{}", ["p"]),
+    "an alert": ("> [!WARNING]\n> {}", ["blockquote", "p"]),
+    "a quote": ("> {}", ["blockquote", "p"]),
+    "a cell": ("| {} |\n|---|\n", ["table", "thead", "tr", "th"]),
+    "a title": ("<summary>{}</summary>", ["summary"]),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@given(
+    st.text(min_size=1, max_size=100) | st.text("a_.-1 w[/&#;:\\", min_size=1, max_size=10) | st.sampled_from(HOSTILE)
+)
+def test_what_a_reader_sees_is_the_text(place, text):
+    around, elements = PLACES[place]
+
+    page = read(around.format(inert(text)))
+
+    assert (page.text.strip("\n").removeprefix("[!WARNING]\n"), page.elements) == (printable(text), elements)
+    assert text.isprintable() <= (printable(text) == text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_reader_sees_code_as_it_is(text):
+    page = read(f"| {code(text)} |\n|---|\n")
+
+    assert (page.text.strip("\n"), page.elements) == (printable(text), ["table", "thead", "tr", "th", "code"])
 
 
 @pytest.mark.parametrize("text", HOSTILE)
