@@ -28,6 +28,7 @@ class RunKeeper:
         self._pieces: dict[Key, tuple[str, int, int]] = {}
         self._failed: set[str] = set()
         self._said: list[str] = []
+        self._stopped: str | None = None
         self.changes: list[BaselineChange] = []
         self.notes: list[str] = []
         self.parts: str | None = None
@@ -55,9 +56,15 @@ class RunKeeper:
         if saved is not None:
             self._pieces[key] = tuple(saved)
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note what ends the run; with `pytest.exit(..., returncode=0)` its exit status does not tell."""
+        self._stopped = str(excinfo.value) or "interrupted"
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         written = [self._write_traces() if self._save is not None else True]
+        if self._stopped is not None:
+            self._stopped = f"{self._progress(session.testscollected)}{self._stopped}"
         for path, mode in self._summaries():
             written.append(self._write_summary(self.run(int(session.exitstatus)), path, mode))
         if not all(written):
@@ -68,7 +75,21 @@ class RunKeeper:
         from pytest_mlflow_traces.core.runs import Run
 
         failed = self._failed - {key[0] for key in self._records}
-        return Run(self._tests(), exit_status, len(failed), tuple(self.changes), tuple(self.notes))
+        changes, notes = tuple(self.changes), tuple(self.notes)
+        return Run(self._tests(), exit_status, len(failed), changes, notes, self._uncollected(), self._stopped)
+
+    def _reports(self) -> list[Any]:
+        """Return all reports that pytest keeps: this object may be here only since some test asked for a trace."""
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        return [] if terminal is None else [report for each in terminal.stats.values() for report in each]
+
+    def _uncollected(self) -> tuple[str, ...]:
+        failed = (each.nodeid for each in self._reports() if isinstance(each, pytest.CollectReport) and each.failed)
+        return tuple(sorted(set(failed)))
+
+    def _progress(self, collected: int) -> str:
+        ended = {each.nodeid for each in self._reports() if getattr(each, "when", None) == "teardown"}
+        return f"{len(ended):,} of {collected:,} tests ran, " if ended else ""
 
     def _tests(self) -> tuple[TracedTest, ...]:
         from pytest_mlflow_traces.core.runs import TracedTest

@@ -119,7 +119,8 @@ class Run:
     """State what one session learned.
 
     `exit_status` is pytest's; `others` counts the failed tests that captured no trace; `notes` are what else a reader
-    must know before trusting a green run, as the baselines that no test used.
+    must know before trusting a green run, as the baselines that no test used; `uncollected` are the modules whose tests
+    nobody knows, and `stopped` says what ended the run before all tests had run.
     """
 
     tests: tuple[TracedTest, ...] = ()
@@ -127,6 +128,8 @@ class Run:
     others: int = 0
     changes: tuple[BaselineChange, ...] = ()
     notes: tuple[str, ...] = ()
+    uncollected: tuple[str, ...] = ()
+    stopped: str | None = None
 
     @property
     def failed(self) -> tuple[TracedTest, ...]:
@@ -149,6 +152,7 @@ class Run:
             "tests": [each.to_dict() for each in self.tests],
             "changes": [each.to_dict() for each in self.changes],
             "notes": list(self.notes),
+            "uncollected": list(self.uncollected),
         }
 
     @classmethod
@@ -160,6 +164,8 @@ class Run:
             said["others"],
             tuple(map(BaselineChange.from_dict, said["changes"])),
             tuple(said["notes"]),
+            tuple(said["uncollected"]),
+            said["stopped"],
         )
 
 

@@ -20,9 +20,15 @@ def verdict(run: Run) -> str:
     held = sum(test.outcome in ("passed", "xfailed", "xpassed") for test in run.tests)
     if not held:
         return "every test was skipped"
-    if run.exit_status:
-        others = f"{counted(run.others, 'test')} without traces failed" if run.others else "and not for a trace"
-        return f"{counted(held, 'test')} passed, but the run failed ({others})"
+    if run.exit_status or run.stopped is not None or run.uncollected:
+        why = [
+            *([f"{counted(run.others, 'test')} without traces failed"] if run.others else []),
+            *([f"{counted(len(run.uncollected), 'module')} not collected"] if run.uncollected else []),
+        ]
+        ended = "failed" if run.stopped is None else "stopped early"
+        why += ["and not for a trace"] if not why and run.stopped is None else []
+        told = f" ({', '.join(why)})" if why else ""
+        return f"{counted(held, 'test')} passed, but the run {ended}{told}"
     return f"{counted(held, 'test')} passed"
 
 

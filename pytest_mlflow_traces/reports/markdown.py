@@ -25,6 +25,7 @@ _FAILURES = 50
 _CHANGES = 50
 _LINES = 60
 _TOOLS = 6
+_MODULES = 20
 _WIDTH = 160
 _HEADER = (
     "| test | outcome | traces | spans | tools | tokens | findings |",
@@ -55,6 +56,13 @@ def _alerts(run: Run) -> list[str]:
     said = []
     if not run.tests:
         said.append(("CAUTION", "No test of this run captured a trace, so nothing was checked."))
+    if run.stopped is not None:
+        said.append(("CAUTION", f"The run stopped early: {inert(run.stopped)}."))
+    if run.uncollected:
+        names = [code(name) for name in run.uncollected[:_MODULES]]
+        more = len(run.uncollected) - _MODULES
+        names += [f"{more} more"] if more > 0 else []
+        said.append(("CAUTION", f"Not collected, so that their tests did not run: {', '.join(names)}."))
     changed = [change for change in run.baseline_changes if change.kind != "refused"]
     if changed:
         text = f"This run rewrote {counted(len(changed), 'baseline')}: it shows what the agent does now, and checks no"

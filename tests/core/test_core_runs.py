@@ -38,7 +38,11 @@ def tuples(of):
 tests = st.builds(
     TracedTest, texts, texts, tuples(traces), tuples(findings), failure=st.none() | texts, changes=tuples(changes)
 )
-runs = st.builds(Run, tuples(tests), st.integers(0, 5), st.integers(0, 3), tuples(changes), tuples(texts))
+runs = st.builds(
+    Run,
+    *[tuples(tests), st.integers(0, 5), st.integers(0, 3), tuples(changes), tuples(texts), tuples(texts)],
+    stopped=st.none() | texts,
+)
 
 
 @given(runs)

@@ -221,6 +221,75 @@ def test_a_test_that_failed_however_often_it_was_run_failed_once(project, worker
     assert text.count("<details>") == 1
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_module_that_does_not_import_is_named(project, workers):
+    project.makepyfile(
+        test_a="from app import agent\n\ndef test_holds(mlflow_traces): agent()", test_b="import nothing"
+    )
+
+    text = summary_of(project, "--continue-on-collection-errors", *workers, run=project.runpytest_subprocess)
+
+    assert text.startswith("## MLflow traces: 1 test passed, but the run failed (1 module not collected)\n")
+    assert f"Not collected, so that their tests did not run: {code('test_b.py')}.\n" in text
+
+
+STOPPED = """
+    import os, signal
+    import pytest
+    from app import agent
+
+    def test_1(mlflow_traces): agent()
+    def test_2(mlflow_traces):
+        agent()
+        {}
+    def test_3(mlflow_traces): agent()
+    def test_4(): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "says"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT)", 2, "interrupted"),
+        ("pytest.exit('bye', returncode=0)", 0, "bye"),
+        ("pytest.exit('bye')", 2, "bye"),
+    ],
+)
+@pytest.mark.parametrize("asks", ["a file", "github"])
+def test_a_run_that_stops_early_is_no_green_report(project, monkeypatch, asks, how, status, says):
+    project.makepyfile(STOPPED.format(how))
+    path = project.path / "summary.md"
+    if asks == "github":
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    args = [f"--mlflow-traces-summary={path}"] if asks == "a file" else []
+
+    result = project.runpytest_subprocess("-p", "no:randomly", *args)
+
+    assert result.ret == status
+    assert path.read_text().startswith(
+        "## MLflow traces: 1 test passed, but the run stopped early\n\n"
+        f"> [!CAUTION]\n> The run stopped early: 1 of 4 tests ran, {says}.\n"
+    )
+
+
+def test_a_run_that_collects_nothing_says_why(project):
+    project.makepyfile(test_b="import nothing")
+
+    text = summary_of(project)
+
+    assert text.startswith("## MLflow traces: nothing was traced\n")
+    assert "> The run stopped early: 1 error during collection.\n" in text
+    assert "did not run: <code>test_b.py</code>.\n" in text
+
+
+def test_without_a_terminal_there_is_less_to_tell(project):
+    project.makepyfile(STOPPED.format("pytest.exit('bye', returncode=0)"))
+
+    text = summary_of(project, "-p", "no:terminal", "-p", "no:randomly", run=project.runpytest_subprocess)
+
+    assert "\n> The run stopped early: bye.\n" in text
+
+
 def test_a_test_of_a_worker_that_crashed_is_no_green_report(project):
     project.makepyfile(
         """

@@ -28,6 +28,15 @@ def ended(*outcomes):
             Run(ended("passed"), exit_status=1, others=2),
             "1 test passed, but the run failed (2 tests without traces failed)",
         ),
+        (
+            Run(ended("passed"), exit_status=1, others=1, uncollected=("test_a.py", "test_b.py")),
+            "1 test passed, but the run failed (1 test without traces failed, 2 modules not collected)",
+        ),
+        (Run(ended("passed"), stopped="bye"), "1 test passed, but the run stopped early"),
+        (
+            Run(ended("passed"), exit_status=2, uncollected=("test_a.py",), stopped="bye"),
+            "1 test passed, but the run stopped early (1 module not collected)",
+        ),
         (Run(ended("passed"), exit_status=2), "1 test passed, but the run failed (and not for a trace)"),
     ],
 )

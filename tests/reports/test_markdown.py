@@ -106,6 +106,22 @@ def test_a_run_without_traces_says_that_nothing_was_checked():
     )
 
 
+def test_a_run_that_stopped_early_or_left_modules_out_says_so():
+    left_out = tuple(f"test_{number}.py" for number in range(22))
+
+    text = summary(
+        Run((TracedTest("test_a", "passed", (TRACE,)),), uncollected=left_out, stopped="1 of 4 tests ran, *")
+    )
+
+    assert text.startswith(
+        "## MLflow traces: 1 test passed, but the run stopped early (22 modules not collected)\n\n"
+        "> [!CAUTION]\n> The run stopped early: 1 of 4 tests ran, &#42;.\n\n"
+        "> [!CAUTION]\n> Not collected, so that their tests did not run: <code>test_0.py</code>, "
+    )
+    assert "<code>test_19.py</code>, 2 more.\n" in text
+    assert "test_20" not in text
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_is_read_as_markdown_html_or_an_escape(text):
     shown = inert(text)
