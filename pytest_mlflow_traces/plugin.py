@@ -43,11 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--mlflow-traces-save",
+        type=_path,
         metavar="PATH",
         help="write every captured trace to PATH, as JSON Lines of MLflow's Trace.to_dict()",
     )
     group.addoption(
         "--mlflow-traces-summary",
+        type=_path,
         metavar="PATH",
         help="write what the traces of the run came to as Markdown to PATH; $GITHUB_STEP_SUMMARY gets it by itself",
     )
@@ -195,6 +197,12 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
 
     explained = compared(op, left, right, verbose=is_verbose(config))
     return None if explained is None else explained.lines
+
+
+def _path(value: str) -> str:
+    if not value.strip():
+        raise argparse.ArgumentTypeError("the path is empty, as where a variable of a CI is not set")
+    return value
 
 
 def _shown(value: str) -> str:

@@ -164,6 +164,14 @@ def test_a_place_that_cannot_be_written_fails_the_run_and_says_so(project):
     result.stdout.fnmatch_lines(["mlflow traces: the traces were not saved: *"])
 
 
+@pytest.mark.parametrize("option", ["--mlflow-traces-save", "--mlflow-traces-summary"])
+def test_an_empty_path_is_a_usage_error(project, option):
+    result = project.runpytest_inprocess(f"{option}=")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"argument {option}: the path is empty, as where a variable of a CI is not set" in result.stderr.str()
+
+
 def test_a_device_is_written_to_and_not_replaced(project):
     project.makepyfile("from app import agent\n\ndef test_one(mlflow_traces):\n    agent()\n")
 
