@@ -12,7 +12,7 @@ from pytest_mlflow_traces.core.baseline_texts import BaselineError
 from pytest_mlflow_traces.core.runs import BaselineChange
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 
 def name_of(item: pytest.Item) -> str:
@@ -27,17 +27,32 @@ def owners_of(
 ) -> list[tuple[str, str]]:
     """Return each file in the folders with the node id of its test, which is empty where there is no such test.
 
-    A file whose module is there and was not collected is left out: nobody knows.
+    A file whose module is there and was not collected is left out, as is one of a test whose parameters could not be
+    collected: nobody knows.
     """
+    items = list(items)
+    unknown = tuple({start for item in items for start in _without_parameters(item)})
     tests = {baselines.file_of(item.path, name_of(item)): item.nodeid for item in items}
     found = []
     for folder in folders:
         for path, said in baselines.files_in(folder):
             if path in tests:
                 found.append((str(path), tests[path]))
-            elif said is not None and _is_known(folder.parent / Path(said.partition("::")[0]).name, collected):
+            elif (
+                said is not None
+                and not f"{folder}/{said}".startswith(unknown)
+                and _is_known(folder.parent / Path(said.partition("::")[0]).name, collected)
+            ):
                 found.append((str(path), ""))
     return found
+
+
+def _without_parameters(item: pytest.Item) -> Iterator[str]:
+    """Yield how the files of a test begin whose set of parameters is empty: pytest collects it as `test[NOTSET]`."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None and "NOTSET" in callspec.id.split("-"):
+        name = name_of(item).removesuffix(f"{callspec.id}]")
+        yield f"{item.path.parent / baselines.FOLDER}/{item.path.name}::{name}"
 
 
 def _is_known(module: Path, collected: Container[Path]) -> bool:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tree import Trace
 
 
+# settings that decide what is a test; given by `-o`, they are for this run alone
+_COLLECTING = frozenset(
+    ("testpaths", "norecursedirs", "python_files", "python_classes", "python_functions", "collect_imported_tests")
+)
+
+
 class SuiteContracts:
     """Hold the contracts of a suite, and judge traces by them."""
 
@@ -107,7 +113,8 @@ def _is_whole_suite(config: pytest.Config) -> bool:
 
 def _selects(config: pytest.Config) -> bool:
     selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "ignore", "ignore_glob")
-    return any(config.getoption(name, None) for name in selecting)
+    given = {each.partition("=")[0].strip() for each in config.getoption("override_ini", None) or ()}
+    return not given.isdisjoint(_COLLECTING) or any(config.getoption(name, None) for name in selecting)
 
 
 def _is_of_folders(config: pytest.Config) -> bool:

@@ -102,6 +102,8 @@ def test_in_strict_mode_it_fails_the_run(suite):
         ["-m", "not slow"],
         ["--deselect=tests/test_a.py::test_three"],
         ["-x"],
+        ["-o", "python_functions=test_t*"],
+        ["-o", "python_files=test_a*"],
         ["--collect-only"],
     ],
 )
@@ -184,6 +186,17 @@ def test_a_module_that_is_gone_leaves_no_files(suite):
     result.assert_outcomes(passed=3)
     assert len(told(result)) == 3
     assert not (suite.path / "tests" / "__traces__" / "test_a").exists()
+    assert len(files(suite)) == 3
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_test_without_parameters_keeps_the_files_of_those_it_had(suite, workers):
+    write(suite, LESS.replace("[1]", "[]") + '    @pytest.mark.parametrize("m", "x")\n    def test_tw(m): pass\n')
+
+    result = (suite.runpytest_subprocess if workers else suite.runpytest_inprocess)(UPDATE, *workers)
+
+    result.assert_outcomes(passed=2, skipped=1)
+    assert told(result) == [f"updated: {ONE}"]
     assert len(files(suite)) == 3
 
 
