@@ -3,6 +3,9 @@
 An edit distance between the lines and the siblings, by dynamic programming over (line, span): a line stands for the
 spans that it matches at no cost, for one that bears its name at little cost, for a renamed one at more; losing a line
 and adding a span cost the most. Only the lists of one pair are aligned at a time, so trees of any depth are.
+
+To a gap every span is free, so that a line could be changed for its neighbour while the gap swallows the span that it
+is about. Where that comes out, the list is aligned again, and the line may not stand for anything further off.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.nodes import AnyOrder, SpanPattern
 from pytest_mlflow_traces.core.outlines import alternatives, members
 from pytest_mlflow_traces.core.patterns import is_one_span
+from pytest_mlflow_traces.core.recording import strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 Step = tuple["Entry | None", tuple[int, ...]]  # a line and the spans it stands for; no line: a span that is new
 
 ADDED, LOST, RECOUNTED = 1.5, 2.6, 1.0  # a span is rather renamed than lost, and what has its place left to a gap
-_SAME_NAME, _FIELD, _CHILDREN, _AT_MOST = 0.5, 0.1, 0.3, 1.2
+_SAME_NAME, _FIELD, _CHILDREN, _UNLIKE, _AT_MOST = 0.5, 0.1, 0.3, 0.3, 1.2
 _RENAMED, _REPLACED, _ALTERNATIVE = 2.0, 2.5, 2.0
 _NEVER = float("inf")
 _LARGEST = 2_000_000  # cells of a table; larger lists are written anew, from the lines that there are
@@ -39,9 +43,32 @@ class Fitter:
         self._matcher = matcher
         self._costs: dict[tuple[int, int], float] = {}
         self._shapes: list[int] = []
+        self._limits: dict[int, float] = {}  # what a line may cost, where it came out that there is a nearer span
+        self._bare: dict[int, SpanPattern] = {}
 
     def fit(self, entries: Sequence[Entry], spans: Sequence[int]) -> list[Step]:
         """Return the lines and the spans, in an order that is both theirs."""
+        steps = self._fitted(entries, spans)
+        for is_last in (False, True):
+            free = [i for entry, stood in steps if entry and entry.is_gap for i in stood]
+            new = [i for entry, stood in steps if entry is None for i in stood]
+            far = [entry for entry, stood in steps if entry and stood and self._is_far(entry, stood[0], free, new)]
+            if not far:
+                break
+            # at first only the lines concerned are held to what is nearest; then all, which leaves nothing to gaps
+            for entry in entries if is_last else far:
+                if is_unit(entry):
+                    self._limits[id(entry)] = min(self.cost(entry, i) for i in spans)
+            steps = self._fitted(entries, spans)
+        return steps
+
+    def _is_far(self, entry: Entry, i: int, free: Sequence[int], new: Sequence[int]) -> bool:
+        """Return whether a line stands for the span at `i` though a nearer one is there that no line stands for."""
+        cost = self.cost(entry, i) if is_unit(entry) else 0.0
+        rivals = [*free, *new] if cost > _AT_MOST else free
+        return cost > 0 and any(self.cost(entry, k) < cost for k in rivals)
+
+    def _fitted(self, entries: Sequence[Entry], spans: Sequence[int]) -> list[Step]:
         head = 0
         while head < min(len(entries), len(spans)) and self._is_sure(entries[head], spans[head]):
             head += 1
@@ -108,7 +135,12 @@ class Fitter:
         if k < len(spans):
             cost = self.cost(entry, spans[k])
             taken = 0
-            while cost < _NEVER and k + taken < len(spans) and self._is_alike(entry, spans[k], spans[k + taken], cost):
+            most = min(self._limits.get(id(entry), cost), cost)
+            while (
+                cost <= most < _NEVER
+                and k + taken < len(spans)
+                and self._is_alike(entry, spans[k], spans[k + taken], cost)
+            ):
                 taken += 1
                 yield taken, cost + RECOUNTED * (taken < low or (high is not None and taken > high))
                 if low == high == 1:
@@ -117,7 +149,18 @@ class Fitter:
 
     def _is_alike(self, entry: Entry, first: int, i: int, cost: float) -> bool:
         """Return whether `i` may follow `first` under one line: both match, or both differ in the same way."""
-        return i == first or (self.cost(entry, i) == 0 if cost == 0 else self.shape(i) == self.shape(first))
+        if i == first or cost == 0:
+            return i == first or self.cost(entry, i) == 0
+        if self.shape(i) == self.shape(first):
+            return True
+        unit = entry.unit
+        if not isinstance(unit, SpanPattern) or not all(self._holds_below(unit, k) for k in (i, first)):
+            return False
+        failed = self._matcher.local_failures(unit, i)
+        one, other = strict(self._forest, i, ()), strict(self._forest, first, ())
+        return failed == self._matcher.local_failures(unit, first) and all(
+            getattr(one, field, None) == getattr(other, field, None) for field in failed
+        )
 
     def _group(self, entry: Entry, spans: Sequence[int], k: int) -> Iterator[tuple[int, float]]:
         items = [each for _, each in members(entry) if not each.is_gap]
@@ -155,17 +198,45 @@ class Fitter:
     def _change(self, entry: Entry, pattern: SpanPattern, i: int) -> float:
         failed = self._matcher.local_failures(pattern, i)
         if "name" not in failed and (pattern.name is not None or "type" not in failed):
-            return min(_SAME_NAME + _FIELD * len(failed) + _CHILDREN * (pattern.children is not None), _AT_MOST)
+            below = 0.0
+            if not (failed and self._holds_below(pattern, i)):
+                below = _CHILDREN if self.are_alike_below(entry, i) else _CHILDREN + _UNLIKE
+            return min(_SAME_NAME + _FIELD * len(failed) + below, _AT_MOST)
         if entry.below and self.are_alike_below(entry, i):
             return _RENAMED
-        is_leaf = pattern.children is None or not (entry.below or self._forest.children(i))
+        is_free = pattern.children is None or (bool(pattern.children) and all(item is ... for item in pattern.children))
+        is_leaf = is_free or not (entry.below or self._forest.children(i))
         return _REPLACED if is_leaf and "type" not in failed and pattern.type is not None else _NEVER
 
+    def _holds_below(self, pattern: SpanPattern, i: int) -> bool:
+        """Return whether the children of `i` are what a line wants below it, whatever the span itself is."""
+        if pattern.children is None:
+            return True
+        # the matcher answers each question about one and the same pattern once
+        bare = self._bare.setdefault(id(pattern), SpanPattern(children=pattern.children))
+        return self._matcher.matches(bare, i)
+
     def are_alike_below(self, entry: Entry, i: int) -> bool:
-        """Return whether the spans below `i` have at least half of their names in common with the lines below."""
-        names = set(names_below(entry))
-        spans = {self._forest.names[k] for k in self._forest.children(i)}
-        return 2 * len(names & spans) >= max(len(names), len(spans))
+        """Return whether the spans below `i` are as the lines below say, or at least half of what they name is there.
+
+        What a gap may take counts for neither side.
+        """
+        said, has_gap = units_below(entry)
+        children = self._forest.children(i)
+        if not said:
+            return not children
+        names = {unit.name for unit in said if isinstance(unit.name, str)}
+        loose = [unit for unit in said if not isinstance(unit.name, str)]
+        there = {self._forest.names[k] for k in children}
+        met = [{self._forest.names[k] for k in children if self._is_about(unit, k)} for unit in loose]
+        common = len(names & there) + sum(map(bool, met))
+        if common and isinstance(entry.unit, SpanPattern) and self._holds_below(entry.unit, i):
+            return True
+        others = set[str]() if has_gap else there - names.union(*met)
+        return 2 * common >= max(len(names) + len(loose), common + len(others))
+
+    def _is_about(self, unit: SpanPattern, i: int) -> bool:
+        return not {"name", "type"}.intersection(self._matcher.local_failures(unit, i))
 
     def shape(self, i: int) -> int:
         """Return a number that spans of the same name, type, status and children have in common."""
@@ -178,15 +249,19 @@ class Fitter:
         return self._shapes[i]
 
 
-def names_below(entry: Entry) -> Iterator[str]:
-    """Yield the names that the lines below say, those in groups included."""
+def units_below(entry: Entry) -> tuple[list[SpanPattern], bool]:
+    """Return the spans that the lines below say a name or a type of, in groups, too; and whether one is a gap."""
+    found: list[SpanPattern] = []
+    has_gap = False
     stack = list(entry.below)
     while stack:
         each = stack.pop()
+        has_gap = has_gap or each.is_gap
         if not isinstance(each.unit, SpanPattern):
             stack += [] if each.is_demand else each.below
-        elif isinstance(each.unit.name, str):
-            yield each.unit.name
+        elif each.unit.name is not None or each.unit.type is not None:
+            found.append(each.unit)
+    return found, has_gap
 
 
 def is_unit(entry: Entry) -> bool:

@@ -15,7 +15,7 @@ from pytest_mlflow_traces.core.nodes import Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.notation import parse_lines
 from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
 from pytest_mlflow_traces.core.notation_parsing import INDENTED_LEVELS
-from pytest_mlflow_traces.core.notation_words import ANY_ORDER, HAS, LACKS, ONE_OF
+from pytest_mlflow_traces.core.notation_words import ANY_ORDER, HAS, LACKS, ONE_OF, PARALLEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,6 +67,11 @@ class Entry:
     def is_gap(self) -> bool:
         """Whether the line is `...`."""
         return isinstance(self.pattern, EllipsisType)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the line is `any order` or `parallel`, however often."""
+        return self.text.startswith((ANY_ORDER, PARALLEL))
 
     @property
     def is_plain_group(self) -> bool:
@@ -150,6 +155,12 @@ def alternatives(entry: Entry) -> list[Entry]:
         else:
             found.append(each)
     return found
+
+
+def name_of(entry: Entry) -> str | None:
+    """Return the name that a line of one span says; `None` for a regex, for any name, and for a choice."""
+    unit = entry.unit
+    return unit.name if isinstance(unit, SpanPattern) and isinstance(unit.name, str) else None
 
 
 def members(entry: Entry) -> Iterator[tuple[list[Entry], Entry]]:

@@ -6,12 +6,12 @@ line that was lost elsewhere, where that comes near (so what moved, or is wrappe
 or a new one. Spans that overlap others, and are new among them, stand with them below `any order`.
 
 What is no record of a trace but was demanded by hand (`has:`, `lacks:`, `within`, `error`, values, `parallel`) is never
-changed: where it does not hold, there is a `DemandError`. The result is matched before it is returned.
+changed: where it does not hold, there is a `DemandError`. The result is matched before it is returned, and it is asked
+whether a line got lost though its span is there (`surviving`).
 """
 
 from __future__ import annotations
 
-from bisect import bisect
 from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -24,26 +24,18 @@ from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, Repeat, SpanPatte
 from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
 from pytest_mlflow_traces.core.outlines import Entry, alternatives, members, outline_text, read_outline
 from pytest_mlflow_traces.core.overlaps import overlap
+from pytest_mlflow_traces.core.reclaiming import demanding, may_be_absent, reclaimed
 from pytest_mlflow_traces.core.recording import recorded, strict
 from pytest_mlflow_traces.core.salvaging import Salvage
 from pytest_mlflow_traces.core.seating import seated
+from pytest_mlflow_traces.core.surviving import RECORDED, DemandError, Survival, by_hand, is_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from pytest_mlflow_traces.core.fitting import Step
     from pytest_mlflow_traces.core.forest import Forest
-    from pytest_mlflow_traces.core.nodes import Item
 
-_RECORDED = frozenset({"name", "type", "status"})
-
-
-class DemandError(ValueError):
-    """Say which demand that was made by hand does not hold, and where it stands."""
-
-    def __init__(self, entry: Entry, demand: str, span: str) -> None:
-        super().__init__(f"line {entry.number}: {demand} does not hold for {span}")
-        self.line, self.demand, self.span = entry.number, demand, span
+__all__ = ["DemandError", "rewritten"]
 
 
 def rewritten(text: str, forest: Forest, unordered: Container[int] = ()) -> str:
@@ -62,8 +54,11 @@ def rewritten(text: str, forest: Forest, unordered: Container[int] = ()) -> str:
     roots = forest.roots()
     if isinstance(top.pattern, Pattern) and Matcher(forest).accepts((top.pattern,), roots):
         return text
-    found = outline_text(_Rewriting(forest, unordered).run(top, roots), after)
+    rewriting = _Rewriting(forest, unordered)
+    first = rewriting.run(top, roots)
+    found = outline_text(first, after)
     if Matcher(forest).accepts((notation.parse(found),), roots):
+        rewriting.check(first, found)
         return found
     # what is too tangled to be mended is written anew; the comments above it stay
     return "\n".join([*top.before, notation.format(recorded(forest, unordered)), *after])
@@ -78,6 +73,8 @@ class _Rewriting:
         self._matcher = Matcher(forest)
         self._fitter = Fitter(forest, self._matcher)
         self._salvage = Salvage(self._matcher)
+        self._survival = Survival(forest, self._matcher, self._fitter)
+        self._here: tuple[Entry, Sequence[int]] = Entry(""), ()  # the list that is being fitted, and to what
         self._todo: list[tuple[Entry, int]] = []  # lines and the spans whose children theirs are to be
         self._new: list[Entry] = []
 
@@ -103,42 +100,34 @@ class _Rewriting:
             return tops[0]
         return Entry("any order", below=[each for each in tops if not each.is_gap])
 
+    def check(self, top: Entry, found: str) -> None:
+        """Raise a `DemandError` where the new text asks no more for a span that is there."""
+        self._survival.check(top, found, self._salvage)
+
     def _place(self, home: Entry, entries: Sequence[Entry], spans: Sequence[int], *, everything: bool) -> None:
         """Let the lines below `home` be those for `spans`."""
+        steps = reclaimed(self._forest, self._matcher, self._fitter, self._fitter.fit(entries, spans))
         made: list[tuple[Entry, tuple[int, ...]]] = []
-        for entry, stood in self._reclaimed(self._fitter.fit(entries, spans)):
+        self._here = home, spans
+        for entry, stood in steps:
             if entry is None:
                 made.append((self._added(stood[0]), stood))
-            elif stood or _may_be_absent(entry):
+            elif stood or may_be_absent(entry):
                 self._fit(entry, stood)
                 made.append((entry, stood))
             else:
-                made.append((self._salvage.lose(entry), ()))
+                made.append((self._lost(entry), ()))
         home.below = grouped(self._forest, made, spans, everything=everything)
-
-    def _reclaimed(self, steps: Sequence[Step]) -> list[Step]:
-        """Take from gaps the spans that hold what a lost line was about, as where that got wrapped."""
-        lost = [
-            entry.unit for entry, stood in steps if entry and not stood and not _may_be_absent(entry) and is_unit(entry)
-        ]
-        found = sorted(k for unit in lost if unit is not None for k in self._matcher.find(unit)) if lost else []
-        taken: list[Step] = []
-        for entry, stood in steps:
-            taken.append((entry, ()) if entry and entry.is_gap else (entry, stood))
-            for i in stood if entry and entry.is_gap else ():
-                holds = bisect(found, i) < bisect(found, self._forest.stops[i] - 1)
-                if holds:
-                    taken.append((None, (i,)))
-                elif taken[-1][0] is None:
-                    taken.append((Entry("...", ...), (i,)))
-                else:
-                    taken[-1] = taken[-1][0], (*taken[-1][1], i)
-        return taken
 
     def _added(self, i: int) -> Entry:
         entry = Entry("", span=i)
         self._new.append(entry)
         return entry
+
+    def _lost(self, entry: Entry) -> Entry:
+        for each in demanding(entry):
+            self._survival.doubt(each, *self._here)
+        return self._salvage.lose(entry)
 
     def _fit(self, entry: Entry, spans: Sequence[int]) -> None:
         """Let a line stand for these spans."""
@@ -159,10 +148,10 @@ class _Rewriting:
         if group.overlapping:
             self._check_parallel(entry, [i for seat in seats for i in seat])
         for (home, each), seat in zip(homes, seats, strict=True):
-            if seat or _may_be_absent(each):
+            if seat or may_be_absent(each):
                 self._fit(each, seat)
             else:
-                home[home.index(each)] = self._salvage.lose(each)
+                home[home.index(each)] = self._lost(each)
         if not group.gap:
             entry.below += map(self._added, others)
 
@@ -189,10 +178,11 @@ class _Rewriting:
         if not isinstance(pattern, SpanPattern):
             raise AssertionError("unreachable: only a line of one span is mended")
         failed = self._matcher.local_failures(pattern, i)
-        for field in failed:
-            if field not in _RECORDED:
-                demand = f"`{field}:`" if field in ("has", "lacks") else f"`{field}`"
-                raise DemandError(entry, demand, self._forest.path(i))
+        demand = by_hand(self._matcher, pattern, i)
+        if demand is not None:
+            raise DemandError(entry, demand, self._forest.path(i))
+        if "name" in failed:
+            self._survival.doubt(entry, *self._here)
         if failed:
             now = strict(self._forest, i, pattern.children)
             said = replace(pattern, **{field: getattr(now, field) for field in failed})
@@ -223,25 +213,9 @@ class _Rewriting:
         pattern = entry.unit
         return (
             isinstance(pattern, SpanPattern)
-            and _RECORDED.issuperset(self._matcher.local_failures(pattern, i))
-            and self._fitter.are_alike_below(entry, i)
+            and RECORDED.issuperset(self._matcher.local_failures(pattern, i))
+            and (is_by_hand(pattern) or self._fitter.are_alike_below(entry, i))
         )
-
-
-def _may_be_absent(entry: Entry) -> bool:
-    """Return whether a line holds where no span stands for it."""
-    stack: list[Item | None] = [entry.pattern]
-    while stack:
-        pattern = stack.pop()
-        if isinstance(pattern, SpanPattern) or pattern is None:
-            return False
-        if isinstance(pattern, Repeat) and pattern.min == 0:
-            continue
-        if isinstance(pattern, Repeat | AnyOrder):
-            stack.extend(pattern.parts)
-        elif isinstance(pattern, Pattern):
-            return False
-    return True
 
 
 def _allows_one(entry: Entry) -> bool:

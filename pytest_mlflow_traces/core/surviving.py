@@ -1,0 +1,130 @@
+"""Whether what was asked for is asked for still: the last look at a text that was changed, before anybody gets it.
+
+Fitting and salvage are heuristics, and a text that the trace matches may have lost the very line that a span was there
+for. So each line that asked for a span, and stands for none now or for one of another name, is put to the test: would
+the new text match the same siblings without those that the line was about? Then nothing asks for them any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_mlflow_traces.core.nodes import AnyOrder, Repeat, SpanPattern
+from pytest_mlflow_traces.core.notation import parse_lines
+from pytest_mlflow_traces.core.outlines import Entry, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_mlflow_traces.core.fitting import Fitter
+    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.salvaging import Salvage
+
+RECORDED = frozenset({"name", "type", "status"})
+
+
+class DemandError(ValueError):
+    """Say which demand that was made by hand does not hold, and where it stands."""
+
+    def __init__(self, entry: Entry, demand: str, span: str) -> None:
+        super().__init__(f"line {entry.number}: {demand} does not hold for {span}")
+        self.line, self.demand, self.span = entry.number, demand, span
+
+
+def by_hand(matcher: Matcher, pattern: SpanPattern, i: int) -> str | None:
+    """Return what was demanded by hand and does not hold for a span, as a message says it."""
+    failed = [field for field in matcher.local_failures(pattern, i) if field not in RECORDED]
+    return next((f"`{field}:`" if field in ("has", "lacks") else f"`{field}`" for field in failed), None)
+
+
+def is_by_hand(pattern: SpanPattern) -> bool:
+    """Return whether a line says more than what is recorded of a span."""
+    plain = SpanPattern(pattern.name, pattern.type, pattern.status, children=pattern.children)
+    return pattern != plain
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A line below `home` that said `said`; it was about the spans `about`, some of the siblings `spans`."""
+
+    home: Entry
+    entry: Entry
+    name: str | None
+    said: str
+    about: Sequence[int]
+    spans: Sequence[int]
+
+
+class Survival:
+    """Keep which lines are in doubt, and what they said."""
+
+    def __init__(self, forest: Forest, matcher: Matcher, fitter: Fitter) -> None:
+        self._forest, self._matcher, self._fitter = forest, matcher, fitter
+        self._doubts: list[_Doubt] = []
+
+    def doubt(self, entry: Entry, home: Entry, spans: Sequence[int]) -> None:
+        """Note that a line below `home`, whose children are `spans`, stands for none of them, or for another one."""
+        name = name_of(entry)
+        names = self._forest.names
+        about = [i for i in spans if (self._fitter.cost(entry, i) == 0 if name is None else names[i] == name)]
+        if about:
+            self._doubts.append(_Doubt(home, entry, name, entry.text, about, spans))
+
+    def check(self, top: Entry, found: str, salvage: Salvage) -> None:
+        """Raise a `DemandError` where the new text, `found`, asks no more for what is there.
+
+        Args:
+            top: The first line of the new text, with all below it.
+            found: The new text.
+            salvage: What became of the lines that were lost.
+        """
+        if not self._doubts:
+            return
+        lines = zip(_all(top), parse_lines(found), strict=True)
+        patterns = {id(entry): line.pattern for entry, line in lines if line.pattern is not None}
+        asked: dict[int, set[str]] = {}
+        for each in self._doubts:
+            if salvage.is_left(each.entry):
+                self._check_by_hand(each.entry, each.about)
+            unit = Entry("", patterns.get(id(each.home))).unit  # the roots have no line above them
+            items = (unit.children or ()) if isinstance(unit, SpanPattern) else (patterns[id(top)],)
+            if id(each.home) not in asked:
+                asked[id(each.home)] = _names_asked_for(items)
+            rest = [i for i in each.spans if i not in each.about]
+            # most lines are there again, which is seen at a glance; the matcher has the last word on the others
+            if each.name not in asked[id(each.home)] and self._matcher.accepts(items, rest):
+                above = self._forest.parents[each.about[0]]
+                raise DemandError(
+                    each.entry, f"`{each.said}`", self._forest.path(above if above >= 0 else each.about[0])
+                )
+
+    def _check_by_hand(self, entry: Entry, about: Sequence[int]) -> None:
+        """Raise where what is demanded by hand on a line that is gone holds for none of the spans of its name."""
+        unit = entry.unit
+        demands = [by_hand(self._matcher, unit, i) if isinstance(unit, SpanPattern) else None for i in about]
+        if demands[0] is not None and None not in demands:
+            raise DemandError(entry, demands[0], self._forest.path(about[0]))
+
+
+def _all(top: Entry) -> Iterator[Entry]:
+    stack = [top]
+    while stack:
+        each = stack.pop()
+        yield each
+        stack.extend(reversed(each.below))
+
+
+def _names_asked_for(items: Sequence[Item]) -> set[str]:
+    """Return names of which one span at least must be there, whatever else is."""
+    found: set[str] = set()
+    stack = list(items)
+    while stack:
+        item = stack.pop()
+        if isinstance(item, SpanPattern):
+            found |= {item.name} if isinstance(item.name, str) else set()
+        elif isinstance(item, AnyOrder) or (isinstance(item, Repeat) and item.min > 0):
+            stack += item.parts
+    return found
