@@ -26,6 +26,7 @@ from pytest_mlflow_traces.core.holdings import (
     Holding,
     check_holdings,
     is_holding,
+    is_surely_holding,
     read_holding,
     recorded_holdings,
     rewritten_holdings,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 _FORMAT_LINE = re.compile(r"# pytest-mlflow-traces baseline, format ([0-9]{1,9})\s*")
 _HEADER = re.compile(r"\[(.+)\]\s*")
+_LIKE_HOLDING = re.compile(r"^(attributes|calls)(?= )", re.MULTILINE)  # without an indent there is but the root
 _PLAIN = re.compile(r"\w([\w .:/-]*\w)?")
 
 
@@ -114,12 +116,18 @@ class Section:
             raise BaselineError(
                 f"line {line}: {error.demand} does not hold for {error.span}; change it by hand", line
             ) from None
+        text = text if text == self.text else _with_sure_root(text)
         return replace(self, above=tuple(_above(self.above, trace, kinds)), text=text)
 
     @property
     def _body(self) -> int:
         """The number of the first line of the pattern's text."""
         return self.first + bool(self.header) + len(self.above)
+
+
+def _with_sure_root(text: str) -> str:
+    """Return a pattern's text with the name of its root in quotes, where a line about calls or attributes begins so."""
+    return _LIKE_HOLDING.sub(lambda found: quoted(found[0]), text, count=1)
 
 
 def _above(lines: tuple[str, ...], trace: Trace, kinds: Iterable[str]) -> list[str]:
@@ -141,7 +149,7 @@ def recorded_section(name: str, trace: Trace, shown: Trace, kinds: Iterable[str]
     """Return the section of a trace that has none yet."""
     above = tuple(str(holding) for holding in recorded_holdings(trace, list(kinds)))
     header = "" if not name else f"[{name if _PLAIN.fullmatch(name) else quoted(name)}]"
-    return Section(name, header, above, notation.format(recorded(shown.forest, unordered)), 0)
+    return Section(name, header, above, _with_sure_root(notation.format(recorded(shown.forest, unordered))), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +234,7 @@ def _cut(lines: list[str]) -> tuple[int, list[int]]:
 
 def _sections(lines: list[str], begins: list[int]) -> list[Section]:
     sections: dict[str, Section] = {}
-    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+    for begin, end in zip(begins, [*begins, len(lines)][1:], strict=True):
         section = _section(lines[begin:end], begin + 1)
         if section.name in sections:
             raise BaselineError(f"line {begin + 1}: a second section [{escaped(section.name)}]", begin + 1)
@@ -239,7 +247,7 @@ def _section(lines: list[str], first: int) -> Section:
     header = lines[0] if found else ""
     body = lines[bool(header) :]
     begin = first + bool(header)
-    last = max((number for number, line in enumerate(body) if is_holding(line)), default=-1) + 1
+    last = _holdings_end(body)
     spans = [
         number for number, line in enumerate(body[:last]) if line.strip()[:1] not in ("", "#") and not is_holding(line)
     ]
@@ -258,6 +266,15 @@ def _section(lines: list[str], first: int) -> Section:
         said = re.sub(r"\Aline [0-9]+", "", str(error))
         raise BaselineError(f"line {line}{said}" if said != str(error) else f"line {line}: {said}", line) from None
     return section
+
+
+def _holdings_end(body: list[str]) -> int:
+    """Return where the lines about keys and calls end: the last line without an indent is the root, if it may be."""
+    root = max((number for number, line in enumerate(body) if line.strip() and line[0] not in " \t#"), default=-1)
+    found = [
+        number for number, line in enumerate(body) if is_surely_holding(line) or (number != root and is_holding(line))
+    ]
+    return max(found, default=-1) + 1
 
 
 def _check_holding(said: str, line: int) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 TAGS, ATTRIBUTES, CALLS = "tags", "attributes", "calls"
 _OPEN, _NONE = "...", "none"
 _LINE = re.compile(r"(tags|attributes|calls):(?= |$)|(attributes|calls) (?=\S.*:)")
+_SURE = re.compile(r"""(tags|attributes|calls)(?: (?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"']\S*))?:(?= |$)""")
 _KEY = re.compile(r"[\w.:/@+$%&~()\[\]<>-]+")
 _NUMBER = re.compile(r"([0-9]{1,9})|\{([0-9]{1,9}),([0-9]{0,9})\}")
 
@@ -57,8 +58,16 @@ class Holding:
 
 
 def is_holding(line: str) -> bool:
-    """Return whether a line is one of these; none of them is a line of a pattern."""
+    """Return whether a line above a pattern is one of these."""
     return bool(_LINE.match(line))
+
+
+def is_surely_holding(line: str) -> bool:
+    """Return whether a line is one of these even where a root span that is called `calls` or `attributes` may stand.
+
+    The line of such a root can hold a colon, too: `calls ns:TOOL`, `calls TOOL attributes={"a": 1}`.
+    """
+    return bool(_SURE.match(line))
 
 
 def read_holding(line: str) -> Holding:

@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces import any_order, span
-from pytest_mlflow_traces.core.baseline_texts import BaselineError, new_baseline, read_baseline, recorded_section
-from tests.building import tree
+from pytest_mlflow_traces.core.baseline_texts import (
+    BaselineError,
+    new_baseline,
+    read_baseline,
+    recorded_section,
+    section_names,
+)
+from tests.building import node, tree
 from tests.messages import exactly
 from tests.tracing import traces
 
@@ -82,6 +88,46 @@ def test_a_section_is_recorded_with_what_is_asked_for():
     assert section.pattern == span("agent", type="UNKNOWN", status="OK")[
         any_order(span("b", type="TOOL", status="OK")[()], span("c", type="UNKNOWN", status="OK")[()])
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "type_"), [("calls", "ns:TOOL"), ("attributes", "x:y"), ("calls", "x:"), ("calls", "TOOL"), ("tags:", "A")]
+)
+@pytest.mark.parametrize("old", [None, "agent"])
+def test_a_root_that_is_called_like_a_line_about_calls_is_read_again(name, type_, old):
+    trace = tree(node(name, span_type=type_), tags={"team": "red"})
+    section = recorded_section("", trace, trace, ("tags",), ())
+    if old is not None:
+        section = recorded_section("", tree(old), tree(old), ("tags",), ()).rewritten(trace, trace, ("tags",), ())
+
+    again = read_baseline(str(new_baseline("t").with_section(section))).sections[0]
+
+    assert trace == again.pattern
+    assert again.check(trace) == again.missing(["tags"]) == []
+    assert again.text.startswith(f'"{name}" ')
+
+
+def test_a_root_that_somebody_called_like_a_line_about_calls_is_the_root():
+    trace = tree(node("calls TOOL", attributes={"a": 1}))
+    head = "# pytest-mlflow-traces baseline, format 1\n# t\n\ncalls calls: 1\n"
+
+    section = read_baseline(head + 'calls TOOL attributes={"a": 1}\n').sections[0]
+
+    assert trace == section.pattern
+    assert section.check(trace) == []
+    with pytest.raises(BaselineError, match=exactly("line 4, column 14: expected a number of calls: 2, {1,3} or {1,}")):
+        read_baseline(head.replace(": 1", "a b: 1") + "agent\n")
+
+
+def test_a_file_of_comments_has_no_section():
+    text = "# pytest-mlflow-traces baseline, format 1\n# test_m.py::test_1\n\n# nothing yet\n"
+    baseline = read_baseline(text)
+    section = recorded_section("", tree("a"), tree("a"), (), ())
+
+    assert baseline.section("") is None
+    assert section_names(text) == []
+    assert str(baseline) == text
+    assert str(baseline.with_section(section)) == text + "\na UNKNOWN OK\n"
 
 
 def test_a_section_is_rewritten_where_it_does_not_hold():

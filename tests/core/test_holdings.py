@@ -14,6 +14,7 @@ from pytest_mlflow_traces.core.holdings import (
     Holding,
     check_holdings,
     is_holding,
+    is_surely_holding,
     read_holding,
     recorded_holdings,
     rewritten_holdings,
@@ -151,6 +152,27 @@ def test_no_line_of_a_pattern_is_taken_for_one(text):
 
     assert not is_holding(notation.format(span(text)[()]))
     assert not is_holding(text) or text.startswith(("tags:", "calls ", "attributes "))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_sure"),
+    [
+        ("tags: a", True),
+        ("calls: ...", True),
+        ("calls search: 2", True),
+        ("calls ns:search: {1,}", True),
+        ('attributes "a b": x', True),
+        ("attributes 'a: b': x", True),
+        ("calls ns:TOOL OK", False),
+        ("attributes x:y", False),
+        ('calls "x:"', False),
+        ('calls TOOL attributes={"a": 1}', False),
+        ("calls a b: 2", False),
+    ],
+)
+def test_a_root_that_is_called_like_one_is_told_from_it(text, is_sure):
+    assert is_holding(text)
+    assert is_surely_holding(text) == is_sure
 
 
 @pytest.mark.parametrize(
