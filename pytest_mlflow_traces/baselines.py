@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces._saving import replacing
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = "__traces__"
 SUFFIX = ".trace"
+_MARK = "\ufeff"  # which some editors put at the start of UTF-8
 _PLAIN = re.compile(r"[a-z0-9_]{1,80}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 _WIDTH = 60
@@ -48,7 +50,12 @@ def load(path: Path) -> BaselineText | None:
         BaselineError: for a file that cannot be read, or says what it cannot mean.
     """
     text = _text_of(path)
-    return None if text is None else read_baseline(text)
+    if text is None:
+        return None
+    marked, plain = text.startswith(_MARK), text.removeprefix(_MARK)
+    baseline = read_baseline(plain.replace("\r\n", "\n"))
+    is_windows = 2 * plain.count("\r\n") > plain.count("\n")
+    return replace(baseline, mark=_MARK if marked else "", line_end="\r\n" if is_windows else "\n")
 
 
 def names_in(path: Path) -> list[str]:
@@ -57,25 +64,24 @@ def names_in(path: Path) -> list[str]:
     Raises:
         BaselineError: for a file that cannot be read any more.
     """
-    return section_names(_text_of(path) or "")
+    return section_names((_text_of(path) or "").removeprefix(_MARK).replace("\r\n", "\n"))
 
 
 def _text_of(path: Path) -> str | None:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
         raise BaselineError(f"no UTF-8 at byte {error.start + 1}", 1) from None
     except OSError as error:
         raise BaselineError(error.strerror or str(error), 1) from None
-    return text.replace("\r\n", "\n")
 
 
 def store(path: Path, baseline: BaselineText) -> None:
-    """Write a baseline file, atomically."""
+    """Write a baseline file, atomically, with the line ends that it had."""
     with replacing(path) as stream:
-        stream.write(str(baseline).encode())
+        stream.write(baseline.in_file.encode())
 
 
 def remove(path: Path) -> None:

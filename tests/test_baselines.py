@@ -55,6 +55,20 @@ def test_a_file_is_written_whole_and_read_again(tmp_path):
     assert str(baselines.load(path)) == str(BASELINE)
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_file_keeps_its_line_ends_its_mark_and_the_blank_lines_at_its_end(tmp_path, mark, line_end):
+    path = tmp_path / "x.trace"
+    baselines.store(path, BASELINE)
+    said = mark + (path.read_bytes() + b"\n\n").replace(b"\n", line_end)
+    path.write_bytes(said)
+
+    baselines.store(path, baselines.load(path))
+
+    assert path.read_bytes() == said
+    assert baselines.names_in(path) == [""]
+
+
 def test_a_file_that_is_no_text_is_told(tmp_path):
     (tmp_path / "x.trace").write_bytes(b"\xff")
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _FORMAT_LINE = re.compile(r"# pytest-mlflow-traces baseline, format ([0-9]{1,9})\s*")
+_CONFLICT = re.compile(r"<{7} |\|{7} |={7}\s*$|>{7} ")  # as git writes it
 _HEADER = re.compile(r"\[(.+)\]\s*")
 _LIKE_HOLDING = re.compile(r"^(attributes|calls)(?= )", re.MULTILINE)  # without an indent there is but the root
 _PLAIN = re.compile(r"\w([\w .:/-]*\w)?")
@@ -67,6 +68,7 @@ class Section:
     above: tuple[str, ...]  # up to the last line about keys or calls
     text: str  # the pattern, comments included
     first: int
+    intro: tuple[str, ...] = ()  # the comments directly above the header
 
     @property
     def holdings(self) -> tuple[Holding, ...]:
@@ -81,7 +83,7 @@ class Section:
     @property
     def lines(self) -> list[str]:
         """All its lines."""
-        return [*([self.header] if self.header else []), *self.above, *self.text.split("\n")]
+        return [*self.intro, *([self.header] if self.header else []), *self.above, *self.text.split("\n")]
 
     def missing(self, kinds: Iterable[str]) -> list[Finding]:
         """Return a finding for each kind of holding that is asked for and not held: nothing passes on absence."""
@@ -158,6 +160,9 @@ class BaselineText:
 
     head: tuple[str, ...]
     sections: tuple[Section, ...] = ()
+    end: str = "\n"  # what stands after the last line that is not blank
+    line_end: str = "\n"  # in the file
+    mark: str = ""  # of the order of bytes, at the start of the file
 
     def section(self, name: str) -> Section | None:
         """Return the section of this name."""
@@ -184,7 +189,12 @@ class BaselineText:
             if (is_new or is_after_new) and lines[-1].strip():
                 lines.append("")
             lines += section.lines
-        return "\n".join(lines).rstrip("\n") + "\n"
+        return "\n".join(lines).rstrip("\n") + self.end
+
+    @property
+    def in_file(self) -> str:
+        """The text with the mark and the line ends of the file that it was read from."""
+        return self.mark + str(self).replace("\n", self.line_end)
 
 
 def new_baseline(test: str) -> BaselineText:
@@ -198,19 +208,28 @@ def read_baseline(text: str) -> BaselineText:
     Raises:
         BaselineError: for another format, or for what is no pattern, naming the line.
     """
-    lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    found = _FORMAT_LINE.fullmatch(lines[0]) if lines else None
+    body = text.rstrip("\n")
+    lines = body.split("\n")
+    _check_merged(lines)
+    found = _FORMAT_LINE.fullmatch(lines[0])
     if found is None:
-        expected = f"# pytest-mlflow-traces baseline, format {FORMAT}"
-        raise BaselineError(f"line 1: expected {expected!r}, got {escaped(lines[0][:60]) if lines else ''!r}", 1)
+        got = repr(escaped(lines[0][:60])) if lines[0].strip() or not body.strip() else "a blank line"
+        raise BaselineError(f"line 1: expected '# pytest-mlflow-traces baseline, format {FORMAT}', got {got}", 1)
     if int(found[1]) > FORMAT:
         raise BaselineError(
             f"line 1: format {found[1]}, written by a newer pytest-mlflow-traces; this one reads format {FORMAT}", 1
         )
     start, begins = _cut(lines)
-    return BaselineText(tuple(lines[:start]), tuple(_sections(lines, begins)))
+    sections = tuple(_sections(lines, begins))
+    start -= len(sections[0].intro) if sections else 0
+    return BaselineText(tuple(lines[:start]), sections, text[len(body) :])
+
+
+def _check_merged(lines: list[str]) -> None:
+    for number, line in enumerate(lines, 1):
+        if _CONFLICT.match(line):
+            said = escaped(line[:60])
+            raise BaselineError(f"line {number}: a merge conflict that nobody resolved: {said!r}", number)
 
 
 def section_names(text: str) -> list[str]:
@@ -234,12 +253,21 @@ def _cut(lines: list[str]) -> tuple[int, list[int]]:
 
 def _sections(lines: list[str], begins: list[int]) -> list[Section]:
     sections: dict[str, Section] = {}
-    for begin, end in zip(begins, [*begins, len(lines)][1:], strict=True):
-        section = _section(lines[begin:end], begin + 1)
+    intros = [_intro(lines, begin, last) for begin, last in zip(begins, [1, *begins], strict=False)]
+    ends = [begin - len(intro) for begin, intro in zip(begins, intros, strict=True)]
+    for begin, end, intro in zip(begins, [*ends, len(lines)][1:], intros, strict=True):
+        section = replace(_section(lines[begin:end], begin + 1), intro=intro)
         if section.name in sections:
             raise BaselineError(f"line {begin + 1}: a second section [{escaped(section.name)}]", begin + 1)
         sections[section.name] = section
     return list(sections.values())
+
+
+def _intro(lines: list[str], begin: int, last: int) -> tuple[str, ...]:
+    first = begin
+    while first > last + 1 and lines[first - 1].startswith("#"):
+        first -= 1
+    return tuple(lines[first:begin])
 
 
 def _section(lines: list[str], first: int) -> Section:

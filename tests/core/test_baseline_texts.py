@@ -130,6 +130,26 @@ def test_a_file_of_comments_has_no_section():
     assert str(baseline.with_section(section)) == text + "\na UNKNOWN OK\n"
 
 
+def test_comments_directly_above_a_header_are_of_its_section():
+    baseline = read_baseline(TEXT)
+    first = "# one\n[first]\na\n"
+
+    assert str(baseline.without(["second turn"])) == TEXT.replace("[second turn]\nagent AGENT OK\n\n", "")
+    assert str(baseline.without(["third"])) == TEXT.partition("\n# below the second")[0]
+    assert baseline.section("third").lines[:2] == ["# below the second", "[third]"]
+    assert section_names(TEXT) == ["", "second turn", "third"]
+    head = "\n".join(new_baseline("t").head) + "\n"
+    assert str(read_baseline(head + first + "# two\n[second]\nb\n").without(["first"])) == head + "# two\n[second]\nb\n"
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n\n"])
+def test_the_end_of_a_file_stays_as_it_is(end):
+    baseline = read_baseline(TEXT.rstrip("\n") + end)
+
+    assert str(baseline) == TEXT.rstrip("\n") + end
+    assert str(baseline.without(["third"])).endswith("agent AGENT OK" + end)
+
+
 def test_a_section_is_rewritten_where_it_does_not_hold():
     section = read_baseline(TEXT).sections[0]
     trace = tree("agent CHAIN", ["plan"], tags={"domains": "cost", "user": "u1"})
@@ -183,6 +203,15 @@ TAB = "expected an indent of two spaces a level, not a tab, got `\\tplan`\n    \
             ": format 12, written by a newer pytest-mlflow-traces; this one reads format 1",
             1,
         ),
+        ("", ": expected '# pytest-mlflow-traces baseline, format 1', got ''", 1),
+        ("\n" + TEXT, ": expected '# pytest-mlflow-traces baseline, format 1', got a blank line", 1),
+        (
+            TEXT.replace("[third]", "<<<<<<< HEAD\n[third]"),
+            ": a merge conflict that nobody resolved: '<<<<<<< HEAD'",
+            14,
+        ),
+        (TEXT.replace("[third]", "=======\n[third]"), ": a merge conflict that nobody resolved: '======='", 14),
+        (TEXT.replace("[third]", ">>>>>>> b\n[third]"), ": a merge conflict that nobody resolved: '>>>>>>> b'", 14),
         (TEXT.replace("tags: domains", "tags: a?b"), ", column 9: expected a space between keys", 5),
         (TEXT.replace("# end", "tags: a"), ": lines about keys and calls stand above the first span", 18),
         (TEXT.replace("[third]", "[second turn]"), ": a second section [second turn]", 14),
