@@ -85,7 +85,7 @@ def _within(forest: Forest, longest_ns: int) -> Check:
 
     def test(i: int) -> bool:
         end = ends[i]
-        return end is not None and end - starts[i] <= longest_ns
+        return end is not None and 0 <= end - starts[i] <= longest_ns  # not one that ends before it starts
 
     return test
 

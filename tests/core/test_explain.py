@@ -580,6 +580,12 @@ def test_a_whole_value_is_told_where_the_two_are_no_containers_alike():
     """)
 
 
+def test_a_span_that_ends_before_it_starts_is_told():
+    said = told(tree("a @9-4"), span("a", within="1ms"))
+
+    assert said.endswith("within: expected at most 1 ms, got -5 ms, it ends before it starts")
+
+
 def test_a_tuple_and_a_list_differ_only_in_what_they_hold():
     trace = tree(node("a", inputs={"rows": [1, (2, 3)]}, attributes={"otel": ("x", "y")}))
 

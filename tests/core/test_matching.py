@@ -121,6 +121,7 @@ def test_within_includes_its_limit_and_never_an_unfinished_span():
     assert tree("x @0-2000.001") != span(within="2s")
     assert tree("x @0-") != span(within="10000h")
     assert tree("x @5-5") == span(within="0ms")
+    assert tree("x @5-4") != span(within="1ms")
 
 
 class Angry:

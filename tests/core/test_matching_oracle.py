@@ -119,7 +119,8 @@ class Oracle:
                 return False
         if pattern.error is not None and not says_error(pattern.error, each.error):
             return False
-        if pattern.within_ns is not None and (each.end_ns is None or each.end_ns - each.start_ns > pattern.within_ns):
+        lasted = -1 if each.end_ns is None else each.end_ns - each.start_ns
+        if pattern.within_ns is not None and not 0 <= lasted <= pattern.within_ns:
             return False
         if not all(any(self.readings(wanted, (k,)) for k in self.below[i]) for wanted in pattern.has):
             return False

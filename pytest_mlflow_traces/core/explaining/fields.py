@@ -62,6 +62,7 @@ def field_differences(forest: Forest, matcher: Matcher, pattern: SpanPattern, i:
         elif field == "within":
             end = forest.ends[i]
             lasted = "an unfinished span" if end is None else readable_duration(end - forest.starts[i])
+            lasted += ", it ends before it starts" if end is not None and end < forest.starts[i] else ""
             found.append(FieldDifference(field, f"at most {readable_duration(pattern.within_ns or 0)}", lasted))
         elif field == "error":
             found.append(FieldDifference(field, _error(pattern.error), _recorded(forest, i)))
