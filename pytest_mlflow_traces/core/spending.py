@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -16,7 +17,7 @@ from pytest_mlflow_traces.core.statistics import ENOUGH_FOR_P95, rank
 from pytest_mlflow_traces.core.timing import path_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_mlflow_traces.core.tree import Span, Trace
 
@@ -45,14 +46,28 @@ class Limit:
 
 
 def latency(trace: Trace, most: int) -> Iterator[Finding]:
-    """Check the time from the start of the first root to the end of the last."""
+    """Check the time from the first start to the last end of all spans: a child may outlive the roots."""
     where, expected, duration = visible(trace.name), _at_most(most), trace.duration_ms
-    if trace.status == "IN_PROGRESS" or (duration is None and trace.spans):
+    forest = trace.forest
+    if trace.status == "IN_PROGRESS" or (duration is None and len(forest)):
         yield Finding("budget.unfinished", where, expected, "a trace that never ended")
     elif duration is None:
         yield Finding("budget.absent", where, expected, "a trace without spans")
-    elif not 0 <= (taken := round(duration * NS_PER_MS)) <= most:
-        yield Finding("budget.latency", where, expected, _taken(taken, most), _path_hint(trace, None))
+    elif None in forest.ends:
+        where = forest.path(forest.ends.index(None))
+        yield Finding("budget.unfinished", where, expected, "a span that never ended")
+    else:
+        taken, late = round(duration * NS_PER_MS), None
+        ends = [end for end in forest.ends if end is not None]
+        if ends and taken >= 0:
+            roots_end = max(ends[i] for i in forest.roots())
+            taken = max(ends) - min(forest.starts)
+            if max(ends) > roots_end:
+                after = readable_duration(max(ends) - roots_end)
+                late = f"{forest.path(ends.index(max(ends)))} ended {after} after the root"
+        if not 0 <= taken <= most:
+            hints = [each for each in (late, _path_hint(trace, None)) if each is not None]
+            yield Finding("budget.latency", where, expected, _taken(taken, most), "\n".join(hints) or None)
 
 
 def latency_of(trace: Trace, limit: Limit) -> Iterator[Finding]:
@@ -144,8 +159,11 @@ def _partly(trace: Trace, what: str, has: Callable[[Span], bool], expected: str)
 
 
 def _has_usage(span: Span) -> bool:
+    recorded = span.attributes.get(SPAN_TOKEN_USAGE)
+    if isinstance(recorded, Mapping) and any(map(_is_amount, recorded.values())):
+        return True
     return any(
-        value is not None and (key == SPAN_TOKEN_USAGE or key.startswith(_USAGE_ELSEWHERE))
+        key.startswith(_USAGE_ELSEWHERE) and "token" in key.lower() and _is_amount(value)
         for key, value in span.attributes.items()
     )
 
@@ -162,7 +180,7 @@ def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:
     else:
         low = "exactly" if limit.least == limit.most else f"{limit.least:,} to"
         expected = f"{low} {_counted(limit.most, 'call')} of {what}"
-    if not spans and limit.least > 0:
+    if not spans and (limit.least > 0 or not len(trace.forest)):
         yield from _absent(trace, limit, expected, spans)
     elif spans and not limit.least <= len(spans) <= limit.most:
         ratio = _ratio(len(spans), limit.most) if len(spans) > limit.most else ""
@@ -187,7 +205,7 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
         [Finding("budget.latency", where[span], expected, _taken(taken[span], limit.most)) for span in backwards], limit
     )
     if not homes:
-        if not limit.optional:
+        if not limit.optional or not any(len(trace.forest) for trace in traces):
             actual = f"no such span in {_counted(len(traces), 'trace')}"
             yield Finding("budget.absent", what, expected, actual, _meant(limit, *traces))
     elif len(taken) < ENOUGH_FOR_P95:
@@ -225,6 +243,8 @@ def _path_hint(trace: Trace, span: Span | None) -> str | None:
 
 
 def _absent(trace: Trace, limit: Limit, expected: str, spans: Sequence[Span]) -> list[Finding]:
+    if not len(trace.forest):  # not even a limit that no span need come under holds of nothing
+        return [Finding("budget.absent", visible(trace.name), expected, "a trace without spans")]
     if spans or limit.optional:
         return []
     return [Finding("budget.absent", visible(trace.name), expected, "no such span", _meant(limit, trace))]

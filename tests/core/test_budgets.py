@@ -305,6 +305,43 @@ def test_unless_it_says_that_none_may_come(budget):
     assert found(budget, "agent") == []
 
 
+@pytest.mark.parametrize(
+    "budget",
+    [
+        Budget(latency_of={"a": if_present("2s")}),
+        Budget(self_time_of={"a": if_present("2s")}),
+        Budget(calls={"a": 0}),
+        Budget(calls={"a": (0, 3)}),
+        Budget(calls={"a": if_present((2, 3))}),
+        Budget(p95_of={"a": if_present("2s")}),
+    ],
+)
+def test_but_a_trace_without_spans_passes_no_limit(budget):
+    emptied = tree("agent", ["plan"]).without(span())
+
+    assert [each.rule for each in budget.check(emptied)] == ["budget.absent"]
+    assert [each.rule for each in found(budget)] == ["budget.absent"]
+
+
+def test_the_latency_of_a_trace_is_that_of_all_its_spans():
+    assert found(Budget(latency="1s"), "agent @0-10", ["plan @1-5", "late @2-900"]) == []
+    (finding,) = found(Budget(latency="1s"), "agent @0-10", ["plan @1-5", "late @2-60010"])
+
+    assert (finding.rule, finding.where, finding.actual) == (
+        "budget.latency",
+        "agent",
+        "1 min 0 s (60 times the limit)",
+    )
+    assert finding.hint.startswith("agent > late ended 1 min 0 s after the root\ncritical path")
+    assert [each.rule for each in found(Budget(latency="1s"), "agent @2000-2010", ["early @0-5"])] == ["budget.latency"]
+
+
+def test_the_latency_of_a_trace_is_unknown_while_a_span_of_it_is_unfinished():
+    assert found(Budget(latency="1s"), "agent @0-10", ["plan @1-5", "late @2-"]) == [
+        Finding("budget.unfinished", "agent > late", "at most 1 s", "a span that never ended")
+    ]
+
+
 def test_if_present_still_limits_what_is_there():
     budget = Budget(latency_of={"a": if_present("2ms")}, calls={"a": if_present((2, 3))})
 
@@ -415,6 +452,13 @@ def test_one_whose_parent_or_child_has_recorded_it_is_no_such_call():
         ("gpu_usage", 0.7, False),
         ("disk.usage", 7, False),
         ("mlflow.chat.tokenUsage", None, False),
+        ("mlflow.chat.tokenUsage", {}, False),
+        ("mlflow.chat.tokenUsage", "none", False),
+        ("usage.total_tokens", 7, True),
+        ("ai.usage.promptTokens", 7, True),
+        ("usage.note", "no tokens", False),
+        ("usage.share", 0.5, False),
+        ("gen_ai.usage.input_tokens", "unknown", False),
     ],
 )
 def test_what_only_looks_like_usage_hides_no_such_call(key, value, is_usage):
