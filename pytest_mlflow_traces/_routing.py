@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from pytest_mlflow_traces import _mlflow
 from pytest_mlflow_traces._finishing import copied, merged, popped
 from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor
+from pytest_mlflow_traces._threads import threads
 from pytest_mlflow_traces.core.tree import Trace
 
 if TYPE_CHECKING:
@@ -55,6 +56,18 @@ class Capture:
             capture = capture.outer
         return capture
 
+    def is_within(self, other: Capture) -> bool:
+        """Return whether this is the other one, or was opened inside of it."""
+        capture: Capture | None = self
+        while capture is not None and capture is not other:
+            capture = capture.outer
+        return capture is not None
+
+
+def _is_stale(capture: Capture) -> bool:
+    """Return whether a closed capture is still named here only because it was closed in another context."""
+    return capture.place == _place()
+
 
 def _place() -> tuple[int, int, int]:
     """Tell where code runs: the thread, the event loop and the task, as ids, which keep nothing alive."""
@@ -89,18 +102,36 @@ class Router:
         self._lock = threading.Lock()
 
     def capture(self) -> Capture | None:
-        """The capture for what starts here: the context's, or else the innermost (threads without a context).
+        """The capture for what starts here: the context's, or the thread's, or else the innermost.
 
         A thread or task that outlived its capture, and all those around it, has none: what it traces must not reach
         the next test.
         """
         here = self.current.get()
+        owner: Capture | None = None if here is not None else threads.owner()
         if here is not None:
             nearest = here.nearest_open()
-            # where a capture was closed in another context than it was opened in, its name is left behind in that one
-            if nearest is not None or here.place != _place():
+            if nearest is not None or not _is_stale(here):
                 return nearest
+        elif owner is not None:
+            if not owner.is_open:
+                return owner.nearest_open()
+            # a thread without a context serves what is opened inside of its capture, too
+            return next((capture for capture in reversed(self.stack) if capture.is_within(owner)), owner)
         return self.stack[-1] if self.stack else None
+
+    def giver(self) -> Capture | None:
+        """The capture, closed perhaps, whose code runs here; `None` in a thread that was there before all captures.
+
+        What that starts serves whatever is open, as it does itself: a server of the whole session starts a thread for
+        each connection, and connections are kept.
+        """
+        here = self.current.get() or threads.owner()
+        if here is not None and (here.nearest_open() is not None or not _is_stale(here)):
+            return here
+        innermost = self.stack[-1] if self.stack else None
+        # its own thread, in a context that does not know it: as in the asynchronous tests of a loop that is older
+        return innermost if innermost is not None and innermost.place[0] == threading.get_ident() else None
 
     def started(self, span: Any) -> bool:
         """Note that a span started; return whether it belongs to a trace that is being captured."""

@@ -15,6 +15,7 @@ from pytest_mlflow_traces._experiments import DEFAULT_EXPERIMENT
 from pytest_mlflow_traces._memory_store import MemoryStore
 from pytest_mlflow_traces._mlflow import State, otel_trace, tracing_provider, tracking_fluent
 from pytest_mlflow_traces._routing import Capture, CaptureProcessor, router
+from pytest_mlflow_traces._threads import threads
 from pytest_mlflow_traces._trace_log import TraceLog
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ def _is_untouched(provider: Any) -> bool:
 
 
 def _replace_parts() -> None:
+    threads.watch(router.giver)
     reset = _mlflow.tracking_utils.reset
     context = tracing_provider.get_current_context
     ids = SystemRandom()  # code under test seeds Python's own, and then two traces have the same id
@@ -261,6 +263,7 @@ def _replace(holder: Any, name: str, value: Any) -> None:
 
 
 def _put_back_parts() -> None:
+    threads.rest()
     while _replaced:
         holder, name, value = _replaced.pop()
         if value is _GONE:

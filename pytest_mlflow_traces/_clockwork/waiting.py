@@ -19,6 +19,7 @@ from pytest_mlflow_traces._clockwork import loops, originals
 from pytest_mlflow_traces._clockwork.aliases import rebound
 from pytest_mlflow_traces._clockwork.seats import EndedError, Outcome, Seat, Ticket
 from pytest_mlflow_traces._clockwork.timeline import current_seat
+from pytest_mlflow_traces._threads import START, SUBMIT, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +30,8 @@ REAL_PACKAGES = frozenset({"_pytest", "hypothesis", "multiprocessing", "pytest",
 
 _sleep, _monotonic, _monotonic_ns = originals.sleep, originals.monotonic, originals.monotonic_ns
 _perf_counter, _perf_counter_ns = originals.perf_counter, originals.perf_counter_ns
-_wait, _start, _join = threading.Condition.wait, threading.Thread.start, threading.Thread.join
-_submit, _shutdown = ThreadPoolExecutor.submit, ThreadPoolExecutor.shutdown
+_wait, _start, _join = threading.Condition.wait, START, threading.Thread.join
+_submit, _shutdown = SUBMIT, ThreadPoolExecutor.shutdown
 _run_work: Any = pools._WorkItem.run
 
 
@@ -129,6 +130,7 @@ class _Waiter:
 
 def start(thread: threading.Thread) -> None:
     """Stand in for `Thread.start`: the thread begins when its turn comes."""
+    threads.note(thread)
     seat = current_seat()
     if seat is None:
         _start(thread)
@@ -179,6 +181,7 @@ class _Work:
 
 def submit(pool: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
     """Stand in for `ThreadPoolExecutor.submit`: the work begins when a worker is free and its turn has come."""
+    function = threads.noted(function)
     seat = current_seat()
     if seat is None:
         return _submit(pool, function, *args, **kwargs)
