@@ -7,16 +7,16 @@ Databricks, OTLP, Unity Catalog, serving, batching and artifact special cases at
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from pytest_mlflow_traces import _mlflow
+from pytest_mlflow_traces._captures import is_stale
 from pytest_mlflow_traces._finishing import copied, merged, popped
 from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor
 from pytest_mlflow_traces._threads import threads
@@ -25,57 +25,11 @@ from pytest_mlflow_traces.core.tree import Trace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces._memory_store import MemoryStore
-    from pytest_mlflow_traces._trace_log import TraceLog
+    from pytest_mlflow_traces._captures import Capture
 
 
 _TRACE_ID = "mlflow.traceRequestId"
 _UNSTARTED = "MLflow could not start the span"
-
-
-@dataclass(eq=False)
-class Capture:
-    """One open capture: where its traces go, and what was so before it."""
-
-    log: TraceLog
-    store: MemoryStore
-    before: _mlflow.State
-    outer: Capture | None = None
-    runs: list[str] = field(default_factory=list)
-    is_open: bool = True
-    left_over: list[Trace] = field(default_factory=list)
-    bypass: str | None = None
-    refusals: list[str] = field(default_factory=list)  # what MLflow dropped, and why
-    strays: dict[str, None] = field(default_factory=dict)  # what threads of closed captures traced in the meantime
-    place: tuple[int, int, int] = field(default_factory=lambda: _place())
-
-    def nearest_open(self) -> Capture | None:
-        """This capture, or the innermost one around it that is still open."""
-        capture: Capture | None = self
-        while capture is not None and not capture.is_open:
-            capture = capture.outer
-        return capture
-
-    def is_within(self, other: Capture) -> bool:
-        """Return whether this is the other one, or was opened inside of it."""
-        capture: Capture | None = self
-        while capture is not None and capture is not other:
-            capture = capture.outer
-        return capture is not None
-
-
-def _is_stale(capture: Capture) -> bool:
-    """Return whether a closed capture is still named here only because it was closed in another context."""
-    return capture.place == _place()
-
-
-def _place() -> tuple[int, int, int]:
-    """Tell where code runs: the thread, the event loop and the task, as ids, which keep nothing alive."""
-    thread = threading.get_ident()
-    try:
-        return thread, id(asyncio.get_running_loop()), id(asyncio.current_task())
-    except RuntimeError:
-        return thread, 0, 0
 
 
 @dataclass(eq=False, slots=True)
@@ -111,7 +65,7 @@ class Router:
         owner: Capture | None = None if here is not None else threads.owner()
         if here is not None:
             nearest = here.nearest_open()
-            if nearest is not None or not _is_stale(here):
+            if nearest is not None or not is_stale(here):
                 return nearest
         elif owner is not None:
             if not owner.is_open:
@@ -127,7 +81,7 @@ class Router:
         each connection, and connections are kept.
         """
         here = self.current.get() or threads.owner()
-        if here is not None and (here.nearest_open() is not None or not _is_stale(here)):
+        if here is not None and (here.nearest_open() is not None or not is_stale(here)):
             return here
         innermost = self.stack[-1] if self.stack else None
         # its own thread, in a context that does not know it: as in the asynchronous tests of a loop that is older

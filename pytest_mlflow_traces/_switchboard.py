@@ -11,10 +11,11 @@ from mlflow.utils.uri import is_databricks_uri
 from opentelemetry import context as otel_context
 
 from pytest_mlflow_traces import _mlflow
+from pytest_mlflow_traces._captures import Capture
 from pytest_mlflow_traces._experiments import DEFAULT_EXPERIMENT
 from pytest_mlflow_traces._memory_store import MemoryStore
 from pytest_mlflow_traces._mlflow import State, otel_trace, tracing_provider, tracking_fluent
-from pytest_mlflow_traces._routing import Capture, CaptureProcessor, router
+from pytest_mlflow_traces._routing import CaptureProcessor, router
 from pytest_mlflow_traces._threads import threads
 from pytest_mlflow_traces._trace_log import TraceLog
 

@@ -23,6 +23,7 @@ DOORS = {
     "_attempts": frozenset(),
     "_baseline_keeping": frozenset({"pytest"}),
     "_baselines": frozenset(),
+    "_captures": frozenset(),
     "_checking": frozenset(),
     "_experiments": MLFLOW,
     "_finishing": MLFLOW,
