@@ -69,7 +69,7 @@ class Attempt:
         if self._failures:
             shown = list(self._failures)
             if not self._findings and traces is not None:
-                shown.append(section(known, traces.unfinished))
+                shown.append(section(known, traces.unfinished, traces.lost))
             lines = "\n\n".join(shown).split("\n")
             more = len(lines) - _LINES
             failure = "\n".join([*lines[:_LINES], *([f"... {more} more lines"] if more > 0 else [])])

@@ -49,7 +49,7 @@ def tell(
         _hand_over(item, report, attempt, traces)
     show = item.config.getoption("--mlflow-traces-show") if traces is not None else "none"
     if traces is not None and show != "none" and (report.failed or (show == "all" and call.when == "call")):
-        report.sections.append((SECTION, section(list(traces), traces.unfinished)))
+        report.sections.append((SECTION, section(list(traces), traces.unfinished, traces.lost)))
 
 
 def _hand_over(item: pytest.Item, report: pytest.TestReport, attempt: Attempt, traces: CapturedTraces | None) -> None:

@@ -20,6 +20,7 @@ from pytest_mlflow_traces._captures import is_stale
 from pytest_mlflow_traces._finishing import copied, merged, popped
 from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor
 from pytest_mlflow_traces._threads import threads
+from pytest_mlflow_traces.core.spans import visible
 from pytest_mlflow_traces.core.tree import Trace
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class Router:
                 if is_remote and not is_known:
                     _refuse(self.capture(), f"{_UNSTARTED} {span.name!r}, since another process began its trace untold")
                 if not is_known or not (is_root or is_remote):
+                    if not is_remote and _is_mlflow(span):
+                        self._note_stray(span)
                     return False
                 route = self._routes[trace_id] = _Route(self._capture_of(span), next(self._sequence), is_remote)
             elif is_root:
@@ -112,9 +115,17 @@ class Router:
 
     def _capture_of(self, root: Any) -> Capture | None:
         capture = self.capture()
-        if capture is None and self.stack:
-            self.stack[-1].strays[root.name] = None
+        if capture is None:
+            self._note_stray(root)
         return capture
+
+    def _note_stray(self, span: Any) -> None:
+        """Note a span that is in no capture, with those in whose time it came: nobody is to take it for not started."""
+        here = self.capture()
+        origin = self.current.get() or threads.owner() if here is None else None
+        for capture in self.stack:  # also outer ones: an inner one is gone when the test is judged
+            if here is None or here.is_within(capture):
+                capture.note_stray(repr(visible(span.name)), origin)
 
     def failed(self, span: Any, error: Exception) -> None:
         """Note that MLflow could not start a span; it drops it without a word."""
@@ -180,10 +191,7 @@ class Router:
         # an ended trace. One of MLflow's that is alive is of before all captures.
         is_mlflow = _TRACE_ID in (getattr(span, "attributes", None) or ())
         manager = InMemoryTraceManager.get_instance()
-        is_dead = is_mlflow and manager.get_mlflow_trace_id_from_otel_id(context.trace_id) is None
-        if is_dead and self.stack:
-            self.stack[-1].strays[span.name] = None
-        return is_dead
+        return is_mlflow and manager.get_mlflow_trace_id_from_otel_id(context.trace_id) is None
 
     def open_traces(self, capture: Capture) -> list[Trace]:
         """The traces of a capture that have spans open, as they are now."""
@@ -202,6 +210,12 @@ class Router:
                 del self._routes[trace_id]
         for trace_id in gone:
             InMemoryTraceManager.get_instance().pop_trace(trace_id)
+
+
+def _is_mlflow(span: Any) -> bool:
+    """Return whether MLflow made a span, and not another tracer, as that of pytest-opentelemetry around each test."""
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name.startswith("mlflow.")
 
 
 def _refuse(capture: Capture | None, what: str) -> None:

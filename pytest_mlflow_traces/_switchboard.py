@@ -20,6 +20,7 @@ from pytest_mlflow_traces._threads import threads
 from pytest_mlflow_traces._trace_log import TraceLog
 
 if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.tree import Trace
 
 MEMORY_URI = "memory://"
@@ -135,12 +136,13 @@ def bypass(capture: Capture) -> str | None:
     said = "" if sampler is None else sampler.get_description()
     if sampler is not None and said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:
         return f"the sampler of the application's OpenTelemetry provider drops traces: {said}"
-    if capture.strays:
-        return (
-            f"what was traced meanwhile is not of this test: {next(iter(capture.strays))!r} was started by a thread or"
-            " task of an earlier capture, which has closed"
-        )
-    return None
+    stray = capture.stray()
+    return None if stray is None else f"what was traced meanwhile is not of this test: {stray}"
+
+
+def lost(capture: Capture) -> list[Finding]:
+    """What was traced in the time of the capture and is not in it, whatever else is."""
+    return capture.late()
 
 
 def _prepare_state(before: State, *, only_this_thread: bool) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class MlflowTracesWarning(pytest.PytestWarning):
-    """Warn of a trace that is not whole; `mlflow_traces_strict = true` makes it a failure.
+    """Warn of a trace that is not whole, or was lost; `mlflow_traces_strict = true` makes it a failure.
 
     A filter knows it, as any warning, by its name: `-W ignore::pytest_mlflow_traces.MlflowTracesWarning`.
 
@@ -78,7 +78,8 @@ def check_compared(home: BaselineFile) -> None:
 
 
 def _check_whole(item: pytest.Item, traces: CapturedTraces) -> None:
-    wrong = [Finding("trace.unfinished", span.path, actual="never ended") for span in traces.unfinished]
+    wrong = list(traces.lost)
+    wrong += [Finding("trace.unfinished", span.path, actual="never ended") for span in traces.unfinished]
     wrong += [
         Finding("trace.problem", f"trace {visible(t.name)!r}", actual=text) for t in traces for text in t.problems
     ]

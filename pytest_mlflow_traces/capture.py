@@ -42,6 +42,7 @@ def capture_traces() -> Iterator[CapturedTraces]:
         open_traces=partial(switchboard.open_traces, capture),
         open_runs=partial(switchboard.open_runs, capture),
         bypass=partial(switchboard.bypass, capture),
+        lost=partial(switchboard.lost, capture),
     )
     try:
         yield traces

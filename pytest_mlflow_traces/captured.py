@@ -50,8 +50,8 @@ class CapturedTraces(Sequence[Trace]):
     (['plan', 'answer'], 'OK')
     >>> span("delete_table") in traces
     False
-    >>> traces.unfinished, traces.open_runs
-    ((), ())
+    >>> traces.unfinished, traces.open_runs, traces.lost
+    ((), (), ())
     >>> traces.clear()
     >>> len(traces)
     0
@@ -64,11 +64,13 @@ class CapturedTraces(Sequence[Trace]):
         open_traces: Callable[[], list[Trace]],
         open_runs: Callable[[], list[str]],
         bypass: Callable[[], str | None],
+        lost: Callable[[], list[Finding]],
     ) -> None:
         self._log = log
         self._open_traces = open_traces
         self._open_runs = open_runs
         self._bypass = bypass
+        self._lost = lost
 
     @property
     def unfinished(self) -> tuple[Span, ...]:
@@ -79,6 +81,11 @@ class CapturedTraces(Sequence[Trace]):
     def open_runs(self) -> tuple[str, ...]:
         """The names of the MLflow runs that were started and not ended: every later trace is linked to them."""
         return tuple(self._open_runs())
+
+    @property
+    def lost(self) -> tuple[Finding, ...]:
+        """What was traced meanwhile and is in no capture, with why: what an earlier test left running, for instance."""
+        return tuple(self._lost())
 
     def one(self, **where: Any) -> Trace:
         """Return the one trace there is, or the one of which all of `where` holds.

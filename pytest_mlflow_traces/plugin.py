@@ -61,8 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "mlflow_traces_strict",
-        "fail a test that leaves spans unfinished, makes a malformed trace or sets a tag that servers do not keep,"
-        " instead of warning; fail a run in which a contract applied to no trace",
+        "fail a test that leaves spans unfinished, loses some, makes a malformed trace or sets a tag that servers do"
+        " not keep, instead of warning; fail a run in which a contract applied to no trace",
         type="bool",
         default=False,
     )

@@ -10,6 +10,7 @@ from pytest_mlflow_traces.core.spans import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.tree import Span, Trace
 
 MAX_LINES = 200  # of one section; a trace of thousands of spans is for a file, not for a terminal
@@ -17,11 +18,13 @@ PREFIX = "mlflow_traces."
 TOOL = "TOOL"
 
 
-def section(traces: Sequence[Trace], unfinished: Sequence[Span]) -> str:
-    """Return the trees of a test, each under a line that says which trace it is, and the spans that never ended."""
+def section(traces: Sequence[Trace], unfinished: Sequence[Span], lost: Sequence[Finding] = ()) -> str:
+    """Return the trees of a test, each under a line that says which trace it is, and what is not among them."""
     blocks = [f"{headline(trace, number, len(traces))}\n{trace.tree()}" for number, trace in enumerate(traces, 1)]
     if unfinished:
         blocks.append("never ended:\n" + "\n".join(f"  {span.path}  {visible(span.type)}" for span in unfinished))
+    if lost:
+        blocks.append("lost:\n" + "\n".join(f"  {finding}" for finding in lost))
     lines = "\n\n".join(blocks or ["no trace was captured"]).split("\n")
     if len(lines) > MAX_LINES:
         lines = [*lines[:MAX_LINES], f"... {len(lines) - MAX_LINES} more lines"]

@@ -98,6 +98,11 @@ def test_a_child_given_a_parent_of_an_earlier_capture_is_dropped(mode):
 
     assert names(second) == []
     assert second.unfinished == ()
+    (lost,) = second.lost
+    assert str(lost) == (
+        "capture.late at this capture: expected only its own spans meanwhile, got 'child', started below a span from"
+        " before this capture (begin the trace inside: a span that was open before takes no children along)"
+    )
 
 
 def test_a_thread_that_outlived_its_capture_starts_no_trace_in_the_next(mode):
@@ -169,6 +174,83 @@ def test_what_outlived_an_inner_capture_belongs_to_the_one_around_it(mode):
             thread.join()
 
     assert (names(outer), names(inner), names(sibling)) == (["late"], [], [])
+
+
+JOIN = (
+    "join or await it before that capture closes; make what serves several tests before all captures, in a fixture of"
+    " the session, or give it its work with contextvars.copy_context().run"
+)
+
+
+def finding(actual):
+    expected = "expected only its own spans meanwhile"
+    return f"capture.late at this capture: {expected}, got {actual}, which has closed ({JOIN})"
+
+
+@pytest.mark.parametrize("with_context", [False, True])
+def test_late_traces_are_told_though_others_arrived(mode, with_context):
+    go_on = threading.Event()
+
+    def program():
+        go_on.wait(timeout=30)
+        for name in ("late", "late", "later"):
+            traced(name)
+
+    with capture_traces() as first:
+        run = contextvars.copy_context().run if with_context else lambda call: call()
+        thread = threading.Thread(target=run, args=[program])
+        thread.start()
+    with capture_traces() as second:
+        with capture_traces() as inner:
+            go_on.set()
+            thread.join()
+            traced("inside")
+        traced("next")
+    with capture_traces() as third:
+        traced("third")
+
+    late = finding("'late' x2, 'later', started by a thread or task of an earlier capture")
+    assert [[str(each) for each in traces.lost] for traces in (first, second, inner, third)] == [[], [late], [late], []]
+
+
+def test_a_late_span_below_one_of_an_earlier_capture_is_told_though_others_arrived(mode):
+    with capture_traces():
+        thread = Outlasting(with_context=True)
+    with capture_traces() as second:
+        thread.finish()
+        traced("next")
+
+    late = finding("'late child', started by a thread or task of an earlier capture")
+    assert list(map(str, second.lost)) == [late]
+
+
+def test_late_traces_are_told_by_the_test_of_their_capture_and_no_more_than_five_names(mode, monkeypatch):
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "test_app.py::test_first (call)")
+    with capture_traces():
+        threads = [Outlasting(with_context=True) for _ in range(2)]
+        contexts = [contextvars.copy_context() for _ in range(7)]
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "test_app.py::test_second (call)")
+    with capture_traces() as second:
+        for number, context in enumerate(contexts):
+            in_a_thread(context.run, traced, f"late {number}")
+        for thread in threads:
+            thread.finish()
+        with pytest.raises(TraceAssertionError) as error:
+            second.one()
+
+    origin = "a thread or task of an earlier capture, of test_app.py::test_first"
+    names = "'late 0', 'late 1', 'late 2', 'late 3', 'late 4', 3 more"  # the two children have one name
+    assert list(map(str, second.lost)) == [finding(f"{names}, started by {origin}")]
+    assert str(error.value) == (
+        "expected one trace, but what was traced meanwhile is not of this test: 'late 0' was started by"
+        f" {origin}, which has closed"
+    )
+
+
+def in_a_thread(call, *args):
+    thread = threading.Thread(target=call, args=args)
+    thread.start()
+    thread.join()
 
 
 def test_a_seed_set_again_does_not_lead_a_late_span_into_the_next_capture(mode):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.reports.sections import MAX_LINES, headline, section
 from tests.building import tree
 
@@ -18,6 +19,12 @@ def test_no_trace_is_said_and_spans_that_never_ended_are_named():
 
     assert section([], ()) == "no trace was captured"
     assert section([], [span]) == "never ended:\n  open  TOOL"
+
+
+def test_what_was_lost_is_said():
+    lines = section([tree("agent")], (), [Finding("capture.late", "this capture", actual="'late'")]).split("\n")
+
+    assert lines[-3:] == ["", "lost:", "  capture.late at this capture: got 'late'"]
 
 
 def test_one_of_several_says_which():
