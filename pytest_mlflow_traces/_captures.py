@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces._trace_log import TraceLog
     from pytest_mlflow_traces.core.tree import Trace
 
+FORGOTTEN = "MLflow had forgotten the trace"
 _LISTED = 5  # of what was lost; what went wrong is the same for the rest
 _BELOW = "started below a span from before this capture"
 _ROOT = "begin the trace inside: a span that was open before takes no children along"
@@ -81,6 +82,16 @@ class Capture:
             hint = _ROOT if said is _BELOW else _JOIN
             found.append(Finding("capture.late", "this capture", "only its own spans meanwhile", actual, hint))
         return found
+
+
+def dropped(refusals: list[str]) -> list[Finding]:
+    """What MLflow dropped of a capture, as a finding, if it did."""
+    if not refusals:
+        return []
+    hint = _some(refusals, "; ")
+    if any(FORGOTTEN in each for each in refusals):
+        hint += "; it holds MLFLOW_TRACE_BUFFER_MAX_SIZE open traces, and each for MLFLOW_TRACE_BUFFER_TTL_SECONDS"
+    return [Finding("capture.dropped", "this capture", "all that was traced", f"{len(refusals)} less", hint)]
 
 
 def _some(texts: list[str], between: str) -> str:

@@ -27,6 +27,13 @@ def popped(otel_trace_id: int) -> Any:
     return trace
 
 
+def is_kept(otel_trace_id: int) -> bool:
+    """Return whether MLflow still has a trace: it holds a number of open ones, and each for a time."""
+    manager = InMemoryTraceManager.get_instance()
+    with manager.get_trace(manager.get_mlflow_trace_id_from_otel_id(otel_trace_id)) as live:
+        return live is not None
+
+
 def copied(otel_trace_id: int) -> Any:
     """Return a trace as it is now, and leave it with MLflow; `None` where MLflow has dropped it."""
     manager = InMemoryTraceManager.get_instance()

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
 from pytest_mlflow_traces import _mlflow
-from pytest_mlflow_traces._captures import is_stale
-from pytest_mlflow_traces._finishing import copied, merged, popped
+from pytest_mlflow_traces._captures import FORGOTTEN, is_stale
+from pytest_mlflow_traces._finishing import copied, is_kept, merged, popped
 from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor
 from pytest_mlflow_traces._threads import threads
 from pytest_mlflow_traces.core.spans import visible
@@ -40,6 +40,7 @@ class _Route:
     capture: Capture | None
     sequence: int
     is_remote: bool
+    name: str
     open_spans: int = 0  # a number, not the ids: MLflow gives a span it copies from another trace a new one
     root_ended: bool = False
     is_done: bool = False
@@ -104,7 +105,9 @@ class Router:
                     if not is_remote and _is_mlflow(span):
                         self._note_stray(span)
                     return False
-                route = self._routes[trace_id] = _Route(self._capture_of(span), next(self._sequence), is_remote)
+                route = self._routes[trace_id] = _Route(
+                    self._capture_of(span), next(self._sequence), is_remote, span.name
+                )
             elif is_root:
                 _refuse(route.capture, f"{_UNSTARTED} {span.name!r}, since another trace has the same id")
                 return False
@@ -160,7 +163,7 @@ class Router:
             return
         raw = route.so_far if route.is_remote else popped(trace_id)
         if raw is None:
-            _refuse(route.capture, f"MLflow had forgotten the trace of {span.name!r} before its last span ended")
+            _refuse(route.capture, _forgotten(span.name))
         elif route.capture is not None and route.capture.is_open:
             route.capture.log.put(route.sequence, raw)
 
@@ -200,9 +203,22 @@ class Router:
         # as trees at once: MLflow's entities change when their span ends
         return [Trace.from_mlflow(raw) for raw in map(copied, open_ids) if raw is not None]
 
+    def refusals(self, capture: Capture) -> list[str]:
+        """What MLflow dropped of a capture, with the traces that it has forgotten and whose last span has not ended."""
+        with self._lock:
+            mine = [(key, route) for key, route in self._routes.items() if route.capture is capture]
+            known = list(capture.refusals)
+        for trace_id, route in mine:
+            if route.is_done or route.is_remote or is_kept(trace_id):
+                continue
+            if not route.is_done:  # it may have ended since, and been handed over
+                known.append(_forgotten(route.name))
+        return known
+
     def forget(self, capture: Capture) -> None:
         """Drop all traces of a capture that closes; what ends later has nowhere to go."""
         capture.left_over = self.open_traces(capture)
+        capture.refusals = self.refusals(capture)
         with self._lock:
             dropped = (capture, None) if not self.stack else (capture,)  # None: of threads that outlived theirs
             gone = [trace_id for trace_id, route in self._routes.items() if route.capture in dropped]
@@ -216,6 +232,10 @@ def _is_mlflow(span: Any) -> bool:
     """Return whether MLflow made a span, and not another tracer, as that of pytest-opentelemetry around each test."""
     scope = span.instrumentation_scope
     return scope is not None and scope.name.startswith("mlflow.")
+
+
+def _forgotten(name: str) -> str:
+    return f"{FORGOTTEN} of {name!r} before its last span ended"
 
 
 def _refuse(capture: Capture | None, what: str) -> None:

@@ -11,7 +11,7 @@ from mlflow.utils.uri import is_databricks_uri
 from opentelemetry import context as otel_context
 
 from pytest_mlflow_traces import _mlflow
-from pytest_mlflow_traces._captures import Capture
+from pytest_mlflow_traces._captures import Capture, dropped
 from pytest_mlflow_traces._experiments import DEFAULT_EXPERIMENT
 from pytest_mlflow_traces._memory_store import MemoryStore
 from pytest_mlflow_traces._mlflow import State, otel_trace, tracing_provider, tracking_fluent
@@ -130,8 +130,9 @@ def bypass(capture: Capture) -> str | None:
     context = _mlflow._USER_TRACE_CONTEXT.get() if _mlflow._USER_TRACE_CONTEXT is not None else None
     if context is not None and context.enabled is False:
         return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
-    if capture.refusals:
-        return capture.refusals[0]
+    refusals = router.refusals(capture)
+    if refusals:
+        return refusals[0]
     sampler = getattr(tracing_provider.provider.get(), "sampler", None)
     said = "" if sampler is None else sampler.get_description()
     if sampler is not None and said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:
@@ -142,7 +143,7 @@ def bypass(capture: Capture) -> str | None:
 
 def lost(capture: Capture) -> list[Finding]:
     """What was traced in the time of the capture and is not in it, whatever else is."""
-    return capture.late()
+    return dropped(router.refusals(capture)) + capture.late()
 
 
 def _prepare_state(before: State, *, only_this_thread: bool) -> None:

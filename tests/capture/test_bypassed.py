@@ -157,6 +157,60 @@ def test_a_trace_that_mlflow_forgets_is_named(traces, monkeypatch):
     )
 
 
+def dropped(hint, less=1):
+    return f"capture.dropped at this capture: expected all that was traced, got {less} less ({hint})"
+
+
+HOLDS = "; it holds MLFLOW_TRACE_BUFFER_MAX_SIZE open traces, and each for MLFLOW_TRACE_BUFFER_TTL_SECONDS"
+
+
+def test_traces_that_mlflow_forgets_are_told_though_others_arrived(traces):
+    from mlflow.tracing.trace_manager import InMemoryTraceManager
+
+    opened = [mlflow.start_span_no_context(f"t{number}") for number in range(8)]
+    InMemoryTraceManager.get_instance()._traces.clear()
+    first = list(map(str, traces.lost))
+    for span in opened:
+        span.end()
+    traced("answer")
+
+    names = "; ".join(
+        f"MLflow had forgotten the trace of 't{number}' before its last span ended" for number in range(5)
+    )
+    assert first == [dropped(f"{names}; 3 more{HOLDS}", less=8)]
+    assert (list(map(str, traces.lost)), [trace.name for trace in traces]) == (first, ["answer"])
+
+
+def test_an_open_trace_that_mlflow_forgot_is_told_after_the_capture_too():
+    from mlflow.tracing.trace_manager import InMemoryTraceManager
+
+    with capture_traces() as traces:
+        span = mlflow.start_span_no_context("agent")
+        InMemoryTraceManager.get_instance()._traces.clear()
+        traced("answer")
+    span.end()
+
+    forgotten = f"MLflow had forgotten the trace of 'agent' before its last span ended{HOLDS}"
+    assert list(map(str, traces.lost)) == [dropped(forgotten)]
+
+
+def test_spans_that_mlflow_cannot_start_are_told_though_others_arrived(traces):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACE_TIMEOUT_SECONDS", "soon")
+        traced_nothing()
+    traced("next")
+
+    (lost,) = traces.lost
+    assert (lost.rule, lost.actual) == ("capture.dropped", "1 less")
+    assert lost.hint.startswith("MLflow could not start the span 'answer': ValueError: ")
+
+
+def test_nothing_is_lost_of_what_is_still_open(traces):
+    with mlflow.start_span("agent"), mlflow.start_span("tool"):
+        assert traces.lost == ()
+    assert traces.lost == ()
+
+
 def test_a_warning_that_is_an_error_while_the_first_span_starts_loses_no_trace(traces):
     """MLflow imports its pyfunc module then, which warns; here warnings are errors."""
     traced("answer")

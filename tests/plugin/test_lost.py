@@ -1,4 +1,4 @@
-"""What a test leaves running lets no later one pass, and that one is told, also where it traced something itself."""
+"""What was traced and is in no capture lets no test pass, and it is told, also where something else arrived."""
 
 from __future__ import annotations
 
@@ -81,3 +81,24 @@ def test_strict_mode_fails_a_test_in_whose_time_late_traces_came(project, start)
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["the traces of this test are not whole (mlflow_traces_strict):", LATE])
+
+
+DROPPED = """
+import mlflow, pytest
+
+@pytest.mark.mlflow_traces(count=1000)
+def test_many():
+    for span in [mlflow.start_span_no_context(f"t{number}") for number in range(1001)]:
+        span.end()
+"""
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_mlflow_drops_is_warned_of_and_fails_in_strict_mode(project, strict):
+    project.makeini(f"{INI}mlflow_traces_strict = {strict}\n")
+    project.makepyfile(DROPPED)
+
+    result = project.runpytest("-W", "default")
+
+    result.assert_outcomes(**({"failed": 1} if strict else {"passed": 1, "warnings": 1}))
+    result.stdout.fnmatch_lines(["*capture.dropped at this capture: expected all that was traced, got 1 less (*'t0' *"])
