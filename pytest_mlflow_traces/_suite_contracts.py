@@ -99,6 +99,9 @@ class VacuityGuard:
 
 def is_whole_run(config: pytest.Config) -> bool:
     """Return whether the run is of the whole suite: nothing selected, nothing left out, not only what failed last."""
+    given = {each.partition("=")[0].strip() for each in config.getoption("override_ini", None) or ()}
+    if not given.isdisjoint(_COLLECTING):
+        return False
     return not _selects(config) and not config.getoption("maxfail") and _is_of_folders(config)
 
 
@@ -113,8 +116,7 @@ def _is_whole_suite(config: pytest.Config) -> bool:
 
 def _selects(config: pytest.Config) -> bool:
     selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "ignore", "ignore_glob")
-    given = {each.partition("=")[0].strip() for each in config.getoption("override_ini", None) or ()}
-    return not given.isdisjoint(_COLLECTING) or any(config.getoption(name, None) for name in selecting)
+    return any(config.getoption(name, None) for name in selecting)
 
 
 def _is_of_folders(config: pytest.Config) -> bool:
