@@ -208,9 +208,19 @@ def read_baseline(text: str) -> BaselineText:
     Raises:
         BaselineError: for another format, or for what is no pattern, naming the line.
     """
+    try:
+        return _read(text)
+    except BaselineError as error:
+        found = next((line for line in enumerate(text.split("\n"), 1) if _CONFLICT.match(line[1])), None)
+        if found is None:
+            raise
+        said = f"line {found[0]} is of a merge conflict that nobody resolved: {escaped(found[1][:60])!r}"
+        raise BaselineError(f"{error}\n{said}", error.line) from None
+
+
+def _read(text: str) -> BaselineText:
     body = text.rstrip("\n")
     lines = body.split("\n")
-    _check_merged(lines)
     found = _FORMAT_LINE.fullmatch(lines[0])
     if found is None:
         got = repr(escaped(lines[0][:60])) if lines[0].strip() or not body.strip() else "a blank line"
@@ -223,13 +233,6 @@ def read_baseline(text: str) -> BaselineText:
     sections = tuple(_sections(lines, begins))
     start -= len(sections[0].intro) if sections else 0
     return BaselineText(tuple(lines[:start]), sections, text[len(body) :])
-
-
-def _check_merged(lines: list[str]) -> None:
-    for number, line in enumerate(lines, 1):
-        if _CONFLICT.match(line):
-            said = escaped(line[:60])
-            raise BaselineError(f"line {number}: a merge conflict that nobody resolved: {said!r}", number)
 
 
 def section_names(text: str) -> list[str]:

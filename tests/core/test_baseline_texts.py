@@ -205,13 +205,6 @@ TAB = "expected an indent of two spaces a level, not a tab, got `\\tplan`\n    \
         ),
         ("", ": expected '# pytest-mlflow-traces baseline, format 1', got ''", 1),
         ("\n" + TEXT, ": expected '# pytest-mlflow-traces baseline, format 1', got a blank line", 1),
-        (
-            TEXT.replace("[third]", "<<<<<<< HEAD\n[third]"),
-            ": a merge conflict that nobody resolved: '<<<<<<< HEAD'",
-            14,
-        ),
-        (TEXT.replace("[third]", "=======\n[third]"), ": a merge conflict that nobody resolved: '======='", 14),
-        (TEXT.replace("[third]", ">>>>>>> b\n[third]"), ": a merge conflict that nobody resolved: '>>>>>>> b'", 14),
         (TEXT.replace("tags: domains", "tags: a?b"), ", column 9: expected a space between keys", 5),
         (TEXT.replace("# end", "tags: a"), ": lines about keys and calls stand above the first span", 18),
         (TEXT.replace("[third]", "[second turn]"), ": a second section [second turn]", 14),
@@ -231,6 +224,18 @@ def test_what_is_wrong_is_named_by_its_line(text, says, line):
 
     assert str(error.value) == f"line {line}{says}"
     assert error.value.line == line
+
+
+@pytest.mark.parametrize("marker", ["<<<<<<< HEAD", "||||||| 1a2b3c", "=======", ">>>>>>> branch"])
+@pytest.mark.parametrize("place", ["# pytest-mlflow", "tags: domains", "  plan ...", "[third]", "# end"])
+def test_a_merge_conflict_is_named(place, marker):
+    text = TEXT.replace(place, f"{marker}\n{place}")
+    line = text.split("\n").index(marker) + 1
+
+    with pytest.raises(BaselineError) as error:
+        read_baseline(text)
+
+    assert str(error.value).endswith(f"\nline {line} is of a merge conflict that nobody resolved: {marker!r}")
 
 
 @given(traces(roots=1), traces(roots=1), st.sets(st.sampled_from(["tags", "attributes", "calls"])))
