@@ -585,3 +585,26 @@ def test_the_same_test_has_the_same_file_in_another_order_and_from_another_folde
     run(suite, UPDATE, "--rootdir", str(suite.path.parent)).assert_outcomes(passed=1)
 
     run(suite, "-k", "test_it").assert_outcomes(passed=1)
+
+
+def test_a_file_of_comments_alone_holds_nothing_yet_and_keeps_them(suite):
+    head = BASELINE.partition("agent AGENT")[0] + "# nothing yet\n"
+    write(suite, head)
+
+    missing = run(suite)
+
+    missing.assert_outcomes(failed=1)
+    assert "no baseline for this trace" in failure(missing)
+    run(suite, UPDATE).assert_outcomes(passed=1)
+    assert read(suite) == head + "\n" + BASELINE[BASELINE.index("agent AGENT") :]
+    run(suite).assert_outcomes(passed=1)
+
+
+def test_an_update_keeps_the_line_ends_of_the_file(suite):
+    write(suite, "")
+    path = suite.path / FILE
+    path.write_bytes(b"\xef\xbb\xbf" + BASELINE.replace("plan", "planning").replace("\n", "\r\n").encode())
+
+    run(suite, UPDATE).assert_outcomes(passed=1)
+
+    assert path.read_bytes() == b"\xef\xbb\xbf" + BASELINE.replace("\n", "\r\n").encode()
