@@ -102,12 +102,8 @@ def captures(item: pytest.Item, traces: CapturedTraces) -> None:
         _load_contracts(item.config)  # a test may ask for the fixture by name alone, at run time
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    misuse = item.stash.get(MISUSE, None)
-    if misuse is not None:
-        pytest.fail(str(misuse), pytrace=False)
-    forget(item)
     with _heard(item):
         return (yield)
 
@@ -124,9 +120,13 @@ def _heard(item: pytest.Item) -> AbstractContextManager[None]:
     return whole_comparisons(item.config, item.stash[HEARD])
 
 
-def prepare_late(item: pytest.Item) -> None:
-    """Have a test open a capture that was marked after the collection, by another plugin."""
-    if MARKER not in getattr(item, "fixturenames", ()):
+def begin(item: pytest.Item) -> None:
+    """Begin a test anew, and have one open a capture that was marked after the collection, by another plugin."""
+    misuse = item.stash.get(MISUSE, None)
+    if misuse is not None:
+        pytest.fail(str(misuse), pytrace=False)
+    forget(item)
+    if item.get_closest_marker(MARKER) is not None and MARKER not in getattr(item, "fixturenames", ()):
         with _misuse_fails():
             _prepare(item)
 

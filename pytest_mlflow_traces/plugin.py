@@ -105,8 +105,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker(MARKER) is not None:
-        _session(item.config).prepare_late(item)
+    if item.config.pluginmanager.has_plugin(SESSION) or item.get_closest_marker(MARKER) is not None:
+        _session(item.config).begin(item)
 
 
 # here and not with the other hooks: they may be loaded while the test runs, which is too late for a hook around it
