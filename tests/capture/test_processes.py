@@ -11,7 +11,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from pytest_mlflow_traces import capture_traces, span
+from pytest_mlflow_traces import Trace, capture_traces, span
 from tests.capture.programs import names, needs_full_mlflow, needs_installation, traced
 
 
@@ -86,7 +86,7 @@ def test_a_process_of_multiprocessing_writes_nothing_and_its_traces_stay_in_it(t
 def _captured_in_child(queue):
     with capture_traces() as traces, mlflow.start_span("child"):
         pass
-    queue.put(traces.one())
+    queue.put(traces.one().raw.to_json())
 
 
 @needs_installation
@@ -104,7 +104,7 @@ def test_a_process_can_hand_back_what_it_captured_itself(traces, method):
     queue.close()
     queue.join_thread()
 
-    assert told == span("child", status="OK")
+    assert Trace.from_json(told) == span("child", status="OK")
     assert len(traces) == 0
 
 
