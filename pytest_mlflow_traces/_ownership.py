@@ -48,9 +48,9 @@ def owners_of(
 
 
 def _without_parameters(item: pytest.Item) -> Iterator[str]:
-    """Yield how the files of a test begin whose set of parameters is empty: pytest collects it as `test[NOTSET]`."""
+    """Yield how the files of a test begin whose set of parameters is empty: pytest collects it once, with `NOTSET`."""
     callspec = getattr(item, "callspec", None)
-    if callspec is not None and "NOTSET" in callspec.id.split("-"):
+    if callspec is not None and any(type(value).__name__ == "NotSetType" for value in callspec.params.values()):
         name = name_of(item).removesuffix(f"{callspec.id}]")
         yield f"{item.path.parent / baselines.FOLDER}/{item.path.name}::{name}"
 
