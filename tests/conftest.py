@@ -60,10 +60,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Blame the test that leaves a capture open or a variable set, not one that runs after it."""
+    """Blame the test that leaves a capture or a trace open or a variable set, not one that runs after it."""
     result = yield
     routing = sys.modules.get("pytest_mlflow_traces._routing")
     assert routing is None or routing.router.stack == []
+    traces = sys.modules.get("mlflow.tracing.trace_manager")
+    assert traces is None or dict(traces.InMemoryTraceManager.get_instance()._traces) == {}
     assert _environment() == item.stash[_BEFORE]
     return result
 

@@ -173,7 +173,7 @@ def test_a_marker_that_a_fixture_adds_counts(project):
 
 
 def test_a_marker_that_a_fixture_adds_where_nothing_is_captured_is_an_error(project):
-    project.makepyfile(MARKS + "    def test_it(): agent()")
+    project.makepyfile(MARKS + "    def test_it(): pass")
 
     result = run(project)
 
