@@ -111,6 +111,7 @@ def test_what_is_no_trace_is_named_by_file_and_line(write, content, says):
         (b"\x28\xb5\x2f\xfd\x00", "compressed with zstd; unpack it with unzstd first"),
         (b"PK\x03\x04\x14", "compressed with zip; unpack it with unzip first"),
     ],
+    ids=["gzip", "bzip2", "xz", "zstd", "zip"],  # what is compressed holds the time
 )
 def test_a_compressed_file_says_what_to_do(write, packed, says):
     with pytest.raises(ValueError, match=exactly(f"t.jsonl: {says}")):
