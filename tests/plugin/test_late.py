@@ -385,24 +385,22 @@ def test_a_contract_whose_traces_are_of_a_test_that_failed_by_itself_is_not_said
 
 # -- baselines: what fails late has failed
 
-FAILS = {
-    "a unittest": """
+UNITTEST = """
     class TestIt(unittest.TestCase):
         @pytest.fixture(autouse=True)
         def given(self, mlflow_traces, trace_baseline):
             self.traces, self.baseline = mlflow_traces, trace_baseline
-
+"""
+FAILS = {
+    "a unittest": UNITTEST
+    + """
         def test_it(self):
             agent()
             assert self.traces.one() == self.baseline
             self.fail()
     """,
-    "the teardown of a unittest": """
-    class TestIt(unittest.TestCase):
-        @pytest.fixture(autouse=True)
-        def given(self, mlflow_traces, trace_baseline):
-            self.traces, self.baseline = mlflow_traces, trace_baseline
-
+    "the teardown of a unittest": UNITTEST
+    + """
         def tearDown(self):
             self.fail()
 
@@ -410,12 +408,8 @@ FAILS = {
             agent()
             assert self.traces.one() == self.baseline
     """,
-    "a skip": """
-    class TestIt(unittest.TestCase):
-        @pytest.fixture(autouse=True)
-        def given(self, mlflow_traces, trace_baseline):
-            self.traces, self.baseline = mlflow_traces, trace_baseline
-
+    "a skip": UNITTEST
+    + """
         def test_it(self):
             agent()
             assert self.traces.one() == self.baseline
