@@ -226,11 +226,9 @@ class CapturedTraces(Sequence[Trace]):
 
     def _why_none(self) -> tuple[str, str]:
         """Say why none of the traces is what was asked for."""
-        count = len(self._log)
-        if not count:
+        if not len(self._log):
             return self._why_empty()
-        reason = f"that is none of the {count} trace{'' if count == 1 else 's'} here:\n{self.listing()}"
-        return "capture.missing", reason + self._not_among_them()
+        return "capture.missing", f"no captured trace is that:\n{self.listing()}{self._not_among_them()}"
 
     def listing(self) -> str:
         """Return a line for each trace: its place, name, status, size, id and session; and which lost its context."""

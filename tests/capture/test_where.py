@@ -160,7 +160,7 @@ def test_a_pattern_asked_of_an_empty_selection_raises_else_not_in_would_pass_fal
     listed = re.sub("tr-[0-9a-f]{32}", "tr-id", said(lambda: span("a") not in select(deep), TraceAssertionError))
 
     assert listed == (
-        f"looked for span('a') in {text}, but that is none of the 2 traces here:\n"
+        f"looked for span('a') in {text}, but no captured trace is that:\n"
         "  [0] agent  OK  2 spans  tr-id  session s1\n"
         "  [1] agent  OK  2 spans  tr-id  session s2"
     )
