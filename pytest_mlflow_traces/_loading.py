@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from pytest_mlflow_traces.core.contracts import checked_expectation
-from pytest_mlflow_traces.core.spelling import nearest
+from pytest_mlflow_traces.core.text.suggestions import nearest
 
 
 def loaded_expectation(name: str) -> Any:

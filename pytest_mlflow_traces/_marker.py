@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.spelling import listed, nearest
+from pytest_mlflow_traces.core.text.suggestions import listed, nearest
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.captured import CapturedTraces

@@ -17,7 +17,6 @@ from hypothesis.errors import FailedHealthCheck
 
 from pytest_mlflow_traces._tag_faults import faults_of
 from pytest_mlflow_traces.core.portability import MAX_TAG_VALUE, is_own, tag_finding
-from pytest_mlflow_traces.core.spelling import nearest
 from pytest_mlflow_traces.core.tag_forms import (
     BoolForm,
     EitherForm,
@@ -29,6 +28,7 @@ from pytest_mlflow_traces.core.tag_forms import (
 )
 from pytest_mlflow_traces.core.tag_problems import plan_of, problems
 from pytest_mlflow_traces.core.tag_search import TagSearch
+from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -22,7 +22,7 @@ from pytest_mlflow_traces._clockwork.loops import Loops, check_loop
 from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
 from pytest_mlflow_traces._clockwork.timeline import NS_PER_S, Timeline, activate, active_timeline, current_seat
 from pytest_mlflow_traces._clockwork.waiting import replaced
-from pytest_mlflow_traces.core.durations import NS_PER_MS, parse_duration
+from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

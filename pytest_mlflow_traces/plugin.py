@@ -207,7 +207,7 @@ def _path(value: str) -> str:
 
 def _shown(value: str) -> str:
     if value not in SHOW:
-        from pytest_mlflow_traces.core.spelling import listed, nearest
+        from pytest_mlflow_traces.core.text.suggestions import listed, nearest
 
         raise argparse.ArgumentTypeError(f"unknown value {value!r} (legal: {listed(SHOW)}){nearest(value, SHOW)}")
     return value

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core.convert import TraceFacts
-from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.forest import Forest
+from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 from pytest_mlflow_traces.core.tree import Trace
 
 if TYPE_CHECKING:

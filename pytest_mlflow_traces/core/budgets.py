@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core import spending
-from pytest_mlflow_traces.core.durations import exact_duration, parse_duration
 from pytest_mlflow_traces.core.findings import NO_TRACE
 from pytest_mlflow_traces.core.patterns import checked_one_span, span
-from pytest_mlflow_traces.core.spelling import listed, unknown_keywords
 from pytest_mlflow_traces.core.spending import Limit
+from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration
+from pytest_mlflow_traces.core.text.suggestions import listed, unknown_keywords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

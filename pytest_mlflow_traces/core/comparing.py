@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.convert import SESSION, USER, is_system
-from pytest_mlflow_traces.core.durations import readable_duration
 from pytest_mlflow_traces.core.explaining.values import differing, shortened
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.recording import overlapping, recorded
 from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertion
 from pytest_mlflow_traces.core.nodes import Pattern
 from pytest_mlflow_traces.core.patterns import checked_one_span
 from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.spelling import unknown_keywords
+from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
 from pytest_mlflow_traces.core.tree import Trace
 
 if TYPE_CHECKING:

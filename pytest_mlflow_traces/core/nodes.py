@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.durations import exact_duration
 from pytest_mlflow_traces.core.flattening import flattened, unflattened
 from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid, whole_number
 from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.text.durations import exact_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator

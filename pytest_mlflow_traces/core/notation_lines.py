@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.durations import exact_duration, parse_duration
 from pytest_mlflow_traces.core.literals import ReadingError, literal_text, quoted, read_literal, read_string
 from pytest_mlflow_traces.core.nodes import short
 from pytest_mlflow_traces.core.notation_words import GROUPS, SPAN, after_space, read_text, text_word, word_at
 from pytest_mlflow_traces.core.operands import Operand, whole_number
 from pytest_mlflow_traces.core.patterns import STATUSES
-from pytest_mlflow_traces.core.spelling import nearest
+from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration
+from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.nodes import SpanPattern

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.nodes import said_flags
 from pytest_mlflow_traces.core.patterns import STATUSES
-from pytest_mlflow_traces.core.spelling import nearest
+from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.nodes import Text

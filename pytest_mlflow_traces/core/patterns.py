@@ -12,7 +12,6 @@ from enum import Enum
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.durations import parse_duration
 from pytest_mlflow_traces.core.nodes import (
     AnyOrder,
     OneOf,
@@ -24,7 +23,8 @@ from pytest_mlflow_traces.core.nodes import (
     short,
 )
 from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid, whole_number
-from pytest_mlflow_traces.core.spelling import listed, nearest, unknown_keywords
+from pytest_mlflow_traces.core.text.durations import parse_duration
+from pytest_mlflow_traces.core.text.suggestions import listed, nearest, unknown_keywords
 
 if TYPE_CHECKING:
     import builtins

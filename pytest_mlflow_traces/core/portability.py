@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.convert import SESSION, TRACE_NAME, USER, is_system
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.masking import masked, secret_kind, shown
 from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.spelling import listed
+from pytest_mlflow_traces.core.text.redaction import masked, secret_kind, shown
+from pytest_mlflow_traces.core.text.suggestions import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

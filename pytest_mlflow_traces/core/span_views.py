@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core import matching
-from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.nodes import Pattern
+from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

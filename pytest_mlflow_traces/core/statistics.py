@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.nodes import short
 from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

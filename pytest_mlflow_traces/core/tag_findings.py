@@ -8,9 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.masking import masked, secret_kind, shown
 from pytest_mlflow_traces.core.portability import metadata_where, tag_where
-from pytest_mlflow_traces.core.spelling import nearest
 from pytest_mlflow_traces.core.tag_forms import (
     BoolForm,
     EitherForm,
@@ -21,6 +19,8 @@ from pytest_mlflow_traces.core.tag_forms import (
     described,
 )
 from pytest_mlflow_traces.core.tag_problems import plan_of
+from pytest_mlflow_traces.core.text.redaction import masked, secret_kind, shown
+from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

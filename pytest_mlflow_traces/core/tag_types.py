@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
 
-from pytest_mlflow_traces.core.spelling import nearest
+from pytest_mlflow_traces.core.text.suggestions import nearest
 
 T = TypeVar("T")
 _MOST_DIGITS = 4096  # a longer value is cut by a server, and int() takes time by the square of the length

@@ -19,7 +19,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.drawing import span_label
-from pytest_mlflow_traces.core.durations import readable_duration
+from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core import convert, explain, matching, timing
 from pytest_mlflow_traces.core.drawing import tree_lines
-from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.patterns import any_order, checked_one_span
 from pytest_mlflow_traces.core.span_views import Span as Span  # the two are asked for together
 from pytest_mlflow_traces.core.span_views import Spans
 from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.durations import readable_duration
 from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

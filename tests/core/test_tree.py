@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.durations import NS_PER_MS
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.nodes import Pattern
 from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, repeat, span
 from pytest_mlflow_traces.core.spans import SpanError, SpanEvent
+from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 from pytest_mlflow_traces.core.tree import Span, Trace
 from tests.building import Event, Record, Status, node, trace_of, tree
 from tests.messages import exactly

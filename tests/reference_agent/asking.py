@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces import capture_traces
-from pytest_mlflow_traces.core.masking import secret_kind
+from pytest_mlflow_traces.core.text.redaction import secret_kind
 from reference_agent import stub_orchestrator
 from reference_agent.intent import DOMAINS
 from reference_agent.stubs import StubChat, StubGenie, StubSearch

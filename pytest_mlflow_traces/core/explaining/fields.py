@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.durations import readable_duration
 from pytest_mlflow_traces.core.explaining.values import ABSENT, differing, shortened, shown
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.operands import Operand
 from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.spelling import nearest
+from pytest_mlflow_traces.core.text.durations import readable_duration
+from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.durations import readable_duration
 from pytest_mlflow_traces.core.explaining.edits import (
     Apart,
     Different,
@@ -26,6 +25,7 @@ from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching import overlap
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

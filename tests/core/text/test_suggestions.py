@@ -1,6 +1,6 @@
 import pytest
 
-from pytest_mlflow_traces.core.spelling import listed, nearest, unknown_keywords
+from pytest_mlflow_traces.core.text.suggestions import listed, nearest, unknown_keywords
 
 STATUSES = ("OK", "ERROR", "UNSET")
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pytest_mlflow_traces.core.masking import masked, secret_kind, shown
+from pytest_mlflow_traces.core.text.redaction import masked, secret_kind, shown
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Words: durations, suggestions and redaction."""
