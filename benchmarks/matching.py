@@ -33,10 +33,10 @@ from pydantic_evals.otel import SpanNode, SpanTree
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run from a checkout, installed or not
 
-from pytest_mlflow_traces.core.convert import TraceFacts
-from pytest_mlflow_traces.core.forest import Forest
 from pytest_mlflow_traces.core.patterns import span
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.spans.convert import TraceFacts
+from pytest_mlflow_traces.core.spans.table import Forest
+from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tags import ListTag as ListTag
     from pytest_mlflow_traces.core.tags import Metadata as Metadata
     from pytest_mlflow_traces.core.tags import TagSchema as TagSchema
-    from pytest_mlflow_traces.core.tree import Span as Span
-    from pytest_mlflow_traces.core.tree import Trace as Trace
+    from pytest_mlflow_traces.core.trace import Span as Span
+    from pytest_mlflow_traces.core.trace import Trace as Trace
     from pytest_mlflow_traces.files import read_traces as read_traces
 
 _HOMES = {
@@ -40,8 +40,8 @@ _HOMES = {
     "capture_traces": "capture",
     "CapturedTraces": "captured",
     # the tree
-    "Span": "core.tree",
-    "Trace": "core.tree",
+    "Span": "core.trace",
+    "Trace": "core.trace",
     "read_traces": "files",
     # the pattern language
     "any_order": "core.patterns",

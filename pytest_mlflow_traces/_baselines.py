@@ -22,9 +22,9 @@ from pytest_mlflow_traces.core.matching import find
 from pytest_mlflow_traces.core.nodes import Pattern
 from pytest_mlflow_traces.core.patterns import checked_one_span
 from pytest_mlflow_traces.core.runs import BaselineChange
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces._memory_store import MemoryStore
     from pytest_mlflow_traces._mlflow import State
     from pytest_mlflow_traces._trace_log import TraceLog
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 FORGOTTEN = "MLflow had forgotten the trace"
 _LISTED = 5  # of what was lost; what went wrong is the same for the rest

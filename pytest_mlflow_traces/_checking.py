@@ -6,14 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.contracts import Contract, verdicts, verdicts_where_it_applies
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.reports.headlines import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_mlflow_traces.core.contracts import Verdict
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 
 class Check:

@@ -12,7 +12,7 @@ from mlflow.entities.trace_state import TraceState
 
 from pytest_mlflow_traces import _mlflow
 from pytest_mlflow_traces._mlflow import InMemoryTraceManager, TraceMetadataKey, TraceTagKey
-from pytest_mlflow_traces.core.convert import SPAN_TOKEN_USAGE
+from pytest_mlflow_traces.core.spans.convert import SPAN_TOKEN_USAGE
 
 
 def popped(otel_trace_id: int) -> Any:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_mlflow_traces._trace_strategies import ERRORS, NAMES, TYPES
 from pytest_mlflow_traces.core.operands import Operand
 from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
-from pytest_mlflow_traces.core.tree import Span, Trace
+from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

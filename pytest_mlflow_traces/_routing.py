@@ -20,8 +20,8 @@ from pytest_mlflow_traces._captures import FORGOTTEN, is_stale
 from pytest_mlflow_traces._finishing import copied, is_kept, merged, popped
 from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor
 from pytest_mlflow_traces._threads import threads
-from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

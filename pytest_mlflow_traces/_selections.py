@@ -11,7 +11,7 @@ from pytest_mlflow_traces.core.nodes import Pattern
 from pytest_mlflow_traces.core.operands import UNSAID, answers_by_itself, refuse_what_equals_nothing
 from pytest_mlflow_traces.core.patterns import checked_one_span
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest, unknown_keywords
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.findings import TraceAssertionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 
 # settings that decide what is a test; given by `-o`, they are for this run alone

@@ -21,7 +21,7 @@ from pytest_mlflow_traces._trace_log import TraceLog
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.findings import Finding
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 MEMORY_URI = "memory://"
 _GONE = object()

@@ -7,9 +7,9 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core import convert
-from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.spans import convert
+from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files import TraceFileError, stored_traces
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.convert import SESSION, TRACE_NAME, USER
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.spans.convert import SESSION, TRACE_NAME, USER
+from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files import StoredTrace, TraceFileError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from pytest_mlflow_traces._stashes import APPLIED, JUDGED
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.portability import SecretTagWarning, portability, secret_texts
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces._baselines import BaselineFile

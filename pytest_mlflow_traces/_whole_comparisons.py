@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces._assertions import Explained
 
-TREE = "pytest_mlflow_traces.core.tree"  # loaded by the first who needs a trace; before, there is nothing to explain
+TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trace; before, there is nothing to explain
 
 
 @contextmanager

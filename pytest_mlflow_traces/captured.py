@@ -18,9 +18,9 @@ from pytest_mlflow_traces._selections import (
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.operands import UNSAID, Unsaid
 from pytest_mlflow_traces.core.patterns import checked_one_span
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.statistics import LatencyStatistics
-from pytest_mlflow_traces.core.tree import Span, Trace
+from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
     import re

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core import convert
-from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.spans import convert
+from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,7 +24,7 @@ from pytest_mlflow_traces._pattern_strategies import any_patterns, matching_patt
 from pytest_mlflow_traces._tag_strategies import InvalidTags, TagSets, UnsatisfiableSchemaError, broken_tags, valid_tags
 from pytest_mlflow_traces._trace_strategies import drawn_traces
 from pytest_mlflow_traces.core.tags import TagSchema
-from pytest_mlflow_traces.core.tree import Span, Trace
+from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,10 +16,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_mlflow_traces.core.convert import TraceFacts
-from pytest_mlflow_traces.core.forest import Forest
+from pytest_mlflow_traces.core.spans.convert import TraceFacts
+from pytest_mlflow_traces.core.spans.table import Forest
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

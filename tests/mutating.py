@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from pytest_mlflow_traces.core.explaining import edits as told
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 NAMES = {
     "AGENT": ["cost_agent", "security_agent", "query_agents", "planner"],

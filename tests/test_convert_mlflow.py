@@ -9,7 +9,7 @@ import mlflow.entities
 import pytest
 
 from pytest_mlflow_traces import Trace, capture_traces
-from pytest_mlflow_traces.core.spans import SpanError
+from pytest_mlflow_traces.core.spans.records import SpanError
 
 FIELDS = ("name", "type", "status", "inputs", "outputs", "attributes", "events", "error", "start_ns", "end_ns", "path")
 FACTS = ("id", "name", "status", "tags", "system_tags", "metadata", "session_id", "user_id", "request", "response",

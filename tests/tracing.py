@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.building import Record, Status, trace_of
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 
 @st.composite

@@ -25,8 +25,8 @@ from pytest_mlflow_traces.core.bitsets import Intervals, between, lowest, member
 from pytest_mlflow_traces.core.models import Run
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
 from pytest_mlflow_traces.core.operands import Operand
-from pytest_mlflow_traces.core.overlaps import OverlappingWindow, overlapping_sets
 from pytest_mlflow_traces.core.siblings import PatternTooComplexError, Units
+from pytest_mlflow_traces.core.spans.overlaps import OverlappingWindow, overlapping_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -35,13 +35,13 @@ from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.notation import NotationError
 from pytest_mlflow_traces.core.recording import recorded
 from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
-from pytest_mlflow_traces.core.spans import escaped, printable
+from pytest_mlflow_traces.core.spans.records import escaped, printable
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from pytest_mlflow_traces.core.nodes import Pattern
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 FORMAT = 1
 _FORMAT_LINE = re.compile(r"# pytest-mlflow-traces baseline, format ([0-9]{1,9})\s*")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.nodes import Pattern
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 

@@ -12,19 +12,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.convert import SESSION, USER, is_system
 from pytest_mlflow_traces.core.explaining.values import differing, shortened
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.recording import overlapping, recorded
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.convert import SESSION, USER, is_system
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.trace import Trace
 
 SAME, DIFFERS, NOT_COMPARABLE = "same", "differs", "not comparable"
 # a latency is told where it changed by both: 9 ms that became 15 ms are noise

@@ -12,7 +12,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.drawing import span_label, span_notes
 from pytest_mlflow_traces.core.explaining.candidates import nearest_spans
 from pytest_mlflow_traces.core.explaining.differences import differences
 from pytest_mlflow_traces.core.explaining.fields import Hints
@@ -22,14 +21,15 @@ from pytest_mlflow_traces.core.explaining.telling import Teller, alternatives
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching import Matcher
 from pytest_mlflow_traces.core.nodes import short
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.spans.render import span_label, span_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 _LINES = 25
 _CANDIDATES = 3

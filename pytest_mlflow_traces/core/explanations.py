@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core import explain
 from pytest_mlflow_traces.core.nodes import short
-from pytest_mlflow_traces.core.spans import visible
-from pytest_mlflow_traces.core.tree import Span, Trace
+from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explain import Explanation

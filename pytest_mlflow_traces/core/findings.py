@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)

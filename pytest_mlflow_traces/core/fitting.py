@@ -20,9 +20,9 @@ from pytest_mlflow_traces.core.recording import strict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.outlines import Entry
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 Step = tuple["Entry | None", tuple[int, ...]]  # a line and the spans it stands for; no line: a span that is new
 

@@ -11,7 +11,7 @@ from pytest_mlflow_traces.core.recording import overlapping
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 Made = tuple[Entry, tuple[int, ...]]  # a line, and the spans it stands for
 

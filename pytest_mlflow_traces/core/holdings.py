@@ -18,16 +18,16 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.convert import is_system
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.notation_lines import quantifier
 from pytest_mlflow_traces.core.runs import TOOL
+from pytest_mlflow_traces.core.spans.convert import is_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 TAGS, ATTRIBUTES, CALLS = "tags", "attributes", "calls"
 _OPEN, _NONE = "...", "none"

@@ -27,16 +27,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pytest_mlflow_traces.core.content import Content, content_of
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
-from pytest_mlflow_traces.core.overlaps import overlap
 from pytest_mlflow_traces.core.predicates import Predicates
 from pytest_mlflow_traces.core.siblings import PatternTooComplexError, Siblings
+from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.nodes import Item
     from pytest_mlflow_traces.core.predicates import Check
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 __all__ = ["Matcher", "PatternTooComplexError", "find", "matches", "overlap"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.flattening import flattened, unflattened
 from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid, whole_number
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import exact_duration
 
 if TYPE_CHECKING:

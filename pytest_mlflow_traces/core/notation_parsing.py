@@ -13,7 +13,7 @@ from pytest_mlflow_traces.core.literals import ReadingError
 from pytest_mlflow_traces.core.notation_lines import Head, read_head
 from pytest_mlflow_traces.core.notation_words import ANY_ORDER, GAP, GROUPS, HAS, LACKS, ONE_OF, PARALLEL, SPAN, word_at
 from pytest_mlflow_traces.core.patterns import any_order, is_one_span, one_of, parallel, repeat, span
-from pytest_mlflow_traces.core.spans import escaped
+from pytest_mlflow_traces.core.spans.records import escaped
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.nodes import Item, Pattern

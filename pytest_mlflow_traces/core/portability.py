@@ -12,16 +12,16 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.convert import SESSION, TRACE_NAME, USER, is_system
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.convert import SESSION, TRACE_NAME, USER, is_system
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.redaction import masked, secret_kind, shown
 from pytest_mlflow_traces.core.text.suggestions import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 MAX_TAG_NAME = 250
 MAX_TAG_VALUE = 4096

@@ -14,8 +14,8 @@ from pytest_mlflow_traces.core.operands import Operand
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.nodes import SpanPattern, Text
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 Check: TypeAlias = "Callable[[int], bool]"
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     from pytest_mlflow_traces.core.fitting import Fitter, Step
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 
 def reclaimed(forest: Forest, matcher: Matcher, fitter: Fitter, steps: Sequence[Step]) -> list[Step]:

@@ -23,17 +23,17 @@ from pytest_mlflow_traces.core.matching import Matcher
 from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
 from pytest_mlflow_traces.core.outlines import Entry, alternatives, members, outline_text, read_outline
-from pytest_mlflow_traces.core.overlaps import overlap
 from pytest_mlflow_traces.core.reclaiming import demanding, may_be_absent, reclaimed
 from pytest_mlflow_traces.core.recording import recorded, strict
 from pytest_mlflow_traces.core.salvaging import Salvage
 from pytest_mlflow_traces.core.seating import seated
+from pytest_mlflow_traces.core.spans.overlaps import overlap
 from pytest_mlflow_traces.core.surviving import RECORDED, DemandError, Survival, by_hand, is_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 __all__ = ["DemandError", "rewritten"]
 

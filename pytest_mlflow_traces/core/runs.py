@@ -14,7 +14,7 @@ from pytest_mlflow_traces.core.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 TOOL = "TOOL"
 FAILED = ("failed", "error")

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.bitsets import members
 from pytest_mlflow_traces.core.models import Choice, Group, Loop, Run, parts_of
-from pytest_mlflow_traces.core.overlaps import overlap
 from pytest_mlflow_traces.core.siblings import PatternTooComplexError
+from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

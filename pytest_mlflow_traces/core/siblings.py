@@ -10,7 +10,7 @@ from pytest_mlflow_traces.core.nodes import SpanPattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 Ask: TypeAlias = "Callable[[SpanPattern, int], bool]"
 

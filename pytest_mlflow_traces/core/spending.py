@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from pytest_mlflow_traces.core.convert import SPAN_COST, SPAN_TOKEN_USAGE
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.convert import SPAN_COST, SPAN_TOKEN_USAGE
+from pytest_mlflow_traces.core.spans.critical_path import path_lines
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.statistics import ENOUGH_FOR_P95, rank
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, readable_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
-from pytest_mlflow_traces.core.timing import path_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.tree import Span, Trace
+    from pytest_mlflow_traces.core.trace import Span, Trace
 
 _MODEL_CALL = SpanPattern(type="CHAT_MODEL")
 # of the conventions that `mlflow.tracing.otel.translation` reads

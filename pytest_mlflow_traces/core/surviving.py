@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.fitting import Fitter
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Item
     from pytest_mlflow_traces.core.salvaging import Salvage
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 RECORDED = frozenset({"name", "type", "status"})
 

@@ -19,8 +19,8 @@ from pydantic import (
     WrapValidator,
 )
 
-from pytest_mlflow_traces.core.convert import is_system
 from pytest_mlflow_traces.core.portability import is_own, name_problem
+from pytest_mlflow_traces.core.spans.convert import is_system
 from pytest_mlflow_traces.core.tag_forms import BoolForm, EitherForm, OtherForm, form_of
 from pytest_mlflow_traces.core.tag_rules import (
     UNKNOWN,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_mlflow_traces.core.findings import Finding
-    from pytest_mlflow_traces.core.tree import Trace
+    from pytest_mlflow_traces.core.trace import Trace
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 __all__ = ["BoolTag", "FloatTag", "IntTag", "ListTag", "Metadata", "TagSchema"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.spans import escaped
+from pytest_mlflow_traces.core.spans.records import escaped
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs import Run

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.comparing import DIFFERS, NOT_COMPARABLE, SAME
-from pytest_mlflow_traces.core.spans import escaped
+from pytest_mlflow_traces.core.spans.records import escaped
 from pytest_mlflow_traces.reports.headlines import counted
 from pytest_mlflow_traces.reports.markdown import code, folded, inert
 

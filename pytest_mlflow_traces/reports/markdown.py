@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.runs import total_tokens, total_tools
-from pytest_mlflow_traces.core.spans import escaped, printable
+from pytest_mlflow_traces.core.spans.records import escaped, printable
 from pytest_mlflow_traces.reports.headlines import counted, totals, verdict
 
 if TYPE_CHECKING:

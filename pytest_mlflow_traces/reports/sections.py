@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_mlflow_traces.core.findings import Finding
-    from pytest_mlflow_traces.core.tree import Span, Trace
+    from pytest_mlflow_traces.core.trace import Span, Trace
 
 MAX_LINES = 200  # of one section; a trace of thousands of spans is for a file, not for a terminal
 PREFIX = "mlflow_traces."

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.runs import BaselineChange, Run, TracedTest, TraceRecord
-from pytest_mlflow_traces.core.spans import printable
+from pytest_mlflow_traces.core.spans.records import printable
 from pytest_mlflow_traces.reports.markdown import code, inert, summary
 
 TRACE = TraceRecord("tr-1", "agent", "OK", 9, (("search", 2), ("fetch", 1)), tokens=1204, ms=3.0)

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
     from pytest_mlflow_traces.core.explaining.searching import Point
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Item, Pattern
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 # what does this span cost as that pattern, as far as it is below this limit?
 Question: TypeAlias = "tuple[SpanPattern, int, float]"

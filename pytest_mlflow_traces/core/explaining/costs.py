@@ -18,8 +18,8 @@ from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
 from pytest_mlflow_traces.core.operands import UNSAID
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 WRAPPER = 10.0  # one span between parent and children, or one such span gone
 SLIGHT = 6.0  # the least that a span which differs costs: two of them cost more than a move

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 _DEEP = 24  # levels
 _STEPS = 4_000_000  # comparisons and points of all searches for one trace

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 _AGAIN = 8  # as many other explanations are tried
 _FEW = 8  # of more differences, another explanation would hardly make few

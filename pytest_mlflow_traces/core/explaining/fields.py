@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_mlflow_traces.core.explaining.values import ABSENT, differing, shortened, shown
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.operands import Operand
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
     from pytest_mlflow_traces.core.nodes import Text
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 # mlflow.entities.SpanType
 SPAN_TYPES = (

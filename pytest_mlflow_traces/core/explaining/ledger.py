@@ -18,8 +18,8 @@ from pytest_mlflow_traces.core.operands import Operand
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 _NAMESAKES = 200  # as many spans of one name are looked through for those that match
 _KINDS = 12  # as many parts of a pattern with one name

@@ -17,7 +17,7 @@ from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.ledger import Ledger
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 _VALUES = 12
 _EMPTY = (1 << 32,) * _VALUES

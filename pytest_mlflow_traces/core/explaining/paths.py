@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.forest import PATH_ENDS, PATH_WHOLE
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.spans.table import PATH_ENDS, PATH_WHOLE
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 
 class _Names(NamedTuple):

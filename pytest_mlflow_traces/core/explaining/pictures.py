@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.drawing import Row, draw, span_notes
 from pytest_mlflow_traces.core.explaining.values import shortened
+from pytest_mlflow_traces.core.spans.render import Row, draw, span_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 _LABEL = 40
 _ENDS = 3  # levels shown at each end of a folded descent

@@ -24,14 +24,14 @@ from pytest_mlflow_traces.core.explaining.values import shortened
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching import overlap
 from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
     from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 _NAMES = 8
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

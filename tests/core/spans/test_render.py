@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.drawing import INDENTED_LEVELS, Row, draw, tree_lines
-from pytest_mlflow_traces.core.spans import escaped, visible
+from pytest_mlflow_traces.core.spans.records import escaped, visible
+from pytest_mlflow_traces.core.spans.render import INDENTED_LEVELS, Row, draw, tree_lines
 from tests.building import Event, Record, Status, node, trace_of, tree
 from tests.generating import texts
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 from itertools import combinations
 
-from pytest_mlflow_traces.core.overlaps import OverlappingWindow, overlap, overlapping_sets
+from pytest_mlflow_traces.core.spans.overlaps import OverlappingWindow, overlap, overlapping_sets
 
 
 def random_times(rng):

@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.convert import JsonEvent, JsonSpan, TraceFacts, decoded_numbers, parse_dict, parse_json
-from pytest_mlflow_traces.core.spans import SpanError, SpanEvent
-from pytest_mlflow_traces.core.tree import Trace
+from pytest_mlflow_traces.core.spans.convert import (
+    JsonEvent,
+    JsonSpan,
+    TraceFacts,
+    decoded_numbers,
+    parse_dict,
+    parse_json,
+)
+from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
+from pytest_mlflow_traces.core.trace import Trace
 from tests.building import node, records
 from tests.messages import exactly
 

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.drawing import span_label
+from pytest_mlflow_traces.core.spans.render import span_label
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 _SHOWN = 9  # lines of a path in a message
 _INDENTED = 12  # levels; deeper ones stay there

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_mlflow_traces.core.spans.critical_path import critical_path, path_lines
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
-from pytest_mlflow_traces.core.timing import critical_path, path_lines
 from tests.building import Record, trace_of, tree
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.forest import Forest
-from pytest_mlflow_traces.core.spans import SpanError, SpanEvent
+from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
+from pytest_mlflow_traces.core.spans.table import Forest
 from tests.building import Event, Record, Status, node, records, tree
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 INDENTED_LEVELS = 24  # deeper rows stay at this indent and say their depth, else a chain prints O(n * depth) characters
 _NOTES_COLUMN = 58  # one long name does not push the notes of all others further out than this

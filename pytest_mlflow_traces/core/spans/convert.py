@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.forest import Forest
+from pytest_mlflow_traces.core.spans.table import Forest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core import convert, explain, matching, timing
-from pytest_mlflow_traces.core.drawing import tree_lines
+from pytest_mlflow_traces.core import explain, matching
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.patterns import any_order, checked_one_span
-from pytest_mlflow_traces.core.span_views import Span as Span  # the two are asked for together
-from pytest_mlflow_traces.core.span_views import Spans
-from pytest_mlflow_traces.core.spans import visible
+from pytest_mlflow_traces.core.span import Span as Span  # the two are asked for together
+from pytest_mlflow_traces.core.span import Spans
+from pytest_mlflow_traces.core.spans import convert, critical_path
+from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.spans.render import tree_lines
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_mlflow_traces.core.forest import Forest
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
@@ -180,14 +181,14 @@ class Trace:
     @property
     def max_concurrency(self) -> int:
         """The most strands of work that ran at one moment; a span that has a child running is no strand of its own."""
-        return timing.max_concurrency(self.forest)
+        return critical_path.max_concurrency(self.forest)
 
     def critical_path(self) -> tuple[Span, ...]:
         """Return the spans that decided how long the trace took, parents first and then by time.
 
         At each moment back from the end it is the child that kept its parent waiting; where none ran, the parent.
         """
-        return tuple(self.span_at(step.position) for step in timing.critical_path(self.forest))
+        return tuple(self.span_at(step.position) for step in critical_path.critical_path(self.forest))
 
     @property
     def token_usage(self) -> dict[str, int] | None:

@@ -11,8 +11,8 @@ from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_mlflow_traces.core.forest import Forest
-    from pytest_mlflow_traces.core.spans import SpanError, SpanEvent
+    from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
+    from pytest_mlflow_traces.core.spans.table import Forest
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 

@@ -12,7 +12,7 @@ from itertools import compress
 from operator import gt
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_mlflow_traces.core.spans import SpanError, SpanEvent, visible
+from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
