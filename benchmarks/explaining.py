@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core import explain
 from pytest_mlflow_traces.core.matching import PatternTooComplexError, matches
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from tests.building import Record
 from tests.building import trace_of as trace_of_records
 from tests.mutating import EDITS, Node, trace_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_mlflow_traces import Trace
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
     Subject = tuple[Trace, Pattern]
 

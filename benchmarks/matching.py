@@ -33,7 +33,7 @@ from pydantic_evals.otel import SpanNode, SpanTree
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run from a checkout, installed or not
 
-from pytest_mlflow_traces.core.patterns import span
+from pytest_mlflow_traces.core.patterns.constructors import span
 from pytest_mlflow_traces.core.spans.convert import TraceFacts
 from pytest_mlflow_traces.core.spans.table import Forest
 from pytest_mlflow_traces.core.trace import Trace
@@ -41,7 +41,7 @@ from pytest_mlflow_traces.core.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_mlflow_traces.core.nodes import SpanPattern
+    from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

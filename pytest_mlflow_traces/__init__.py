@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.contracts import assert_trace as assert_trace
     from pytest_mlflow_traces.core.findings import Finding as Finding
     from pytest_mlflow_traces.core.findings import TraceAssertionError as TraceAssertionError
-    from pytest_mlflow_traces.core.patterns import any_order as any_order
-    from pytest_mlflow_traces.core.patterns import one_of as one_of
-    from pytest_mlflow_traces.core.patterns import optional as optional
-    from pytest_mlflow_traces.core.patterns import parallel as parallel
-    from pytest_mlflow_traces.core.patterns import repeat as repeat
-    from pytest_mlflow_traces.core.patterns import span as span
+    from pytest_mlflow_traces.core.patterns.constructors import any_order as any_order
+    from pytest_mlflow_traces.core.patterns.constructors import one_of as one_of
+    from pytest_mlflow_traces.core.patterns.constructors import optional as optional
+    from pytest_mlflow_traces.core.patterns.constructors import parallel as parallel
+    from pytest_mlflow_traces.core.patterns.constructors import repeat as repeat
+    from pytest_mlflow_traces.core.patterns.constructors import span as span
     from pytest_mlflow_traces.core.portability import SecretTagWarning as SecretTagWarning
     from pytest_mlflow_traces.core.tags import BoolTag as BoolTag
     from pytest_mlflow_traces.core.tags import FloatTag as FloatTag
@@ -44,12 +44,12 @@ _HOMES = {
     "Trace": "core.trace",
     "read_traces": "files",
     # the pattern language
-    "any_order": "core.patterns",
-    "one_of": "core.patterns",
-    "optional": "core.patterns",
-    "parallel": "core.patterns",
-    "repeat": "core.patterns",
-    "span": "core.patterns",
+    "any_order": "core.patterns.constructors",
+    "one_of": "core.patterns.constructors",
+    "optional": "core.patterns.constructors",
+    "parallel": "core.patterns.constructors",
+    "repeat": "core.patterns.constructors",
+    "span": "core.patterns.constructors",
     # expectations
     "Budget": "core.budgets",
     "if_present": "core.budgets",

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces._trace_strategies import ERRORS, NAMES, TYPES
-from pytest_mlflow_traces.core.operands import Operand
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.operands import Operand
 from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_mlflow_traces.core.nodes import Item, Pattern, SpanPattern
+    from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern, SpanPattern
 
 _DEEPEST = 6  # levels of children that a pattern speaks of; below, children are not checked
 _MOST = 25  # children of one span that a pattern speaks of one by one

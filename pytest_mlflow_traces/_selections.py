@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.nodes import Pattern
-from pytest_mlflow_traces.core.operands import UNSAID, answers_by_itself, refuse_what_equals_nothing
-from pytest_mlflow_traces.core.patterns import checked_one_span
+from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
+from pytest_mlflow_traces.core.patterns.nodes import Pattern
+from pytest_mlflow_traces.core.patterns.operands import UNSAID, answers_by_itself, refuse_what_equals_nothing
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest, unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
 

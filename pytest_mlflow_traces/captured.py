@@ -16,8 +16,8 @@ from pytest_mlflow_traces._selections import (
     slice_text,
 )
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.operands import UNSAID, Unsaid
-from pytest_mlflow_traces.core.patterns import checked_one_span
+from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
+from pytest_mlflow_traces.core.patterns.operands import UNSAID, Unsaid
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.statistics import LatencyStatistics
 from pytest_mlflow_traces.core.trace import Span, Trace
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_mlflow_traces._trace_log import TraceLog
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 

@@ -27,7 +27,7 @@ SHOW = ("failed", "all", "none")
 SESSION = "mlflow-traces-session"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
 _FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
-NODES = "pytest_mlflow_traces.core.nodes"  # loaded by whoever speaks of patterns
+NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 SWITCHBOARD = "pytest_mlflow_traces._switchboard"  # loaded by the first capture
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by whoever has a trace
 

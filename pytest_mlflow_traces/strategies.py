@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 __all__ = ["InvalidTags", "UnsatisfiableSchemaError", "invalid_tags", "patterns", "span_trees", "tags", "traces"]

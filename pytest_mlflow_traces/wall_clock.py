@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
 from pytest_mlflow_traces._clockwork.timeline import active_timeline
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.patterns import checked_one_span, span
+from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, span
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration, readable_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 __all__ = ["assert_not_slower"]
 

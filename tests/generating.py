@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.nodes import Item, Pattern, SpanPattern
+    from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern, SpanPattern
 
 # Each looks like notation, like code, like a line end, or like nothing at all.
 HOSTILE = [

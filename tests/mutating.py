@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, repeat
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, repeat
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
 from tests.building import Record, Status, tree
 
 if TYPE_CHECKING:

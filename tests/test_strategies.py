@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces import TagSchema, Trace, strategies
-from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.strategies import patterns, span_trees, traces
 from tests.building import tree
 from tests.messages import exactly

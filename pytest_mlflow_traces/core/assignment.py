@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.bitsets import Intervals, between, lowest, members
 from pytest_mlflow_traces.core.models import Run
-from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
-from pytest_mlflow_traces.core.operands import Operand
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.operands import Operand
 from pytest_mlflow_traces.core.siblings import PatternTooComplexError, Units
 from pytest_mlflow_traces.core.spans.overlaps import OverlappingWindow, overlapping_sets
 

@@ -33,14 +33,14 @@ from pytest_mlflow_traces.core.holdings import (
 )
 from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.notation import NotationError
-from pytest_mlflow_traces.core.recording import recorded
+from pytest_mlflow_traces.core.patterns.recorded import recorded
 from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
 from pytest_mlflow_traces.core.spans.records import escaped, printable
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.trace import Trace
 
 FORMAT = 1

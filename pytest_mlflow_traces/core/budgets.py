@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core import spending
 from pytest_mlflow_traces.core.findings import NO_TRACE
-from pytest_mlflow_traces.core.patterns import checked_one_span, span
+from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, span
 from pytest_mlflow_traces.core.spending import Limit
 from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration
 from pytest_mlflow_traces.core.text.suggestions import listed, unknown_keywords
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_mlflow_traces.core.findings import Finding
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.trace import Trace
 
 __tracebackhide__ = True  # a failure points at the test, not in here

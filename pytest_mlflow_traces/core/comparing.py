@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlflow_traces.core.explaining.values import differing, shortened
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.recording import overlapping, recorded
+from pytest_mlflow_traces.core.patterns.recorded import overlapping, recorded
 from pytest_mlflow_traces.core.spans.convert import SESSION, USER, is_system
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration

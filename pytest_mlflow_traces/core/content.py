@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from pytest_mlflow_traces.core.models import Model
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.siblings import Siblings
 
 _KEPT, _LARGEST = 256, 100  # contents that are kept, of lists that are no longer than this

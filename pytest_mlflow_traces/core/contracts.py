@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertionError
-from pytest_mlflow_traces.core.nodes import Pattern
-from pytest_mlflow_traces.core.patterns import checked_one_span
+from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
+from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace

@@ -20,7 +20,7 @@ from pytest_mlflow_traces.core.explaining.pictures import Note, Picture
 from pytest_mlflow_traces.core.explaining.telling import Teller, alternatives
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching import Matcher
-from pytest_mlflow_traces.core.nodes import short
+from pytest_mlflow_traces.core.patterns.nodes import short
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.render import span_label, span_notes
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.spans.table import Forest
 
 _LINES = 25

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, SpanPattern
 from pytest_mlflow_traces.core.outlines import alternatives, members
-from pytest_mlflow_traces.core.patterns import is_one_span
-from pytest_mlflow_traces.core.recording import strict
+from pytest_mlflow_traces.core.patterns.constructors import is_one_span
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, SpanPattern
+from pytest_mlflow_traces.core.patterns.recorded import strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

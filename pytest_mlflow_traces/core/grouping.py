@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.fitting import is_unit
 from pytest_mlflow_traces.core.outlines import Entry
-from pytest_mlflow_traces.core.recording import overlapping
+from pytest_mlflow_traces.core.patterns.recorded import overlapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_mlflow_traces.core.operands import DEEPEST, whole_number, written
+from pytest_mlflow_traces.core.patterns.operands import DEEPEST, whole_number, written
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 __tracebackhide__ = True  # a failure points at the test, not in here

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.siblings import Units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item
 
 Model: TypeAlias = "Run | Gap | Loop | Choice | Group"
 _MOST_MERGED = 100  # options of a loop in a loop; merging them level by level is quadratic in the depth

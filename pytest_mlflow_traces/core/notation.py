@@ -22,13 +22,13 @@ from __future__ import annotations
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
 from pytest_mlflow_traces.core.notation_parsing import INDENTED_LEVELS, Line, NotationError, parse_lines
 from pytest_mlflow_traces.core.notation_words import ANY_ORDER, GAP, HAS, LACKS, ONE_OF, PARALLEL
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.literals import ReadingError, literal_text, quoted, read_literal, read_string
-from pytest_mlflow_traces.core.nodes import short
 from pytest_mlflow_traces.core.notation_words import GROUPS, SPAN, after_space, read_text, text_word, word_at
-from pytest_mlflow_traces.core.operands import Operand, whole_number
-from pytest_mlflow_traces.core.patterns import STATUSES
+from pytest_mlflow_traces.core.patterns.constructors import STATUSES
+from pytest_mlflow_traces.core.patterns.nodes import short
+from pytest_mlflow_traces.core.patterns.operands import Operand, whole_number
 from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.nodes import SpanPattern
+    from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 

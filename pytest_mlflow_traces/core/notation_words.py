@@ -11,12 +11,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
-from pytest_mlflow_traces.core.nodes import said_flags
-from pytest_mlflow_traces.core.patterns import STATUSES
+from pytest_mlflow_traces.core.patterns.constructors import STATUSES
+from pytest_mlflow_traces.core.patterns.nodes import said_flags
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.nodes import Text
+    from pytest_mlflow_traces.core.patterns.nodes import Text
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.notation import parse_lines
 from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
 from pytest_mlflow_traces.core.notation_parsing import INDENTED_LEVELS
 from pytest_mlflow_traces.core.notation_words import ANY_ORDER, HAS, LACKS, ONE_OF, PARALLEL
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, Repeat, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item
 
 _MARKER = re.compile(r"\(depth [0-9]+\) ")
 NEW = -1

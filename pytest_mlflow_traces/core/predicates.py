@@ -9,12 +9,12 @@ from __future__ import annotations
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_mlflow_traces.core.operands import Operand
+from pytest_mlflow_traces.core.patterns.operands import Operand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_mlflow_traces.core.nodes import SpanPattern, Text
+    from pytest_mlflow_traces.core.patterns.nodes import SpanPattern, Text
     from pytest_mlflow_traces.core.spans.table import Forest
 
 Check: TypeAlias = "Callable[[int], bool]"

@@ -20,11 +20,11 @@ from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.fitting import Fitter, is_unit
 from pytest_mlflow_traces.core.grouping import grouped
 from pytest_mlflow_traces.core.matching import Matcher
-from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
 from pytest_mlflow_traces.core.outlines import Entry, alternatives, members, outline_text, read_outline
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.patterns.recorded import recorded, strict
 from pytest_mlflow_traces.core.reclaiming import demanding, may_be_absent, reclaimed
-from pytest_mlflow_traces.core.recording import recorded, strict
 from pytest_mlflow_traces.core.salvaging import Salvage
 from pytest_mlflow_traces.core.seating import seated
 from pytest_mlflow_traces.core.spans.overlaps import overlap

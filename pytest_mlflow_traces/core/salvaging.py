@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.outlines import Entry, alternatives, name_of
-from pytest_mlflow_traces.core.patterns import is_one_span
+from pytest_mlflow_traces.core.patterns.constructors import is_one_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.nodes import SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core import matching
-from pytest_mlflow_traces.core.nodes import Pattern
+from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans.convert import SPAN_COST, SPAN_TOKEN_USAGE
 from pytest_mlflow_traces.core.spans.critical_path import path_lines
 from pytest_mlflow_traces.core.spans.records import visible

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.nodes import short
+from pytest_mlflow_traces.core.patterns.nodes import short
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.trace import Trace
 
 __tracebackhide__ = True  # a failure points at the test, not in here

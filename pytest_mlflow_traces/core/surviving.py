@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, Repeat, SpanPattern
 from pytest_mlflow_traces.core.notation import parse_lines
 from pytest_mlflow_traces.core.outlines import Entry, name_of
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Repeat, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.fitting import Fitter
     from pytest_mlflow_traces.core.matching import Matcher
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.salvaging import Salvage
     from pytest_mlflow_traces.core.spans.table import Forest
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core import explain, matching
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
-from pytest_mlflow_traces.core.patterns import any_order, checked_one_span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, checked_one_span
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.span import Span as Span  # the two are asked for together
 from pytest_mlflow_traces.core.span import Spans
 from pytest_mlflow_traces.core.spans import convert, critical_path

@@ -12,7 +12,7 @@ import pytest
 from pytest_mlflow_traces.core.budgets import Budget, if_present
 from pytest_mlflow_traces.core.contracts import Contract, assert_trace, check
 from pytest_mlflow_traces.core.findings import Expectation, Finding, TraceAssertionError
-from pytest_mlflow_traces.core.patterns import one_of, span
+from pytest_mlflow_traces.core.patterns.constructors import one_of, span
 from tests.building import node, tree
 from tests.messages import exactly
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from pytest_mlflow_traces.core import explain
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from tests.building import node, tree
 from tests.mutating import EDITS, loosened, random_root, trace_of
 

@@ -148,7 +148,7 @@ def test_every_line_is_read_as_it_was_written(kind, name, keys, data):
 )
 def test_no_line_of_a_pattern_is_taken_for_one(text):
     from pytest_mlflow_traces.core import notation
-    from pytest_mlflow_traces.core.patterns import span
+    from pytest_mlflow_traces.core.patterns.constructors import span
 
     assert not is_holding(notation.format(span(text)[()]))
     assert not is_holding(text) or text.startswith(("tags:", "calls ", "attributes "))

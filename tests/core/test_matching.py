@@ -10,7 +10,7 @@ from dirty_equals import IsInt, IsPartialDict
 from pytest_mlflow_traces.core import assignment, matching
 from pytest_mlflow_traces.core.content import content_of
 from pytest_mlflow_traces.core.matching import Matcher, PatternTooComplexError
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from tests.building import Event, node, trace_of, tree
 
 

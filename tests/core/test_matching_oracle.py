@@ -18,9 +18,9 @@ from types import EllipsisType
 import pytest
 
 from pytest_mlflow_traces.core import matching, rows
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, Repeat, SpanPattern
-from pytest_mlflow_traces.core.operands import Operand
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.patterns.operands import Operand
 from tests.building import Event, Record, Status, trace_of
 
 NOTHING = frozenset()

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.nodes import Pattern, Repeat
 from pytest_mlflow_traces.core.notation import NotationError
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, Repeat
 from tests.building import tree
 from tests.generating import HOSTILE, REGEXES, names, patterns
 

@@ -3,7 +3,7 @@ import pytest
 
 from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.notation import NotationError
-from pytest_mlflow_traces.core.patterns import any_order, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, span
 from tests.messages import exactly
 
 A = span("a")

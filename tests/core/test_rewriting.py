@@ -11,7 +11,7 @@ from hypothesis import given
 
 from pytest_mlflow_traces.core import notation, rewriting
 from pytest_mlflow_traces.core.notation import NotationError
-from pytest_mlflow_traces.core.recording import recorded
+from pytest_mlflow_traces.core.patterns.recorded import recorded
 from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
 from tests import mutating
 from tests.building import node, tree

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.findings import TraceAssertionError
-from pytest_mlflow_traces.core.patterns import span
+from pytest_mlflow_traces.core.patterns.constructors import span
 from pytest_mlflow_traces.core.statistics import LatencyStatistics, rank
 from tests.building import tree
 from tests.messages import exactly

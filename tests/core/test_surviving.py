@@ -8,7 +8,7 @@ import pytest
 
 from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.matching import Matcher
-from pytest_mlflow_traces.core.nodes import SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
 from tests.building import node, tree
 from tests.messages import exactly

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.nodes import Pattern
-from pytest_mlflow_traces.core.patterns import any_order, one_of, optional, repeat, span
+from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, repeat, span
+from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 from pytest_mlflow_traces.core.trace import Span, Trace

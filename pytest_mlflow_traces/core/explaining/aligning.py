@@ -20,7 +20,7 @@ from pytest_mlflow_traces.core.explaining.descents import Descents
 from pytest_mlflow_traces.core.explaining.orders import order_of
 from pytest_mlflow_traces.core.explaining.pieces import pieces
 from pytest_mlflow_traces.core.explaining.searching import Search, span_alternatives
-from pytest_mlflow_traces.core.nodes import SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.edits import Edit
     from pytest_mlflow_traces.core.explaining.searching import Point
     from pytest_mlflow_traces.core.matching import Matcher
-    from pytest_mlflow_traces.core.nodes import Item, Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
     from pytest_mlflow_traces.core.spans.table import Forest
 
 # what does this span cost as that pattern, as far as it is below this limit?

@@ -15,7 +15,7 @@ from pytest_mlflow_traces.core.explaining.costs import BELONGS_ELSEWHERE, SLIGHT
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Apart, Missing, Unexpected
 from pytest_mlflow_traces.core.explaining.seating import Bids, Seating, Takers, alternatives
 from pytest_mlflow_traces.core.matching import overlap
-from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence

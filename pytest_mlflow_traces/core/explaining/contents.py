@@ -18,13 +18,13 @@ from enum import Enum
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
-from pytest_mlflow_traces.core.patterns import is_one_span
+from pytest_mlflow_traces.core.patterns.constructors import is_one_span
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item
 
 
 _STEPS = 20_000  # parts that share their parts may make a list of exponentially many

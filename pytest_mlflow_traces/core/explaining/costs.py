@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_mlflow_traces.core.explaining.ledger import Ledger, positions_in
 from pytest_mlflow_traces.core.explaining.likeness import Likeness
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
-from pytest_mlflow_traces.core.operands import UNSAID
+from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.operands import UNSAID
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.matching import Matcher

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.costs import WRAPPER, Costs, lost
 from pytest_mlflow_traces.core.explaining.edits import Different, Missing, Unexpected
-from pytest_mlflow_traces.core.nodes import SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

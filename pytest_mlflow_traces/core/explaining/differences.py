@@ -14,14 +14,14 @@ from pytest_mlflow_traces.core.explaining.aligning import Aligner
 from pytest_mlflow_traces.core.explaining.costs import Assumed
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Different, Missing, Unexpected, Unfit
 from pytest_mlflow_traces.core.explaining.moves import with_moves
-from pytest_mlflow_traces.core.nodes import SpanPattern, alternatives_of
+from pytest_mlflow_traces.core.patterns.nodes import SpanPattern, alternatives_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
     from pytest_mlflow_traces.core.matching import Matcher
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.spans.table import Forest
 
 _AGAIN = 8  # as many other explanations are tried

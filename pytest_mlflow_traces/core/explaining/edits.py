@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.nodes import AnyOrder, Item, Pattern, SpanPattern
+    from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Item, Pattern, SpanPattern
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_mlflow_traces.core.explaining.values import ABSENT, differing, shortened, shown
-from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern, short
-from pytest_mlflow_traces.core.operands import Operand
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.operands import Operand
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pytest_mlflow_traces.core.matching import Matcher
-    from pytest_mlflow_traces.core.nodes import Text
+    from pytest_mlflow_traces.core.patterns.nodes import Text
     from pytest_mlflow_traces.core.spans.table import Forest
 
 # mlflow.entities.SpanType

@@ -12,8 +12,8 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import Pattern, Repeat, SpanPattern
-from pytest_mlflow_traces.core.operands import Operand
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.patterns.operands import Operand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

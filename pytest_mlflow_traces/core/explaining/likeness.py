@@ -13,7 +13,7 @@ from struct import unpack
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.ledger import positions_in
-from pytest_mlflow_traces.core.nodes import Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.ledger import Ledger

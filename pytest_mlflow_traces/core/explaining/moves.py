@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced, Missing, Moved, Unexpected
 from pytest_mlflow_traces.core.explaining.ledger import positions_in
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ from pytest_mlflow_traces.core.explaining.contents import Slot, slots_of
 from pytest_mlflow_traces.core.explaining.costs import ORDER
 from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced
 from pytest_mlflow_traces.core.explaining.seating import Seating, Takers
-from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern
 from pytest_mlflow_traces.core.siblings import PatternTooComplexError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.aligning import Aligner
     from pytest_mlflow_traces.core.matching import Matcher
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item
 
 _ITEMS = 400
 _GAPS = 4  # gaps that are tried for all the spans that match no item

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.nodes import SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.explaining.aligning import Aligner
     from pytest_mlflow_traces.core.explaining.contents import Content
-    from pytest_mlflow_traces.core.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 _LONG = 64  # items and spans
 _BITS = 200_000_000  # of the table: 25 MB

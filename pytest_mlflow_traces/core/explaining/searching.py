@@ -21,7 +21,7 @@ from pytest_mlflow_traces.core.explaining.contents import Content, Kind, Step, b
 from pytest_mlflow_traces.core.explaining.costs import WRAPPER
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Missing, Unexpected
 from pytest_mlflow_traces.core.explaining.forward import FAR, Forward
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -23,7 +23,7 @@ from pytest_mlflow_traces.core.explaining.pictures import Note
 from pytest_mlflow_traces.core.explaining.values import shortened
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching import overlap
-from pytest_mlflow_traces.core.nodes import OneOf, Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
 

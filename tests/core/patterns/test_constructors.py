@@ -12,8 +12,7 @@ import dirty_equals
 import pytest
 from hypothesis import given, settings
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern, short
-from pytest_mlflow_traces.core.patterns import (
+from pytest_mlflow_traces.core.patterns.constructors import (
     any_order,
     checked_one_span,
     is_one_span,
@@ -23,6 +22,7 @@ from pytest_mlflow_traces.core.patterns import (
     repeat,
     span,
 )
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern, short
 from tests.generating import patterns
 from tests.messages import exactly
 

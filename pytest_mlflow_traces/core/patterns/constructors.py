@@ -12,7 +12,7 @@ from enum import Enum
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.nodes import (
+from pytest_mlflow_traces.core.patterns.nodes import (
     AnyOrder,
     OneOf,
     Pattern,
@@ -22,7 +22,7 @@ from pytest_mlflow_traces.core.nodes import (
     no_item,
     short,
 )
-from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid, whole_number
+from pytest_mlflow_traces.core.patterns.operands import UNSAID, Operand, Unsaid, whole_number
 from pytest_mlflow_traces.core.text.durations import parse_duration
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest, unknown_keywords
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import builtins
     from datetime import timedelta
 
-    from pytest_mlflow_traces.core.nodes import Item, Text
+    from pytest_mlflow_traces.core.patterns.nodes import Item, Text
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 

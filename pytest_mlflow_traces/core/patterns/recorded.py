@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.nodes import AnyOrder, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from pytest_mlflow_traces.core.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.spans.table import Forest
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from pytest_mlflow_traces import any_order, span
-from pytest_mlflow_traces.core.recording import overlapping, recorded
+from pytest_mlflow_traces.core.patterns.recorded import overlapping, recorded
 from tests.building import tree
 from tests.messages import exactly
 from tests.tracing import traces

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.flattening import flattened, unflattened
-from pytest_mlflow_traces.core.operands import UNSAID, Operand, Unsaid, whole_number
+from pytest_mlflow_traces.core.patterns.operands import UNSAID, Operand, Unsaid, whole_number
+from pytest_mlflow_traces.core.patterns.pickling import flattened, unflattened
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import exact_duration
 

@@ -12,7 +12,7 @@ import dirty_equals
 import pytest
 from hypothesis import given, settings
 
-from pytest_mlflow_traces.core.operands import DEEPEST, UNSAID, Operand, whole_number
+from pytest_mlflow_traces.core.patterns.operands import DEEPEST, UNSAID, Operand, whole_number
 from tests.generating import literals
 from tests.messages import exactly
 
