@@ -31,8 +31,8 @@ from pytest_mlflow_traces.core.holdings import (
     recorded_holdings,
     rewritten_holdings,
 )
-from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.notation import NotationError
+from pytest_mlflow_traces.core.notation.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.patterns.recorded import recorded
 from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
 from pytest_mlflow_traces.core.spans.records import escaped, printable

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.notation import parse_lines
-from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
-from pytest_mlflow_traces.core.notation_parsing import INDENTED_LEVELS
-from pytest_mlflow_traces.core.notation_words import ANY_ORDER, HAS, LACKS, ONE_OF, PARALLEL
+from pytest_mlflow_traces.core.notation.lines import quantifier, span_line
+from pytest_mlflow_traces.core.notation.parser import INDENTED_LEVELS, parse_lines
+from pytest_mlflow_traces.core.notation.words import ANY_ORDER, HAS, LACKS, ONE_OF, PARALLEL
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, Repeat, SpanPattern
 
 if TYPE_CHECKING:

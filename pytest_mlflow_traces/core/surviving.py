@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.notation import parse_lines
+from pytest_mlflow_traces.core.notation.parser import parse_lines
 from pytest_mlflow_traces.core.outlines import Entry, name_of
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Repeat, SpanPattern
 

@@ -19,7 +19,7 @@ from pytest_mlflow_traces.core.holdings import (
     recorded_holdings,
     rewritten_holdings,
 )
-from pytest_mlflow_traces.core.literals import ReadingError
+from pytest_mlflow_traces.core.notation.literals import ReadingError
 from tests.building import node, tree
 from tests.generating import HOSTILE, texts
 

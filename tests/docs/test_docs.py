@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.notation_lines import read_head
+from pytest_mlflow_traces.core.notation.lines import read_head
 from tests.building import node, tree
 from tests.docs.running import run_tests
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.literals import ReadingError
-from pytest_mlflow_traces.core.notation_lines import Head, read_head
-from pytest_mlflow_traces.core.notation_words import ANY_ORDER, GAP, GROUPS, HAS, LACKS, ONE_OF, PARALLEL, SPAN, word_at
+from pytest_mlflow_traces.core.notation.lines import Head, read_head
+from pytest_mlflow_traces.core.notation.literals import ReadingError
+from pytest_mlflow_traces.core.notation.words import ANY_ORDER, GAP, GROUPS, HAS, LACKS, ONE_OF, PARALLEL, SPAN, word_at
 from pytest_mlflow_traces.core.patterns.constructors import any_order, is_one_span, one_of, parallel, repeat, span
 from pytest_mlflow_traces.core.spans.records import escaped
 

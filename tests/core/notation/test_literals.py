@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given, settings
 
-from pytest_mlflow_traces.core.literals import ReadingError, literal_text, quoted, read_literal, read_string
+from pytest_mlflow_traces.core.notation.literals import ReadingError, literal_text, quoted, read_literal, read_string
 from pytest_mlflow_traces.core.patterns.operands import DEEPEST, Operand
 from tests.generating import literals, texts
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.literals import ReadingError, literal_text, quoted, read_literal, read_string
-from pytest_mlflow_traces.core.notation_words import GROUPS, SPAN, after_space, read_text, text_word, word_at
+from pytest_mlflow_traces.core.notation.literals import ReadingError, literal_text, quoted, read_literal, read_string
+from pytest_mlflow_traces.core.notation.words import GROUPS, SPAN, after_space, read_text, text_word, word_at
 from pytest_mlflow_traces.core.patterns.constructors import STATUSES
 from pytest_mlflow_traces.core.patterns.nodes import short
 from pytest_mlflow_traces.core.patterns.operands import Operand, whole_number

@@ -22,9 +22,9 @@ from __future__ import annotations
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.notation_lines import quantifier, span_line
-from pytest_mlflow_traces.core.notation_parsing import INDENTED_LEVELS, Line, NotationError, parse_lines
-from pytest_mlflow_traces.core.notation_words import ANY_ORDER, GAP, HAS, LACKS, ONE_OF, PARALLEL
+from pytest_mlflow_traces.core.notation.lines import quantifier, span_line
+from pytest_mlflow_traces.core.notation.parser import INDENTED_LEVELS, Line, NotationError, parse_lines
+from pytest_mlflow_traces.core.notation.words import ANY_ORDER, GAP, HAS, LACKS, ONE_OF, PARALLEL
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern
 
 if TYPE_CHECKING:

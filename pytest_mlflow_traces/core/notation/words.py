@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.literals import ReadingError, quoted, read_string
+from pytest_mlflow_traces.core.notation.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.patterns.constructors import STATUSES
 from pytest_mlflow_traces.core.patterns.nodes import said_flags
 from pytest_mlflow_traces.core.text.suggestions import nearest
