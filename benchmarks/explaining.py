@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core import explain
-from pytest_mlflow_traces.core.matching import PatternTooComplexError, matches
+from pytest_mlflow_traces.core.matching.matcher import PatternTooComplexError, matches
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from tests.building import Record
 from tests.building import trace_of as trace_of_records

@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.baseline_texts import (
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.holdings import ATTRIBUTES, CALLS, TAGS
-from pytest_mlflow_traces.core.matching import find
+from pytest_mlflow_traces.core.matching.matcher import find
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.runs import BaselineChange

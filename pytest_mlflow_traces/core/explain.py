@@ -19,7 +19,7 @@ from pytest_mlflow_traces.core.explaining.paths import Paths
 from pytest_mlflow_traces.core.explaining.pictures import Note, Picture
 from pytest_mlflow_traces.core.explaining.telling import Teller, alternatives
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.matching import Matcher
+from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.patterns.nodes import short
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.render import span_label, span_notes

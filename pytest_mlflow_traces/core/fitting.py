@@ -20,7 +20,7 @@ from pytest_mlflow_traces.core.patterns.recorded import strict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.outlines import Entry
     from pytest_mlflow_traces.core.spans.table import Forest
 

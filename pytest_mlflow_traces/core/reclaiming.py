@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     from pytest_mlflow_traces.core.fitting import Fitter, Step
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.spans.table import Forest
 

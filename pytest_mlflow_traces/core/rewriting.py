@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.fitting import Fitter, is_unit
 from pytest_mlflow_traces.core.grouping import grouped
-from pytest_mlflow_traces.core.matching import Matcher
+from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.notation.lines import quantifier, span_line
 from pytest_mlflow_traces.core.outlines import Entry, alternatives, members, outline_text, read_outline
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern

@@ -11,7 +11,7 @@ from pytest_mlflow_traces.core.patterns.constructors import is_one_span
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
 
 _LOOKED_AT = 50  # lines of one name
 

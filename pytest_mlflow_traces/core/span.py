@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core import matching
+from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
@@ -171,11 +171,11 @@ class Span:
 
     def overlaps(self, other: Span) -> bool:
         """Return whether both spans ran at some one moment; touching ends do not, an unfinished span runs on."""
-        return matching.overlap(self.start_ns, self.end_ns, other.start_ns, other.end_ns)
+        return matcher.overlap(self.start_ns, self.end_ns, other.start_ns, other.end_ns)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Pattern):
-            return matching.matches(self._forest, other, [self._position])
+            return matcher.matches(self._forest, other, [self._position])
         return True if self is other else NotImplemented
 
     __hash__ = object.__hash__

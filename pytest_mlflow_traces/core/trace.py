@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core import explain, matching
+from pytest_mlflow_traces.core import explain
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
+from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.span import Span as Span  # the two are asked for together
@@ -217,13 +218,13 @@ class Trace:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Pattern):
             # an empty trace equals nothing, not even optional(...)
-            return len(self.forest) > 0 and matching.matches(self.forest, other, self.forest.roots())
+            return len(self.forest) > 0 and matcher.matches(self.forest, other, self.forest.roots())
         return True if self is other else NotImplemented  # a baseline answers for itself
 
     __hash__ = object.__hash__
 
     def __contains__(self, pattern: Pattern) -> bool:
-        return bool(matching.find(self.forest, checked_one_span(pattern, "`in`")))
+        return bool(matcher.find(self.forest, checked_one_span(pattern, "`in`")))
 
     def __iter__(self) -> Iterator[Span]:
         raise TypeError("a trace is no list; iterate trace.spans (pre-order) or trace.roots")
@@ -234,7 +235,7 @@ class Trace:
         Raises:
             TypeError: for anything but a pattern of one span.
         """
-        return tuple(map(self.span_at, matching.find(self.forest, checked_one_span(pattern, "find()"))))
+        return tuple(map(self.span_at, matcher.find(self.forest, checked_one_span(pattern, "find()"))))
 
     def find_one(self, pattern: Pattern) -> Span:
         """Return the one span that matches.
@@ -256,7 +257,7 @@ class Trace:
 
     def count(self, pattern: Pattern) -> int:
         """Return how many spans match."""
-        return len(matching.find(self.forest, checked_one_span(pattern, "count()")))
+        return len(matcher.find(self.forest, checked_one_span(pattern, "count()")))
 
     def without(self, *patterns: Pattern) -> Trace:
         """Return the same trace without the spans that match, their children lifted into their place.
@@ -266,7 +267,7 @@ class Trace:
         """
         if not patterns:
             raise TypeError("without() takes at least one pattern: the spans to see through")
-        gone = [i for each in patterns for i in matching.find(self.forest, checked_one_span(each, "without()"))]
+        gone = [i for each in patterns for i in matcher.find(self.forest, checked_one_span(each, "without()"))]
         return Trace(self.forest.without(gone), self._facts, self.raw)
 
     def tree(self) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_mlflow_traces.core import explain
 from pytest_mlflow_traces.core.explaining.differences import differences
-from pytest_mlflow_traces.core.matching import Matcher
+from pytest_mlflow_traces.core.matching.matcher import Matcher
 from tests.mutating import EDITS, Node, loosened, random_root, trace_of, undone
 
 MUTANTS = int(os.environ.get("EXPLAIN_MUTANTS", "450"))

@@ -19,9 +19,9 @@ from pytest_mlflow_traces.core.explaining.orders import order_of
 from pytest_mlflow_traces.core.explaining.paths import Paths
 from pytest_mlflow_traces.core.explaining.pieces import pieces
 from pytest_mlflow_traces.core.explaining.seating import Bids
-from pytest_mlflow_traces.core.matching import Matcher
+from pytest_mlflow_traces.core.matching.matcher import Matcher
+from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, optional, parallel, repeat, span
-from pytest_mlflow_traces.core.siblings import PatternTooComplexError
 from tests.building import tree
 from tests.mutating import random_root, trace_of
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.matching import Matcher
+from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
 from tests.building import node, tree

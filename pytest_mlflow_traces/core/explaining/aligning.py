@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
     from pytest_mlflow_traces.core.explaining.searching import Point
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
     from pytest_mlflow_traces.core.spans.table import Forest
 

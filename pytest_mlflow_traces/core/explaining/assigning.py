@@ -14,7 +14,7 @@ from pytest_mlflow_traces.core.explaining.contents import slots_of
 from pytest_mlflow_traces.core.explaining.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, named
 from pytest_mlflow_traces.core.explaining.edits import Aligned, Apart, Missing, Unexpected
 from pytest_mlflow_traces.core.explaining.seating import Bids, Seating, Takers, alternatives
-from pytest_mlflow_traces.core.matching import overlap
+from pytest_mlflow_traces.core.matching.matcher import overlap
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern
 
 if TYPE_CHECKING:

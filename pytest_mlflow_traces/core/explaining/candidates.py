@@ -17,7 +17,7 @@ from pytest_mlflow_traces.core.explaining.searching import span_alternatives
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.edits import Edit
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
     from pytest_mlflow_traces.core.spans.table import Forest
 

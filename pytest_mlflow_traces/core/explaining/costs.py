@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 from pytest_mlflow_traces.core.patterns.operands import UNSAID
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.spans.table import Forest
 
 WRAPPER = 10.0  # one span between parent and children, or one such span gone

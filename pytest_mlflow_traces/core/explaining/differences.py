@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.spans.table import Forest
 

@@ -14,7 +14,7 @@ from pytest_mlflow_traces.core.text.suggestions import nearest
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Text
     from pytest_mlflow_traces.core.spans.table import Forest
 

@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.patterns.operands import Operand
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.spans.table import Forest
 
 _NAMESAKES = 200  # as many spans of one name are looked through for those that match

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.explaining.edits import Edit
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.spans.table import Forest
 
 _LOOKED_AT = 5_000  # spans and patterns inside what is unexpected and missing

@@ -12,14 +12,14 @@ from pytest_mlflow_traces.core.explaining.contents import Slot, slots_of
 from pytest_mlflow_traces.core.explaining.costs import ORDER
 from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced
 from pytest_mlflow_traces.core.explaining.seating import Seating, Takers
+from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern
-from pytest_mlflow_traces.core.siblings import PatternTooComplexError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_mlflow_traces.core.explaining.aligning import Aligner
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
 
 _ITEMS = 400

@@ -22,7 +22,7 @@ from pytest_mlflow_traces.core.explaining.paths import Paths
 from pytest_mlflow_traces.core.explaining.pictures import Note
 from pytest_mlflow_traces.core.explaining.values import shortened
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.matching import overlap
+from pytest_mlflow_traces.core.matching.matcher import overlap
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
@@ -30,7 +30,7 @@ from pytest_mlflow_traces.core.text.durations import readable_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.matching import Matcher
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.spans.table import Forest
 
 _NAMES = 8

@@ -21,18 +21,18 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.bitsets import Intervals, between, lowest, members
-from pytest_mlflow_traces.core.models import Run
+from pytest_mlflow_traces.core.matching.bitsets import Intervals, between, lowest, members
+from pytest_mlflow_traces.core.matching.content_model import Run
+from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError, Units
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
 from pytest_mlflow_traces.core.patterns.operands import Operand
-from pytest_mlflow_traces.core.siblings import PatternTooComplexError, Units
 from pytest_mlflow_traces.core.spans.overlaps import OverlappingWindow, overlapping_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.rows import Row
-    from pytest_mlflow_traces.core.siblings import Siblings
+    from pytest_mlflow_traces.core.matching.disjunctive_form import Row
+    from pytest_mlflow_traces.core.matching.siblings import Siblings
 
 Edges: TypeAlias = "Callable[[int], int]"  # from a span to the set of the runs that it can go to
 _MOST_STEPS = 400_000

@@ -7,9 +7,9 @@ import re
 import pytest
 from dirty_equals import IsInt, IsPartialDict
 
-from pytest_mlflow_traces.core import assignment, matching
-from pytest_mlflow_traces.core.content import content_of
-from pytest_mlflow_traces.core.matching import Matcher, PatternTooComplexError
+from pytest_mlflow_traces.core.matching import any_order, matcher
+from pytest_mlflow_traces.core.matching.automaton import content_of
+from pytest_mlflow_traces.core.matching.matcher import Matcher, PatternTooComplexError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from tests.building import Event, node, trace_of, tree
 
@@ -712,7 +712,7 @@ def test_too_many_parallel_ways_are_an_error(monkeypatch):
             assert tree("r", spans) == r(pattern)
 
 
-@pytest.mark.parametrize("near", [matching._NEAR, 0])
+@pytest.mark.parametrize("near", [matcher._NEAR, 0])
 def test_what_is_open_is_settled_before_there_are_too_many_ways(monkeypatch, near):
     monkeypatch.setattr(matching, "_NEAR", near)
     # as long as the children of the spans are hoped for, every span could go to every group

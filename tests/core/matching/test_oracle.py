@@ -17,7 +17,7 @@ from types import EllipsisType
 
 import pytest
 
-from pytest_mlflow_traces.core import matching, rows
+from pytest_mlflow_traces.core.matching import disjunctive_form, matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.patterns.operands import Operand
@@ -318,7 +318,7 @@ def comparisons(rng):
             pattern = author.one(each, 3)
             if size(pattern) <= 40:
                 right = oracle.find(pattern)
-                answers = [matching.find(trace.forest, pattern), everywhere(trace, pattern), one_by_one(trace, pattern)]
+                answers = [matcher.find(trace.forest, pattern), everywhere(trace, pattern), one_by_one(trace, pattern)]
                 yield oracle.index[each] in right, answers, right, trace, pattern
         else:
             above = rng.choice((None, *trace.spans[:2]))
@@ -326,18 +326,18 @@ def comparisons(rng):
             pattern = author.item(author.slipped(trace.spans[i] for i in word), 2)
             if size(pattern) <= 40:
                 right = oracle.accepts((pattern,), word)
-                yield right, [matching.matches(trace.forest, pattern, list(word))], right, trace, pattern
+                yield right, [matcher.matches(trace.forest, pattern, list(word))], right, trace, pattern
 
 
 def everywhere(trace, pattern):
     """Find as if there were too many candidates to look into them one by one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "_FEW", 0)
-        return matching.find(trace.forest, pattern)
+        return matcher.find(trace.forest, pattern)
 
 
 def one_by_one(trace, pattern):
-    matcher = matching.Matcher(trace.forest)
+    matcher = matcher.Matcher(trace.forest)
     return [i for i in reversed(range(len(trace.spans))) if matcher.matches(pattern, i)][::-1]
 
 
@@ -356,8 +356,8 @@ def run(cases, seed, *, seconds=None):
     return done, matched, wrong
 
 
-@pytest.mark.parametrize("near", [matching._NEAR, 0, 1])
-@pytest.mark.parametrize("most_rows", [rows._MOST_ROWS, 0], ids=["by flows", "by derivatives"])
+@pytest.mark.parametrize("near", [matcher._NEAR, 0, 1])
+@pytest.mark.parametrize("most_rows", [disjunctive_form._MOST_ROWS, 0], ids=["by flows", "by derivatives"])
 def test_matching_agrees_with_the_definition(monkeypatch, most_rows, near):
     monkeypatch.setattr(rows, "_MOST_ROWS", most_rows)
     monkeypatch.setattr(matching, "_NEAR", near)
@@ -374,11 +374,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--derivatives", action="store_true", help="decide every group by derivatives, none by flows")
-    parser.add_argument("--near", type=int, default=matching._NEAR, help="levels to look down at once, 0 for none")
+    parser.add_argument("--near", type=int, default=matcher._NEAR, help="levels to look down at once, 0 for none")
     given = parser.parse_args()
-    matching._NEAR = given.near
+    matcher._NEAR = given.near
     if given.derivatives:
-        rows._MOST_ROWS = 0
+        disjunctive_form._MOST_ROWS = 0
     done, matched, wrong = run(given.cases, given.seed, seconds=given.seconds)
     sys.stdout.write("\n\n".join([*wrong[:5], f"{done} cases, {matched} match, {len(wrong)} disagreements\n"]))
     sys.exit(bool(wrong))

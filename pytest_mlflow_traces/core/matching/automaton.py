@@ -15,19 +15,29 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_mlflow_traces.core import shuffles
-from pytest_mlflow_traces.core.assignment import Assignment
-from pytest_mlflow_traces.core.bitsets import Intervals, between, lowest, members
-from pytest_mlflow_traces.core.models import Choice, Gap, Group, Loop, Run, longest, models_of, parts_of, shortest
-from pytest_mlflow_traces.core.rows import rows_of
-from pytest_mlflow_traces.core.siblings import Units
+from pytest_mlflow_traces.core.matching import interleave
+from pytest_mlflow_traces.core.matching.any_order import Assignment
+from pytest_mlflow_traces.core.matching.bitsets import Intervals, between, lowest, members
+from pytest_mlflow_traces.core.matching.content_model import (
+    Choice,
+    Gap,
+    Group,
+    Loop,
+    Run,
+    longest,
+    models_of,
+    parts_of,
+    shortest,
+)
+from pytest_mlflow_traces.core.matching.disjunctive_form import rows_of
+from pytest_mlflow_traces.core.matching.siblings import Units
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from pytest_mlflow_traces.core.models import Model
+    from pytest_mlflow_traces.core.matching.content_model import Model
+    from pytest_mlflow_traces.core.matching.siblings import Siblings
     from pytest_mlflow_traces.core.patterns.nodes import Item
-    from pytest_mlflow_traces.core.siblings import Siblings
 
 _KEPT, _LARGEST = 256, 100  # contents that are kept, of lists that are no longer than this
 
@@ -176,7 +186,7 @@ class _Walk:
             self._assignments[id(group)] = None if rows is None else [Assignment(row) for row in rows]
         assignments = self._assignments[id(group)]
         if assignments is None:
-            return shuffles.ends(group, self._siblings, starts)
+            return interleave.ends(group, self._siblings, starts)
         found = 0
         for assignment in assignments:
             found |= assignment.ends(self._siblings, starts)

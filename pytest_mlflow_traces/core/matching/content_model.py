@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_mlflow_traces.core.matching.siblings import Units
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
-from pytest_mlflow_traces.core.siblings import Units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

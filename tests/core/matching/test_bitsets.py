@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from pytest_mlflow_traces.core.bitsets import Intervals, between, lowest, members
+from pytest_mlflow_traces.core.matching.bitsets import Intervals, between, lowest, members
 
 
 def test_members_ascend():

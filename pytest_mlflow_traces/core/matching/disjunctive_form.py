@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_mlflow_traces.core.models import Choice, Group, Loop, Model, Run, parts_of
+from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Model, Run, parts_of
 
 _MOST_ROWS = 1_024
 _MOST_RUNS = 30_000  # in all rows together

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from pytest_mlflow_traces.core.bitsets import members
-from pytest_mlflow_traces.core.models import Choice, Group, Loop, Run, parts_of
-from pytest_mlflow_traces.core.siblings import PatternTooComplexError
+from pytest_mlflow_traces.core.matching.bitsets import members
+from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Run, parts_of
+from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_mlflow_traces.core.models import Model
-    from pytest_mlflow_traces.core.siblings import Siblings, Units
+    from pytest_mlflow_traces.core.matching.content_model import Model
+    from pytest_mlflow_traces.core.matching.siblings import Siblings, Units
 
 _MOST_STEPS = 100_000
 _MOST_STEPS_PER_SPAN = 300

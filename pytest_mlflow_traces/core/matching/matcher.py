@@ -25,17 +25,17 @@ from bisect import bisect_left, bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_mlflow_traces.core.content import Content, content_of
+from pytest_mlflow_traces.core.matching.automaton import Content, content_of
+from pytest_mlflow_traces.core.matching.predicates import Predicates
+from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError, Siblings
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
-from pytest_mlflow_traces.core.predicates import Predicates
-from pytest_mlflow_traces.core.siblings import PatternTooComplexError, Siblings
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_mlflow_traces.core.matching.predicates import Check
     from pytest_mlflow_traces.core.patterns.nodes import Item
-    from pytest_mlflow_traces.core.predicates import Check
     from pytest_mlflow_traces.core.spans.table import Forest
 
 __all__ = ["Matcher", "PatternTooComplexError", "find", "matches", "overlap"]
