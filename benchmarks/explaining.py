@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core import explain
+from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.matching.matcher import PatternTooComplexError, matches
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from tests.building import Record

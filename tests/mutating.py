@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from random import Random
 
-    from pytest_mlflow_traces.core.explaining import edits as told
+    from pytest_mlflow_traces.core.explaining.align import edits as told
     from pytest_mlflow_traces.core.trace import Trace
 
 NAMES = {

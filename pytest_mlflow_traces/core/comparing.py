@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.explaining.values import differing, shortened
+from pytest_mlflow_traces.core.explaining.report.value_diffs import differing, shortened
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.patterns.recorded import overlapping, recorded

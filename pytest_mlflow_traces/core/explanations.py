@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core import explain
+from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.patterns.nodes import short
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.explain import Explanation
+    from pytest_mlflow_traces.core.explaining.explain import Explanation
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core import explain
+from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, checked_one_span

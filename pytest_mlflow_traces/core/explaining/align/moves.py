@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced, Missing, Moved, Unexpected
-from pytest_mlflow_traces.core.explaining.ledger import positions_in
+from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced, Missing, Moved, Unexpected
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import positions_in
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.spans.table import Forest
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.aligning import Aligner
-from pytest_mlflow_traces.core.explaining.costs import named
-from pytest_mlflow_traces.core.explaining.differences import within
-from pytest_mlflow_traces.core.explaining.edits import Aligned
-from pytest_mlflow_traces.core.explaining.searching import span_alternatives
+from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
+from pytest_mlflow_traces.core.explaining.align.costs import named
+from pytest_mlflow_traces.core.explaining.align.differences import within
+from pytest_mlflow_traces.core.explaining.align.edits import Aligned
+from pytest_mlflow_traces.core.explaining.align.search import span_alternatives
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
     from pytest_mlflow_traces.core.spans.table import Forest

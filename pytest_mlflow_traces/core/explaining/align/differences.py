@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.aligning import Aligner
-from pytest_mlflow_traces.core.explaining.costs import Assumed
-from pytest_mlflow_traces.core.explaining.edits import Aligned, Different, Missing, Unexpected, Unfit
-from pytest_mlflow_traces.core.explaining.moves import with_moves
+from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
+from pytest_mlflow_traces.core.explaining.align.costs import Assumed
+from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Different, Missing, Unexpected, Unfit
+from pytest_mlflow_traces.core.explaining.align.moves import with_moves
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern, alternatives_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.spans.table import Forest

@@ -10,19 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.contents import slots_of
-from pytest_mlflow_traces.core.explaining.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, named
-from pytest_mlflow_traces.core.explaining.edits import Aligned, Apart, Missing, Unexpected
-from pytest_mlflow_traces.core.explaining.seating import Bids, Seating, Takers, alternatives
+from pytest_mlflow_traces.core.explaining.align.bipartite import Bids, Seating, Takers, alternatives
+from pytest_mlflow_traces.core.explaining.align.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, named
+from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Apart, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.align.graph import slots_of
 from pytest_mlflow_traces.core.matching.matcher import overlap
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.explaining.aligning import Aligner, Question
-    from pytest_mlflow_traces.core.explaining.contents import Slot
-    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.aligner import Aligner, Question
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.graph import Slot
 
 _PRICED = 144  # as many pairs of what is left over are priced; of more, those of one name or else of one place
 _ENDS, _FEW_ENDS = 48, 2  # as many ends of a group are tried where others follow it; in haste

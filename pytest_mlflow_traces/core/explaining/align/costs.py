@@ -12,8 +12,8 @@ import re
 from math import log2
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.explaining.ledger import Ledger, positions_in
-from pytest_mlflow_traces.core.explaining.likeness import Likeness
+from pytest_mlflow_traces.core.explaining.align.minhash import Likeness
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import Ledger, positions_in
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 from pytest_mlflow_traces.core.patterns.operands import UNSAID
 

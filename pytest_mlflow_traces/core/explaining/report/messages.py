@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.edits import (
+from pytest_mlflow_traces.core.explaining.align.edits import (
     Apart,
     Different,
     Disordered,
@@ -15,12 +15,12 @@ from pytest_mlflow_traces.core.explaining.edits import (
     Unexpected,
     Unfit,
 )
-from pytest_mlflow_traces.core.explaining.fields import Hints, field_differences
-from pytest_mlflow_traces.core.explaining.ledger import positions_in
-from pytest_mlflow_traces.core.explaining.orders import in_order
-from pytest_mlflow_traces.core.explaining.paths import Paths
-from pytest_mlflow_traces.core.explaining.pictures import Note
-from pytest_mlflow_traces.core.explaining.values import shortened
+from pytest_mlflow_traces.core.explaining.align.reorder import in_order
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import positions_in
+from pytest_mlflow_traces.core.explaining.report.annotated_tree import Note
+from pytest_mlflow_traces.core.explaining.report.field_diffs import Hints, field_differences
+from pytest_mlflow_traces.core.explaining.report.paths import Paths
+from pytest_mlflow_traces.core.explaining.report.value_diffs import shortened
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching.matcher import overlap
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short

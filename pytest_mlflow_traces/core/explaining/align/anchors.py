@@ -16,8 +16,8 @@ from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.explaining.aligning import Aligner
-    from pytest_mlflow_traces.core.explaining.contents import Content
+    from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
+    from pytest_mlflow_traces.core.explaining.align.graph import Content
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 _LONG = 64  # items and spans

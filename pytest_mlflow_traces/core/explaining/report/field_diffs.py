@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.explaining.values import ABSENT, differing, shortened, shown
+from pytest_mlflow_traces.core.explaining.report.value_diffs import ABSENT, differing, shortened, shown
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.patterns.operands import Operand
 from pytest_mlflow_traces.core.spans.records import visible

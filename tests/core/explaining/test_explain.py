@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 from dirty_equals import IsFloat
 
-from pytest_mlflow_traces.core import explain
+from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from tests.building import node, tree
 

@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from pytest_mlflow_traces.core import explain
-from pytest_mlflow_traces.core.explaining.differences import differences
+from pytest_mlflow_traces.core.explaining import explain
+from pytest_mlflow_traces.core.explaining.align.differences import differences
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from tests.mutating import EDITS, Node, loosened, random_root, trace_of, undone
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.contents import Slot, slots_of
-from pytest_mlflow_traces.core.explaining.costs import ORDER
-from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced
-from pytest_mlflow_traces.core.explaining.seating import Seating, Takers
+from pytest_mlflow_traces.core.explaining.align.bipartite import Seating, Takers
+from pytest_mlflow_traces.core.explaining.align.costs import ORDER
+from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced
+from pytest_mlflow_traces.core.explaining.align.graph import Slot, slots_of
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_mlflow_traces.core.explaining.aligning import Aligner
+    from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
 

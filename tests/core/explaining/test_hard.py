@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from pytest_mlflow_traces.core import explain
+from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from tests.building import node, tree
 from tests.mutating import EDITS, loosened, random_root, trace_of
@@ -100,7 +100,7 @@ def test_long_lists_groups_and_descents(trace, pattern, said):
 
 
 def test_a_descent_that_takes_too_long_is_aligned_level_by_level(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.descents._STEPS", 10)
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.chains._STEPS", 10)
 
     assert headline(chain(*STEPS[:20], "x", *STEPS[21:40]), chain(*STEPS[:40]).to_pattern()) == "1 different"
 
@@ -122,20 +122,20 @@ def test_groups_tell_all_that_is_wrong_with_them(trace, pattern, said):
 
 
 def test_of_many_ends_of_a_group_the_likely_ones_are_tried(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.assigning._ENDS", 2)
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.any_order._ENDS", 2)
 
     assert headline(wide("b", "x", "a", "c"), span("r")[any_order(span("a"), span("b")), span("c")]) == "1 unexpected"
 
 
 def test_in_haste_a_pair_is_priced_without_looking_below(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.aligning._POINTS", 0)
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.aligner._POINTS", 0)
     trace = tree("r", ["a", ["b", ["x", "y"], "z"]])
 
     assert headline(trace, span("r")[span("a")[span("b")[span("x"), span("q")], span("z")]]) == "1 different"
 
 
 def test_only_some_other_explanations_are_tried(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.differences._AGAIN", 0)
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.differences._AGAIN", 0)
     trace = tree("r", ["p", ["a"], "q"])
 
     assert headline(trace, span("r")[span("p")[()], span("a"), span("q", type="TOOL")]) == "1 different, 1 moved"

@@ -12,11 +12,11 @@ from hashlib import blake2b
 from struct import unpack
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.ledger import positions_in
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import positions_in
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.explaining.ledger import Ledger
+    from pytest_mlflow_traces.core.explaining.align.subtree_hashes import Ledger
     from pytest_mlflow_traces.core.spans.table import Forest
 
 _VALUES = 12

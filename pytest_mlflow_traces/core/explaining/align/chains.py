@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.costs import WRAPPER, Costs, lost
-from pytest_mlflow_traces.core.explaining.edits import Different, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.align.costs import WRAPPER, Costs, lost
+from pytest_mlflow_traces.core.explaining.align.edits import Different, Missing, Unexpected
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.spans.table import Forest
 

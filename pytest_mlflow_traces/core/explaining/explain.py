@@ -12,12 +12,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.candidates import nearest_spans
-from pytest_mlflow_traces.core.explaining.differences import differences
-from pytest_mlflow_traces.core.explaining.fields import Hints
-from pytest_mlflow_traces.core.explaining.paths import Paths
-from pytest_mlflow_traces.core.explaining.pictures import Note, Picture
-from pytest_mlflow_traces.core.explaining.telling import Teller, alternatives
+from pytest_mlflow_traces.core.explaining.align.differences import differences
+from pytest_mlflow_traces.core.explaining.report.annotated_tree import Note, Picture
+from pytest_mlflow_traces.core.explaining.report.field_diffs import Hints
+from pytest_mlflow_traces.core.explaining.report.messages import Teller, alternatives
+from pytest_mlflow_traces.core.explaining.report.near_misses import nearest_spans
+from pytest_mlflow_traces.core.explaining.report.paths import Paths
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.patterns.nodes import short
@@ -27,7 +27,7 @@ from pytest_mlflow_traces.core.spans.render import span_label, span_notes
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.spans.table import Forest
 

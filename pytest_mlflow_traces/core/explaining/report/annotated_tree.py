@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.values import shortened
+from pytest_mlflow_traces.core.explaining.report.value_diffs import shortened
 from pytest_mlflow_traces.core.spans.render import Row, draw, span_notes
 
 if TYPE_CHECKING:

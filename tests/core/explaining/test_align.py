@@ -6,19 +6,19 @@ from random import Random
 
 import pytest
 
-from pytest_mlflow_traces.core.explaining.aligning import Aligner
-from pytest_mlflow_traces.core.explaining.contents import Content, Kind, Step, slots_of
-from pytest_mlflow_traces.core.explaining.costs import Assumed, Costs
-from pytest_mlflow_traces.core.explaining.descents import Descents
-from pytest_mlflow_traces.core.explaining.edits import Disordered, Displaced, Missing, Moved, Unexpected
-from pytest_mlflow_traces.core.explaining.forward import Forward
-from pytest_mlflow_traces.core.explaining.ledger import Ledger
-from pytest_mlflow_traces.core.explaining.likeness import Likeness
-from pytest_mlflow_traces.core.explaining.moves import with_moves
-from pytest_mlflow_traces.core.explaining.orders import order_of
-from pytest_mlflow_traces.core.explaining.paths import Paths
-from pytest_mlflow_traces.core.explaining.pieces import pieces
-from pytest_mlflow_traces.core.explaining.seating import Bids
+from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
+from pytest_mlflow_traces.core.explaining.align.anchors import pieces
+from pytest_mlflow_traces.core.explaining.align.beam import Forward
+from pytest_mlflow_traces.core.explaining.align.bipartite import Bids
+from pytest_mlflow_traces.core.explaining.align.chains import Descents
+from pytest_mlflow_traces.core.explaining.align.costs import Assumed, Costs
+from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced, Missing, Moved, Unexpected
+from pytest_mlflow_traces.core.explaining.align.graph import Content, Kind, Step, slots_of
+from pytest_mlflow_traces.core.explaining.align.minhash import Likeness
+from pytest_mlflow_traces.core.explaining.align.moves import with_moves
+from pytest_mlflow_traces.core.explaining.align.reorder import order_of
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import Ledger
+from pytest_mlflow_traces.core.explaining.report.paths import Paths
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, optional, parallel, repeat, span
@@ -121,7 +121,7 @@ def test_what_is_missing_is_found_inside_what_is_unexpected_which_it_stays():
 
 @pytest.mark.parametrize(("limit", "most"), [("_LOOKED_AT", 1), ("_ASKED", 0)])
 def test_beyond_a_limit_missing_and_unexpected_remain_two(monkeypatch, limit, most):
-    monkeypatch.setattr(f"pytest_mlflow_traces.core.explaining.moves.{limit}", most)
+    monkeypatch.setattr(f"pytest_mlflow_traces.core.explaining.align.moves.{limit}", most)
     edits = [Missing(span("a"), 0, 1), Unexpected(1)]
 
     assert moves(tree("r", ["w", ["x", "a"]]), *edits) == edits
@@ -160,7 +160,7 @@ def test_a_long_list_is_not_cut_where_its_items_have_no_name_or_the_matcher_has_
 
     assert len(found(*map(span, names))) == 2
     assert found(*(span(type="UNKNOWN") for _ in range(50))) == [(0, 50, 0, 102)]
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.pieces._ASKED", 0)
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.anchors._ASKED", 0)
     assert found(*map(span, names)) == [(0, 100, 0, 102)]
 
 
@@ -200,7 +200,7 @@ def test_a_span_that_has_another_seat_gives_its_own_to_one_that_has_not():
 
 
 def test_a_chain_of_spans_that_is_too_long_is_given_up(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.seating._CHAINED", 1)
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.bipartite._CHAINED", 1)
 
     assert Bids({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 0}
 

@@ -14,19 +14,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from pytest_mlflow_traces.core.explaining.contents import Content
-from pytest_mlflow_traces.core.explaining.costs import ORDER, SLIGHT, WRAPPER, Assumed, Costs, named
-from pytest_mlflow_traces.core.explaining.descents import Descents
-from pytest_mlflow_traces.core.explaining.orders import order_of
-from pytest_mlflow_traces.core.explaining.pieces import pieces
-from pytest_mlflow_traces.core.explaining.searching import Search, span_alternatives
+from pytest_mlflow_traces.core.explaining.align.anchors import pieces
+from pytest_mlflow_traces.core.explaining.align.chains import Descents
+from pytest_mlflow_traces.core.explaining.align.costs import ORDER, SLIGHT, WRAPPER, Assumed, Costs, named
+from pytest_mlflow_traces.core.explaining.align.graph import Content
+from pytest_mlflow_traces.core.explaining.align.reorder import order_of
+from pytest_mlflow_traces.core.explaining.align.search import Search, span_alternatives
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from pytest_mlflow_traces.core.explaining.edits import Edit
-    from pytest_mlflow_traces.core.explaining.searching import Point
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.search import Point
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
     from pytest_mlflow_traces.core.spans.table import Forest

@@ -14,8 +14,8 @@ from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.explaining.aligning import Aligner
-    from pytest_mlflow_traces.core.explaining.contents import Slot
+    from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
+    from pytest_mlflow_traces.core.explaining.align.graph import Slot
 
 
 _CHAINED = 200  # spans that are looked at to find a slot for one more

@@ -16,18 +16,18 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from pytest_mlflow_traces.core.explaining.assigning import assigned, windows
-from pytest_mlflow_traces.core.explaining.contents import Content, Kind, Step, below, entered
-from pytest_mlflow_traces.core.explaining.costs import WRAPPER
-from pytest_mlflow_traces.core.explaining.edits import Aligned, Missing, Unexpected
-from pytest_mlflow_traces.core.explaining.forward import FAR, Forward
+from pytest_mlflow_traces.core.explaining.align.any_order import assigned, windows
+from pytest_mlflow_traces.core.explaining.align.beam import FAR, Forward
+from pytest_mlflow_traces.core.explaining.align.costs import WRAPPER
+from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.align.graph import Content, Kind, Step, below, entered
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from pytest_mlflow_traces.core.explaining.aligning import Aligner, Question
-    from pytest_mlflow_traces.core.explaining.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.aligner import Aligner, Question
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
 
 _INSIDE = 16  # spans below another that are looked at before it is taken for a wrapper
 _PRICED = 8  # points that a price counts for

@@ -1,0 +1,1 @@
+"""The cheapest alignment of a pattern with a trace."""

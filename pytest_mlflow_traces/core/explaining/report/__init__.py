@@ -1,0 +1,1 @@
+"""Findings and the annotated tree, made from what an alignment found."""
