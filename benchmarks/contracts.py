@@ -15,7 +15,7 @@ import mlflow
 from pydantic import BaseModel
 
 from pytest_mlflow_traces import Budget, Contract, Trace, any_order, capture_traces, repeat, span
-from pytest_mlflow_traces.core.portability import portability
+from pytest_mlflow_traces.core.tags.portability import portability
 from reference_agent.contract import HealthMonitorTags
 
 if TYPE_CHECKING:

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.patterns.constructors import parallel as parallel
     from pytest_mlflow_traces.core.patterns.constructors import repeat as repeat
     from pytest_mlflow_traces.core.patterns.constructors import span as span
-    from pytest_mlflow_traces.core.portability import SecretTagWarning as SecretTagWarning
-    from pytest_mlflow_traces.core.tags import BoolTag as BoolTag
-    from pytest_mlflow_traces.core.tags import FloatTag as FloatTag
-    from pytest_mlflow_traces.core.tags import IntTag as IntTag
-    from pytest_mlflow_traces.core.tags import ListTag as ListTag
-    from pytest_mlflow_traces.core.tags import Metadata as Metadata
-    from pytest_mlflow_traces.core.tags import TagSchema as TagSchema
+    from pytest_mlflow_traces.core.tags.portability import SecretTagWarning as SecretTagWarning
+    from pytest_mlflow_traces.core.tags.schema import BoolTag as BoolTag
+    from pytest_mlflow_traces.core.tags.schema import FloatTag as FloatTag
+    from pytest_mlflow_traces.core.tags.schema import IntTag as IntTag
+    from pytest_mlflow_traces.core.tags.schema import ListTag as ListTag
+    from pytest_mlflow_traces.core.tags.schema import Metadata as Metadata
+    from pytest_mlflow_traces.core.tags.schema import TagSchema as TagSchema
     from pytest_mlflow_traces.core.trace import Span as Span
     from pytest_mlflow_traces.core.trace import Trace as Trace
     from pytest_mlflow_traces.files import read_traces as read_traces
@@ -55,17 +55,17 @@ _HOMES = {
     "if_present": "core.budgets",
     "Contract": "core.contracts",
     "assert_trace": "core.contracts",
-    "BoolTag": "core.tags",
-    "FloatTag": "core.tags",
-    "IntTag": "core.tags",
-    "ListTag": "core.tags",
-    "Metadata": "core.tags",
-    "TagSchema": "core.tags",
+    "BoolTag": "core.tags.schema",
+    "FloatTag": "core.tags.schema",
+    "IntTag": "core.tags.schema",
+    "ListTag": "core.tags.schema",
+    "Metadata": "core.tags.schema",
+    "TagSchema": "core.tags.schema",
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
     # warnings, for filters
     "MlflowTracesWarning": "_verdicts",
-    "SecretTagWarning": "core.portability",
+    "SecretTagWarning": "core.tags.portability",
 }
 __all__ = [
     "BoolTag",

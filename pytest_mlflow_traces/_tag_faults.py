@@ -6,17 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.portability import MAX_TAG_VALUE
-from pytest_mlflow_traces.core.tag_forms import BoolForm, EitherForm, ItemsForm, NumberForm, TextForm, WordsForm
-from pytest_mlflow_traces.core.tag_rules import rules_of
+from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, ItemsForm, NumberForm, TextForm, WordsForm
+from pytest_mlflow_traces.core.tags.portability import MAX_TAG_VALUE
+from pytest_mlflow_traces.core.tags.rules import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from random import Random
 
-    from pytest_mlflow_traces.core.tag_forms import Form
-    from pytest_mlflow_traces.core.tag_problems import Plan
     from pytest_mlflow_traces.core.tag_search import TagSearch
+    from pytest_mlflow_traces.core.tags.formats import Form
+    from pytest_mlflow_traces.core.tags.validate import Plan
 
 _TRIED = 12  # values of one tag, before another fault is tried
 _NO_STRINGS = (True, False, None, 0, 0.5, ["a"], {"a": "b"})

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import FailedHealthCheck
 
 from pytest_mlflow_traces._tag_faults import faults_of
-from pytest_mlflow_traces.core.portability import MAX_TAG_VALUE, is_own, tag_finding
-from pytest_mlflow_traces.core.tag_forms import (
+from pytest_mlflow_traces.core.tag_search import TagSearch
+from pytest_mlflow_traces.core.tags.formats import (
     BoolForm,
     EitherForm,
     ItemsForm,
@@ -26,17 +26,17 @@ from pytest_mlflow_traces.core.tag_forms import (
     TextForm,
     WordsForm,
 )
-from pytest_mlflow_traces.core.tag_problems import plan_of, problems
-from pytest_mlflow_traces.core.tag_search import TagSearch
+from pytest_mlflow_traces.core.tags.portability import MAX_TAG_VALUE, is_own, tag_finding
+from pytest_mlflow_traces.core.tags.validate import plan_of, problems
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_mlflow_traces._tag_faults import Fault
-    from pytest_mlflow_traces.core.tag_forms import Form
-    from pytest_mlflow_traces.core.tag_problems import Plan
-    from pytest_mlflow_traces.core.tags import TagSchema
+    from pytest_mlflow_traces.core.tags.formats import Form
+    from pytest_mlflow_traces.core.tags.schema import TagSchema
+    from pytest_mlflow_traces.core.tags.validate import Plan
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 

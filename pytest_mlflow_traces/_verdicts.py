@@ -8,8 +8,8 @@ import pytest
 
 from pytest_mlflow_traces._stashes import APPLIED, JUDGED
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.portability import SecretTagWarning, portability, secret_texts
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.tags.portability import SecretTagWarning, portability, secret_texts
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces._baselines import BaselineFile

@@ -23,7 +23,7 @@ except ImportError as missing:
 from pytest_mlflow_traces._pattern_strategies import any_patterns, matching_patterns
 from pytest_mlflow_traces._tag_strategies import InvalidTags, TagSets, UnsatisfiableSchemaError, broken_tags, valid_tags
 from pytest_mlflow_traces._trace_strategies import drawn_traces
-from pytest_mlflow_traces.core.tags import TagSchema
+from pytest_mlflow_traces.core.tags.schema import TagSchema
 from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from mlflow.utils import validation
 from pydantic import ConfigDict
 
 from pytest_mlflow_traces import TagSchema
-from pytest_mlflow_traces.core import portability
-from pytest_mlflow_traces.core.portability import is_own, name_problem
+from pytest_mlflow_traces.core.tags import portability
+from pytest_mlflow_traces.core.tags.portability import is_own, name_problem
 
 NAMES = st.text(st.sampled_from("ab./:- _;`é\t"), max_size=8) | st.text(max_size=5)
 

@@ -20,9 +20,9 @@ from pydantic import ConfigDict, ValidationError, model_validator
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema, strategies
 from pytest_mlflow_traces._tag_faults import wrong_texts
-from pytest_mlflow_traces.core.tag_forms import BoolForm, EitherForm, NumberForm, OtherForm
-from pytest_mlflow_traces.core.tag_problems import problems
 from pytest_mlflow_traces.core.tag_search import Decider
+from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, NumberForm, OtherForm
+from pytest_mlflow_traces.core.tags.validate import problems
 from pytest_mlflow_traces.strategies import InvalidTags, UnsatisfiableSchemaError, invalid_tags, tags
 from reference_agent.contract import HealthMonitorTags
 from tests.messages import exactly

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.tag_forms import BoolForm, EitherForm, ItemsForm, NumberForm, TextForm, WordsForm
+from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, ItemsForm, NumberForm, TextForm, WordsForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_mlflow_traces.core.tag_forms import Form
+    from pytest_mlflow_traces.core.tags.formats import Form
 
 
 def options(

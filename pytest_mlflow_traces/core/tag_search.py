@@ -12,8 +12,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.tag_options import constants_of, options
-from pytest_mlflow_traces.core.tag_problems import Problem, broken_rules, plan_of, problems
-from pytest_mlflow_traces.core.tag_rules import UNKNOWN, rules_of
+from pytest_mlflow_traces.core.tags.rules import UNKNOWN, rules_of
+from pytest_mlflow_traces.core.tags.validate import Problem, broken_rules, plan_of, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -13,7 +13,7 @@ import pytest_mlflow_traces._reporting
 import pytest_mlflow_traces._switchboard
 import pytest_mlflow_traces._verdicts
 import pytest_mlflow_traces.core.contracts
-import pytest_mlflow_traces.core.tags  # noqa: F401
+import pytest_mlflow_traces.core.tags.schema  # noqa: F401
 
 AGENT = """
 import mlflow

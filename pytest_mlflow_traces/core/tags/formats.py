@@ -15,7 +15,7 @@ from typing import Annotated, Any, ForwardRef, Literal, TypeAlias, TypeVar, Unio
 
 from pydantic.fields import FieldInfo
 
-from pytest_mlflow_traces.core.tag_types import TagText
+from pytest_mlflow_traces.core.tags.types import TagText
 
 _BARE = {bool: "BoolTag", int: "IntTag", float: "FloatTag", list: "ListTag[...]", set: "ListTag[...]",
          frozenset: "ListTag[...]", tuple: "ListTag[...]"}  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, ValidationInfo, model_validator
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema
-from pytest_mlflow_traces.core.tag_rules import takes_info
+from pytest_mlflow_traces.core.tags.rules import takes_info
 
 
 class Tags(TagSchema):

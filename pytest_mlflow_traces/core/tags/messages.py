@@ -8,8 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.portability import metadata_where, tag_where
-from pytest_mlflow_traces.core.tag_forms import (
+from pytest_mlflow_traces.core.tags.formats import (
     BoolForm,
     EitherForm,
     ItemsForm,
@@ -18,7 +17,8 @@ from pytest_mlflow_traces.core.tag_forms import (
     WordsForm,
     described,
 )
-from pytest_mlflow_traces.core.tag_problems import plan_of
+from pytest_mlflow_traces.core.tags.portability import metadata_where, tag_where
+from pytest_mlflow_traces.core.tags.validate import plan_of
 from pytest_mlflow_traces.core.text.redaction import masked, secret_kind, shown
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from pytest_mlflow_traces.core.tag_forms import Form
-    from pytest_mlflow_traces.core.tag_problems import Plan, Problem
+    from pytest_mlflow_traces.core.tags.formats import Form
+    from pytest_mlflow_traces.core.tags.validate import Plan, Problem
 
 _ALIKE = 0.8  # of two names, from which on one is taken for the other misspelt
 _MOST_SHOWN = 400  # characters of the tags that a rule looked at

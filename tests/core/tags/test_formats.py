@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from typing_extensions import TypeAliasType
 
 from pytest_mlflow_traces import BoolTag, FloatTag, IntTag, ListTag
-from pytest_mlflow_traces.core.tag_forms import (
+from pytest_mlflow_traces.core.tags.formats import (
     BoolForm,
     EitherForm,
     ItemsForm,

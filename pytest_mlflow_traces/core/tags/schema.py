@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from pytest_mlflow_traces.core.portability import metadata_findings, tag_finding, tag_findings, warn_of_secrets
-from pytest_mlflow_traces.core.tag_findings import findings_of
-from pytest_mlflow_traces.core.tag_forms import form_of
-from pytest_mlflow_traces.core.tag_problems import plan_of, problems
-from pytest_mlflow_traces.core.tag_types import BoolTag, FloatTag, IntTag, ListTag, Metadata
+from pytest_mlflow_traces.core.tags.formats import form_of
+from pytest_mlflow_traces.core.tags.messages import findings_of
+from pytest_mlflow_traces.core.tags.portability import metadata_findings, tag_finding, tag_findings, warn_of_secrets
+from pytest_mlflow_traces.core.tags.types import BoolTag, FloatTag, IntTag, ListTag, Metadata
+from pytest_mlflow_traces.core.tags.validate import plan_of, problems
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:

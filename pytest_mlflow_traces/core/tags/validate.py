@@ -19,10 +19,10 @@ from pydantic import (
     WrapValidator,
 )
 
-from pytest_mlflow_traces.core.portability import is_own, name_problem
 from pytest_mlflow_traces.core.spans.convert import is_system
-from pytest_mlflow_traces.core.tag_forms import BoolForm, EitherForm, OtherForm, form_of
-from pytest_mlflow_traces.core.tag_rules import (
+from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, OtherForm, form_of
+from pytest_mlflow_traces.core.tags.portability import is_own, name_problem
+from pytest_mlflow_traces.core.tags.rules import (
     UNKNOWN,
     answered,
     broken_after,
@@ -32,14 +32,14 @@ from pytest_mlflow_traces.core.tag_rules import (
     takes_info,
     without_rules,
 )
-from pytest_mlflow_traces.core.tag_types import OWN_VALIDATORS, Metadata
+from pytest_mlflow_traces.core.tags.types import OWN_VALIDATORS, Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
-    from pytest_mlflow_traces.core.tag_forms import Form
-    from pytest_mlflow_traces.core.tag_rules import Rule
+    from pytest_mlflow_traces.core.tags.formats import Form
+    from pytest_mlflow_traces.core.tags.rules import Rule
 
 _PLAN = "__tag_plan__"
 _VALIDATORS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)

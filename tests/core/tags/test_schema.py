@@ -9,7 +9,7 @@ import pytest
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema
-from pytest_mlflow_traces.core.portability import SecretTagWarning
+from pytest_mlflow_traces.core.tags.portability import SecretTagWarning
 from tests.building import tree
 
 SESSION, USER = "mlflow.trace.session", "mlflow.trace.user"
