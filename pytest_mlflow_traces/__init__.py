@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces._verdicts import MlflowTracesWarning as MlflowTracesWarning
     from pytest_mlflow_traces.capture import capture_traces as capture_traces
     from pytest_mlflow_traces.captured import CapturedTraces as CapturedTraces
-    from pytest_mlflow_traces.core.budgets import Budget as Budget
-    from pytest_mlflow_traces.core.budgets import if_present as if_present
+    from pytest_mlflow_traces.core.budgets.budget import Budget as Budget
+    from pytest_mlflow_traces.core.budgets.budget import if_present as if_present
     from pytest_mlflow_traces.core.contracts import Contract as Contract
     from pytest_mlflow_traces.core.contracts import assert_trace as assert_trace
     from pytest_mlflow_traces.core.findings import Finding as Finding
@@ -51,8 +51,8 @@ _HOMES = {
     "repeat": "core.patterns.constructors",
     "span": "core.patterns.constructors",
     # expectations
-    "Budget": "core.budgets",
-    "if_present": "core.budgets",
+    "Budget": "core.budgets.budget",
+    "if_present": "core.budgets.budget",
     "Contract": "core.contracts",
     "assert_trace": "core.contracts",
     "BoolTag": "core.tags.schema",

@@ -15,11 +15,11 @@ from pytest_mlflow_traces._selections import (
     refuse_to_count,
     slice_text,
 )
+from pytest_mlflow_traces.core.budgets.latency import LatencyStatistics
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.operands import UNSAID, Unsaid
 from pytest_mlflow_traces.core.spans.records import visible
-from pytest_mlflow_traces.core.statistics import LatencyStatistics
 from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:

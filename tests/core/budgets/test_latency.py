@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_mlflow_traces.core.budgets.latency import LatencyStatistics, rank
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import span
-from pytest_mlflow_traces.core.statistics import LatencyStatistics, rank
 from tests.building import tree
 from tests.messages import exactly
 

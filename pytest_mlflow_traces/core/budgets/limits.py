@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from pytest_mlflow_traces.core.budgets.latency import ENOUGH_FOR_P95, rank
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans.convert import SPAN_COST, SPAN_TOKEN_USAGE
 from pytest_mlflow_traces.core.spans.critical_path import path_lines
 from pytest_mlflow_traces.core.spans.records import visible
-from pytest_mlflow_traces.core.statistics import ENOUGH_FOR_P95, rank
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, readable_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
 

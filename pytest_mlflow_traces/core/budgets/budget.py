@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_mlflow_traces.core import spending
+from pytest_mlflow_traces.core.budgets import limits
+from pytest_mlflow_traces.core.budgets.limits import Limit
 from pytest_mlflow_traces.core.findings import NO_TRACE
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, span
-from pytest_mlflow_traces.core.spending import Limit
 from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration
 from pytest_mlflow_traces.core.text.suggestions import listed, unknown_keywords
 
@@ -137,23 +137,23 @@ class Budget:
             place = f"[{number}] " if len(traces) > 1 else ""
             found += [replace(each, where=f"{place}{each.where}") for each in self._spent(trace)]
         for limit in self._said.get("p95_of", ()):
-            found += spending.p95(traces, limit)
+            found += limits.p95(traces, limit)
         return found
 
     def _spent(self, trace: Trace) -> Iterator[Finding]:
         said = self._said
         if "latency" in said:
-            yield from spending.latency(trace, said["latency"])
+            yield from limits.latency(trace, said["latency"])
         for limit in said.get("latency_of", ()):
-            yield from spending.latency_of(trace, limit)
+            yield from limits.latency_of(trace, limit)
         for limit in said.get("self_time_of", ()):
-            yield from spending.self_time_of(trace, limit)
+            yield from limits.self_time_of(trace, limit)
         if "tokens" in said:
-            yield from spending.tokens(trace, said["tokens"])
+            yield from limits.tokens(trace, said["tokens"])
         if "cost_usd" in said:
-            yield from spending.cost(trace, said["cost_usd"])
+            yield from limits.cost(trace, said["cost_usd"])
         for limit in said.get("calls", ()):
-            yield from spending.calls(trace, limit)
+            yield from limits.calls(trace, limit)
 
     def _compared(self) -> frozenset[tuple[str, object]]:
         return frozenset(

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from pytest_mlflow_traces.core.budgets import Budget, if_present
+from pytest_mlflow_traces.core.budgets.budget import Budget, if_present
 from pytest_mlflow_traces.core.contracts import Contract, assert_trace, check
 from pytest_mlflow_traces.core.findings import Expectation, Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import one_of, span

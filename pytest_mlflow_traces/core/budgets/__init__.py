@@ -1,0 +1,1 @@
+"""Budgets of latency, tokens, cost and calls."""
