@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces import baselines
-from pytest_mlflow_traces.core.baseline_texts import (
+from pytest_mlflow_traces.core.baselines.file_format import (
     BaselineError,
     BaselineText,
     Section,
     new_baseline,
     recorded_section,
 )
+from pytest_mlflow_traces.core.baselines.inventory import ATTRIBUTES, CALLS, TAGS
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.holdings import ATTRIBUTES, CALLS, TAGS
 from pytest_mlflow_traces.core.matching.matcher import find
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern

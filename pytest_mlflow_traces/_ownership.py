@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_mlflow_traces import baselines
-from pytest_mlflow_traces.core.baseline_texts import BaselineError
+from pytest_mlflow_traces.core.baselines.file_format import BaselineError
 from pytest_mlflow_traces.core.runs import BaselineChange
 
 if TYPE_CHECKING:

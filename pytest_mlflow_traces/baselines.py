@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces._saving import replacing
-from pytest_mlflow_traces.core.baseline_texts import BaselineError, BaselineText, read_baseline, section_names
+from pytest_mlflow_traces.core.baselines.file_format import BaselineError, BaselineText, read_baseline, section_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces import baselines
-from pytest_mlflow_traces.core.baseline_texts import BaselineError, new_baseline, recorded_section
+from pytest_mlflow_traces.core.baselines.file_format import BaselineError, new_baseline, recorded_section
 from tests.building import tree
 from tests.messages import exactly
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core import notation
+from pytest_mlflow_traces.core.baselines.line_tree import Entry, alternatives, members, outline_text, read_outline
 from pytest_mlflow_traces.core.notation import NotationError
-from pytest_mlflow_traces.core.outlines import Entry, alternatives, members, outline_text, read_outline
 from tests.generating import patterns
 
 TEXT = textwrap.dedent(

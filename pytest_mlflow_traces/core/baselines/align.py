@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.outlines import alternatives, members
+from pytest_mlflow_traces.core.baselines.line_tree import alternatives, members
 from pytest_mlflow_traces.core.patterns.constructors import is_one_span
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, SpanPattern
 from pytest_mlflow_traces.core.patterns.recorded import strict
@@ -20,8 +20,8 @@ from pytest_mlflow_traces.core.patterns.recorded import strict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_mlflow_traces.core.baselines.line_tree import Entry
     from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.outlines import Entry
     from pytest_mlflow_traces.core.spans.table import Forest
 
 Step = tuple["Entry | None", tuple[int, ...]]  # a line and the spans it stands for; no line: a span that is new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.rewriting import rewritten
+from pytest_mlflow_traces.core.baselines.update import rewritten
 from tests.building import tree
 
 

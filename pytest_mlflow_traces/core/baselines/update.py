@@ -17,18 +17,18 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.fitting import Fitter, is_unit
-from pytest_mlflow_traces.core.grouping import grouped
+from pytest_mlflow_traces.core.baselines.align import Fitter, is_unit
+from pytest_mlflow_traces.core.baselines.assign import seated
+from pytest_mlflow_traces.core.baselines.concurrent import grouped
+from pytest_mlflow_traces.core.baselines.gaps import demanding, may_be_absent, reclaimed
+from pytest_mlflow_traces.core.baselines.line_tree import Entry, alternatives, members, outline_text, read_outline
+from pytest_mlflow_traces.core.baselines.lost_lines import Salvage
+from pytest_mlflow_traces.core.baselines.verify import RECORDED, DemandError, Survival, by_hand, is_by_hand
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.notation.lines import quantifier, span_line
-from pytest_mlflow_traces.core.outlines import Entry, alternatives, members, outline_text, read_outline
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.patterns.recorded import recorded, strict
-from pytest_mlflow_traces.core.reclaiming import demanding, may_be_absent, reclaimed
-from pytest_mlflow_traces.core.salvaging import Salvage
-from pytest_mlflow_traces.core.seating import seated
 from pytest_mlflow_traces.core.spans.overlaps import overlap
-from pytest_mlflow_traces.core.surviving import RECORDED, DemandError, Survival, by_hand, is_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

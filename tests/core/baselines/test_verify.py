@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from pytest_mlflow_traces.core import notation
+from pytest_mlflow_traces.core.baselines.update import DemandError, rewritten
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
-from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
 from tests.building import node, tree
 from tests.messages import exactly
 

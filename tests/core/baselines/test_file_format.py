@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces import any_order, span
-from pytest_mlflow_traces.core.baseline_texts import (
+from pytest_mlflow_traces.core.baselines.file_format import (
     BaselineError,
     new_baseline,
     read_baseline,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.fitting import is_unit
-from pytest_mlflow_traces.core.outlines import Entry
+from pytest_mlflow_traces.core.baselines.align import is_unit
+from pytest_mlflow_traces.core.baselines.line_tree import Entry
 from pytest_mlflow_traces.core.patterns.recorded import overlapping
 
 if TYPE_CHECKING:

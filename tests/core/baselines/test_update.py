@@ -9,10 +9,11 @@ from random import Random
 import pytest
 from hypothesis import given
 
-from pytest_mlflow_traces.core import notation, rewriting
+from pytest_mlflow_traces.core import notation
+from pytest_mlflow_traces.core.baselines import update
+from pytest_mlflow_traces.core.baselines.update import DemandError, rewritten
 from pytest_mlflow_traces.core.notation import NotationError
 from pytest_mlflow_traces.core.patterns.recorded import recorded
-from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
 from tests import mutating
 from tests.building import node, tree
 from tests.messages import exactly
@@ -90,7 +91,7 @@ def test_what_is_lost_goes_and_the_comment_above_it_stays():
 
 
 def test_of_a_table_that_would_be_too_large_all_is_lost_and_new(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.fitting._LARGEST", 0)
+    monkeypatch.setattr("pytest_mlflow_traces.core.baselines.align._LARGEST", 0)
 
     assert changed("a\n  b TOOL\n  c", "a", ["x CHAIN", "c"]) == "a\n  x CHAIN OK\n  c"
 
@@ -230,7 +231,7 @@ def test_what_is_more_than_one_span_is_kept_or_lost_as_a_whole():
 
 
 def test_what_is_too_tangled_is_recorded_anew_below_its_comments(monkeypatch):
-    monkeypatch.setattr(rewriting._Rewriting, "run", lambda self, top, roots: top)
+    monkeypatch.setattr(update._Rewriting, "run", lambda self, top, roots: top)
 
     assert rewritten("# note\na\n  c\n# end", tree("a", ["b"]).forest) == "# note\na UNKNOWN OK\n  b UNKNOWN OK\n# end"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.outlines import Entry, alternatives, name_of
+from pytest_mlflow_traces.core.baselines.line_tree import Entry, alternatives, name_of
 from pytest_mlflow_traces.core.patterns.constructors import is_one_span
 
 if TYPE_CHECKING:

@@ -21,8 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.holdings import (
+from pytest_mlflow_traces.core.baselines.inventory import (
     Holding,
     check_holdings,
     is_holding,
@@ -31,10 +30,11 @@ from pytest_mlflow_traces.core.holdings import (
     recorded_holdings,
     rewritten_holdings,
 )
+from pytest_mlflow_traces.core.baselines.update import DemandError, rewritten
+from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.notation import NotationError
 from pytest_mlflow_traces.core.notation.literals import ReadingError, quoted, read_string
 from pytest_mlflow_traces.core.patterns.recorded import recorded
-from pytest_mlflow_traces.core.rewriting import DemandError, rewritten
 from pytest_mlflow_traces.core.spans.records import escaped, printable
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.baselines.line_tree import Entry, name_of
 from pytest_mlflow_traces.core.notation.parser import parse_lines
-from pytest_mlflow_traces.core.outlines import Entry, name_of
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Repeat, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_mlflow_traces.core.fitting import Fitter
+    from pytest_mlflow_traces.core.baselines.align import Fitter
+    from pytest_mlflow_traces.core.baselines.lost_lines import Salvage
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
-    from pytest_mlflow_traces.core.salvaging import Salvage
     from pytest_mlflow_traces.core.spans.table import Forest
 
 RECORDED = frozenset({"name", "type", "status"})

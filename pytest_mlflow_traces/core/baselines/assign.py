@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.fitting import ADDED, is_unit
+from pytest_mlflow_traces.core.baselines.align import ADDED, is_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.fitting import Fitter
-    from pytest_mlflow_traces.core.outlines import Entry
+    from pytest_mlflow_traces.core.baselines.align import Fitter
+    from pytest_mlflow_traces.core.baselines.line_tree import Entry
 
 
 def seated(fitter: Fitter, items: Sequence[Entry], spans: Sequence[int]) -> tuple[list[list[int]], list[int]]:

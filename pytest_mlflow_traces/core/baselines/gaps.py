@@ -10,14 +10,14 @@ from bisect import bisect
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.fitting import is_unit
-from pytest_mlflow_traces.core.outlines import Entry, members, name_of
+from pytest_mlflow_traces.core.baselines.align import is_unit
+from pytest_mlflow_traces.core.baselines.line_tree import Entry, members, name_of
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.fitting import Fitter, Step
+    from pytest_mlflow_traces.core.baselines.align import Fitter, Step
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.spans.table import Forest

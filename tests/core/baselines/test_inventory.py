@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.holdings import (
+from pytest_mlflow_traces.core.baselines.inventory import (
     ATTRIBUTES,
     CALLS,
     TAGS,
@@ -19,6 +18,7 @@ from pytest_mlflow_traces.core.holdings import (
     recorded_holdings,
     rewritten_holdings,
 )
+from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.notation.literals import ReadingError
 from tests.building import node, tree
 from tests.generating import HOSTILE, texts

@@ -1,0 +1,1 @@
+"""Baselines: patterns in text, and how they are brought up to date."""
