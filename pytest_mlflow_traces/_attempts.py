@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.findings import TraceAssertionError
-from pytest_mlflow_traces.core.runs import TracedTest, TraceRecord
+from pytest_mlflow_traces.core.runs.records import TracedTest, TraceRecord
 from pytest_mlflow_traces.reports.sections import section
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces._assertions import Explained
     from pytest_mlflow_traces.captured import CapturedTraces
     from pytest_mlflow_traces.core.findings import Finding
-    from pytest_mlflow_traces.core.runs import BaselineChange
+    from pytest_mlflow_traces.core.runs.records import BaselineChange
 
 _LINES = 60  # of one failure; the rest is in the log of the run
 

@@ -21,7 +21,7 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.matching.matcher import find
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
-from pytest_mlflow_traces.core.runs import BaselineChange
+from pytest_mlflow_traces.core.runs.records import BaselineChange
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace

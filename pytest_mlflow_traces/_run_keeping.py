@@ -12,7 +12,7 @@ import pytest
 from pytest_mlflow_traces._stashes import PARTS_INPUT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.runs import BaselineChange, Run, TracedTest
+    from pytest_mlflow_traces.core.runs.records import BaselineChange, Run, TracedTest
 
 Key = tuple[str, str]
 
@@ -72,7 +72,7 @@ class RunKeeper:
 
     def run(self, exit_status: int) -> Run:
         """Return what was learned."""
-        from pytest_mlflow_traces.core.runs import Run
+        from pytest_mlflow_traces.core.runs.records import Run
 
         failed = self._failed - {key[0] for key in self._records}
         changes, notes = tuple(self.changes), tuple(self.notes)
@@ -92,7 +92,7 @@ class RunKeeper:
         return f"{len(ended):,} of {collected:,} tests ran, " if ended else ""
 
     def _tests(self) -> tuple[TracedTest, ...]:
-        from pytest_mlflow_traces.core.runs import TracedTest
+        from pytest_mlflow_traces.core.runs.records import TracedTest
 
         # by name: the order of a run depends on its workers, and on who shuffles
         return tuple(TracedTest.from_dict(self._records[key]) for key in sorted(self._records))

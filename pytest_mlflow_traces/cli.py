@@ -15,7 +15,7 @@ import click
 from pytest_mlflow_traces._checking import Check
 from pytest_mlflow_traces._loading import loaded_expectation
 from pytest_mlflow_traces._trace_sets import TraceSet, files_of
-from pytest_mlflow_traces.core.comparing import SAME, compare
+from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.files import STDIN, TraceFileError, stored_traces
 from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.spans.records import escaped
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.runs import Run
+    from pytest_mlflow_traces.core.runs.records import Run
 
 _LINES = 20  # of one file; the rest is in the diff of the version control
 _WORDS = {"refused": "left alone"}

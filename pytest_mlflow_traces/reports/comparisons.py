@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.comparing import DIFFERS, NOT_COMPARABLE, SAME
+from pytest_mlflow_traces.core.runs.compare import DIFFERS, NOT_COMPARABLE, SAME
 from pytest_mlflow_traces.core.spans.records import escaped
 from pytest_mlflow_traces.reports.headlines import counted
 from pytest_mlflow_traces.reports.markdown import code, folded, inert
@@ -14,8 +14,8 @@ from pytest_mlflow_traces.reports.markdown import code, folded, inert
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.comparing import Comparison
     from pytest_mlflow_traces.core.findings import Finding
+    from pytest_mlflow_traces.core.runs.compare import Comparison
 
 _WORST_FIRST = (DIFFERS, NOT_COMPARABLE, SAME)
 _FOLDED = 100  # tests in one piece of Markdown

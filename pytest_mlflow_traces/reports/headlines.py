@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.runs import total_tokens
+from pytest_mlflow_traces.core.runs.records import total_tokens
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.runs import Run
+    from pytest_mlflow_traces.core.runs.records import Run
 
 
 def verdict(run: Run) -> str:

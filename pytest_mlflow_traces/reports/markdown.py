@@ -10,14 +10,14 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.runs import total_tokens, total_tools
+from pytest_mlflow_traces.core.runs.records import total_tokens, total_tools
 from pytest_mlflow_traces.core.spans.records import escaped, printable
 from pytest_mlflow_traces.reports.headlines import counted, totals, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_mlflow_traces.core.runs import BaselineChange, Run, TracedTest
+    from pytest_mlflow_traces.core.runs.records import BaselineChange, Run, TracedTest
 
 # GitHub takes a mebibyte of summary from one step, and nobody reads that
 _ROWS = 300

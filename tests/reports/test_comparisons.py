@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pytest_mlflow_traces.core.comparing import Comparison, compare
+from pytest_mlflow_traces.core.runs.compare import Comparison, compare
 from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall
 from tests.building import tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.runs import Run, TracedTest, TraceRecord
+from pytest_mlflow_traces.core.runs.records import Run, TracedTest, TraceRecord
 from pytest_mlflow_traces.reports.headlines import totals, verdict
 
 TRACE = TraceRecord("tr-1", "agent", "OK", 9, (("search", 2),), tokens=1204, ms=3.0)

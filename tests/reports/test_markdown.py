@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.runs import BaselineChange, Run, TracedTest, TraceRecord
+from pytest_mlflow_traces.core.runs.records import BaselineChange, Run, TracedTest, TraceRecord
 from pytest_mlflow_traces.core.spans.records import printable
 from pytest_mlflow_traces.reports.markdown import code, inert, summary
 

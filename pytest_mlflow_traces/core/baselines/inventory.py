@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.notation.lines import quantifier
 from pytest_mlflow_traces.core.notation.literals import ReadingError, quoted, read_string
-from pytest_mlflow_traces.core.runs import TOOL
+from pytest_mlflow_traces.core.runs.records import TOOL
 from pytest_mlflow_traces.core.spans.convert import is_system
 
 if TYPE_CHECKING:

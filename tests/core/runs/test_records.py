@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.runs import (
+from pytest_mlflow_traces.core.runs.records import (
     BaselineChange,
     Run,
     TracedTest,

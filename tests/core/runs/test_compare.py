@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from pytest_mlflow_traces.core.comparing import compare
 from pytest_mlflow_traces.core.findings import Finding
+from pytest_mlflow_traces.core.runs.compare import compare
 from tests.building import Event, node, tree
 from tests.tracing import traces
 

@@ -1,0 +1,1 @@
+"""What one run of a suite has learned, and how two runs differ."""
