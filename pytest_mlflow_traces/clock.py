@@ -18,11 +18,11 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces._clockwork.loops import Loops, check_loop
-from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
-from pytest_mlflow_traces._clockwork.timeline import NS_PER_S, Timeline, activate, active_timeline, current_seat
-from pytest_mlflow_traces._clockwork.waiting import replaced
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration
+from pytest_mlflow_traces.virtual_time.asyncio_loop import Loops, check_loop
+from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
+from pytest_mlflow_traces.virtual_time.patches import replaced
+from pytest_mlflow_traces.virtual_time.simulation import NS_PER_S, Timeline, activate, active_timeline, current_seat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import pytest_mlflow_traces._clockwork.originals  # noqa: F401  # before a test may put stubs in their places
+import pytest_mlflow_traces.virtual_time.originals  # noqa: F401  # before a test may put stubs in their places
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
-from pytest_mlflow_traces._clockwork.timeline import active_timeline
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, span
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration, readable_duration
+from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
+from pytest_mlflow_traces.virtual_time.simulation import active_timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_mlflow_traces._clockwork import stillness, timeline
-from pytest_mlflow_traces._clockwork.waiting import METHODS
 from pytest_mlflow_traces.clock import START, VirtualTimeError, virtual_time
+from pytest_mlflow_traces.virtual_time import deadlock, simulation
+from pytest_mlflow_traces.virtual_time.patches import METHODS
 from tests.messages import exactly
 
 if TYPE_CHECKING:
@@ -957,7 +957,7 @@ def test_an_interrupt_ends_a_wait(clock, monkeypatch):
     with ThreadPoolExecutor() as pool:
         sleeper = pool.submit(time.sleep, 5)
         with monkeypatch.context() as patch:
-            patch.setattr(timeline.Timeline, "_look", interrupted)
+            patch.setattr(simulation.Timeline, "_look", interrupted)
             patch.setattr(stillness, "LOOK_S", 0)
             with pytest.raises(KeyboardInterrupt):
                 threading.Event().wait()

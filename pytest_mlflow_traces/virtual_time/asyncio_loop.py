@@ -10,12 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from pytest_mlflow_traces._clockwork import stillness
-from pytest_mlflow_traces._clockwork.seats import Ticket, VirtualTimeError
-from pytest_mlflow_traces._clockwork.timeline import NS_PER_S, Timeline, active_timeline, current_seat
+from pytest_mlflow_traces.virtual_time import deadlock
+from pytest_mlflow_traces.virtual_time.participants import Ticket, VirtualTimeError
+from pytest_mlflow_traces.virtual_time.simulation import NS_PER_S, Timeline, active_timeline, current_seat
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces._clockwork.seats import Seat
+    from pytest_mlflow_traces.virtual_time.participants import Seat
 
 # asyncio has no public hook for a loop that has nothing to do
 _run_once: Any = BaseEventLoop._run_once  # type: ignore[attr-defined]
@@ -68,13 +68,13 @@ class Loops:
         thread = threading._active.get(ident)  # type: ignore[attr-defined]  # threading.enumerate() is by no key
         self._timeline.open_seat("an event loop" if thread is None else thread.name, ident)
         self._known[loop] = None
-        _postpone(loop, self._timeline.monotonic_ns / NS_PER_S - stillness.real_monotonic())
+        _postpone(loop, self._timeline.monotonic_ns / NS_PER_S - deadlock.real_monotonic())
 
     def release(self) -> None:
         """Leave the loops to real time: what they have yet to wait is as long as it was."""
         for loop in list(self._known):
             if not loop.is_closed():
-                _postpone(loop, stillness.real_monotonic() - self._timeline.monotonic_ns / NS_PER_S)
+                _postpone(loop, deadlock.real_monotonic() - self._timeline.monotonic_ns / NS_PER_S)
 
     def _rest(self, loop: Any, seconds: float) -> None:
         if loop._selector.select(seconds):
@@ -90,7 +90,7 @@ class Loops:
             waited_s = waited_s + _LISTEN_S if has_timer or self._timeline.has_alarms else 0.0
             if self._io_grace_s is not None and waited_s >= self._io_grace_s:
                 return False
-            if waited_s > stillness.PATIENCE_S:
+            if waited_s > deadlock.PATIENCE_S:
                 raise VirtualTimeError(_unheard(loop, waited_s))
         return True
 

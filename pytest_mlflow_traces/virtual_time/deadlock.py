@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces._clockwork import originals
-from pytest_mlflow_traces._clockwork.seats import VirtualTimeError
+from pytest_mlflow_traces.virtual_time import originals
+from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_mlflow_traces._clockwork.seats import Seat
+    from pytest_mlflow_traces.virtual_time.participants import Seat
 
 LOOK_S = 0.5  # how often, in real time, a thread that waits looks whether anything stirs
 PATIENCE_S = 10.0

@@ -7,7 +7,7 @@ overlap overlap exactly, and threads take turns in an order that is the same in 
 What this cannot see is a thread that blocks where it did not say so: in a socket, in a lock taken in C, in a busy
 loop. It stays awake, and so the clock stands still. That is right while it works or waits for the real world. If
 another seat was handed its turn meanwhile, it starts after half a second all the same, in parallel; and if nothing
-has stirred for `stillness.PATIENCE_S`, whoever waits for the clock raises an error that says who holds it.
+has stirred for `deadlock.PATIENCE_S`, whoever waits for the clock raises an error that says who holds it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from pytest_mlflow_traces._clockwork import originals, stillness
-from pytest_mlflow_traces._clockwork.seats import EndedError, Outcome, Pool, Seat, Ticket
+from pytest_mlflow_traces.virtual_time import deadlock, originals
+from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Pool, Seat, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -285,10 +285,10 @@ class Timeline:
 
     def _sit(self, ticket: Ticket) -> Outcome:
         """Wait for the turn."""
-        watch = stillness.Watch()
+        watch = deadlock.Watch()
         try:
             while not (ticket.is_granted or self.is_closed):
-                ticket.rest(stillness.LOOK_S)
+                ticket.rest(deadlock.LOOK_S)
                 self._look(ticket, watch)
         except BaseException:
             # an interrupt, or the error of the look: this thread is awake, whether it has the turn or not
@@ -301,7 +301,7 @@ class Timeline:
             return Outcome.CLOSED
         return Outcome.ROUSED if ticket.is_roused else Outcome.DUE
 
-    def _look(self, ticket: Ticket, watch: stillness.Watch) -> None:
+    def _look(self, ticket: Ticket, watch: deadlock.Watch) -> None:
         """Start what is due now though another has the turn; raise where the clock is stuck."""
         with self._lock:
             following = self._next()
@@ -311,8 +311,8 @@ class Timeline:
                 self._grant(ticket)
             elif following is None or following[1] is not ticket:
                 watch.is_stuck(None)  # whoever is next looks after it
-            elif watch.is_stuck(self._steps, stillness.stacks(self._awake)):
-                raise stillness.error(self._awake)
+            elif watch.is_stuck(self._steps, deadlock.stacks(self._awake)):
+                raise deadlock.error(self._awake)
 
 
 _active: Timeline | None = None  # of the whole process, as time.sleep is

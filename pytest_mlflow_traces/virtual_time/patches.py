@@ -15,11 +15,11 @@ from concurrent.futures import thread as pools
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces._clockwork import loops, originals
-from pytest_mlflow_traces._clockwork.aliases import rebound
-from pytest_mlflow_traces._clockwork.seats import EndedError, Outcome, Seat, Ticket
-from pytest_mlflow_traces._clockwork.timeline import current_seat
 from pytest_mlflow_traces._threads import START, SUBMIT, threads
+from pytest_mlflow_traces.virtual_time import asyncio_loop, originals
+from pytest_mlflow_traces.virtual_time.imported_names import rebound
+from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Seat, Ticket
+from pytest_mlflow_traces.virtual_time.simulation import current_seat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -228,7 +228,7 @@ FUNCTIONS: dict[Any, Any] = {
     _monotonic_ns: monotonic_ns,
     _perf_counter: perf_counter,
     _perf_counter_ns: perf_counter_ns,
-    loops._sleep: loops.sleep,
+    asyncio_loop._sleep: asyncio_loop.sleep,
 }
 METHODS: tuple[tuple[type, str, Any], ...] = (
     (threading.Condition, "wait", wait),
@@ -237,8 +237,8 @@ METHODS: tuple[tuple[type, str, Any], ...] = (
     (ThreadPoolExecutor, "submit", submit),
     (ThreadPoolExecutor, "shutdown", shutdown),
     (pools._WorkItem, "run", run_work),
-    (BaseEventLoop, "_run_once", loops.run_once),
-    (BaseSelectorEventLoop, "_write_to_self", loops.write_to_self),
+    (BaseEventLoop, "_run_once", asyncio_loop.run_once),
+    (BaseSelectorEventLoop, "_write_to_self", asyncio_loop.write_to_self),
 )
 
 
@@ -257,4 +257,4 @@ def replaced() -> Iterator[None]:
 
 
 def _is_spared(module: str) -> bool:
-    return is_real(module) or module.startswith("pytest_mlflow_traces._clockwork")
+    return is_real(module) or module.startswith("pytest_mlflow_traces.virtual_time")

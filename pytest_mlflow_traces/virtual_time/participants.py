@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_mlflow_traces._clockwork.timeline import Timeline
+    from pytest_mlflow_traces.virtual_time.simulation import Timeline
 
 
 class VirtualTimeError(RuntimeError):

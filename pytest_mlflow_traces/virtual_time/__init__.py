@@ -1,0 +1,1 @@
+"""Virtual time: a discrete event simulation of everything that waits."""
