@@ -54,7 +54,7 @@ def trace_line() -> str:
     import mlflow
 
     from pytest_mlflow_traces import capture_traces
-    from pytest_mlflow_traces._saving import trace_line as line
+    from pytest_mlflow_traces.files.atomic import trace_line as line
 
     with capture_traces() as traces:
         spans: list[mlflow.entities.LiveSpan] = []

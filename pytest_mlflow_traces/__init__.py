@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tags.schema import TagSchema as TagSchema
     from pytest_mlflow_traces.core.trace import Span as Span
     from pytest_mlflow_traces.core.trace import Trace as Trace
-    from pytest_mlflow_traces.files import read_traces as read_traces
+    from pytest_mlflow_traces.files.traces import read_traces as read_traces
 
 _HOMES = {
     # capture
@@ -42,7 +42,7 @@ _HOMES = {
     # the tree
     "Span": "core.trace",
     "Trace": "core.trace",
-    "read_traces": "files",
+    "read_traces": "files.traces",
     # the pattern language
     "any_order": "core.patterns.constructors",
     "one_of": "core.patterns.constructors",

@@ -7,7 +7,6 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces import baselines
 from pytest_mlflow_traces.core.baselines.file_format import (
     BaselineError,
     BaselineText,
@@ -25,6 +24,7 @@ from pytest_mlflow_traces.core.runs.records import BaselineChange
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
+from pytest_mlflow_traces.files import baselines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_mlflow_traces import baselines
 from pytest_mlflow_traces.core.baselines.file_format import BaselineError
 from pytest_mlflow_traces.core.runs.records import BaselineChange
+from pytest_mlflow_traces.files import baselines
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces import baselines
 from pytest_mlflow_traces._attempts import Attempt
 from pytest_mlflow_traces._baselines import BaselineFile, TraceBaseline, update_command
 from pytest_mlflow_traces._ownership import name_of
@@ -20,6 +19,7 @@ from pytest_mlflow_traces._stashes import (
     SECTION,
     USED_ATTRIBUTE,
 )
+from pytest_mlflow_traces.files import baselines
 from pytest_mlflow_traces.reports.sections import PREFIX, properties, section
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _hand_over(item: pytest.Item, report: pytest.TestReport, attempt: Attempt, t
     setattr(report, RECORD_ATTRIBUTE, attempt.record(test, traces).to_dict())
     part = item.config.stash.get(PART, None)
     if part is not None and traces:
-        from pytest_mlflow_traces._saving import trace_line
+        from pytest_mlflow_traces.files.atomic import trace_line
 
         setattr(report, SAVED_ATTRIBUTE, part.write(trace_line(trace, test) for trace in traces))
 

@@ -98,7 +98,7 @@ class RunKeeper:
         return tuple(TracedTest.from_dict(self._records[key]) for key in sorted(self._records))
 
     def _write_traces(self) -> bool:
-        from pytest_mlflow_traces._saving import merge_parts
+        from pytest_mlflow_traces.files.atomic import merge_parts
 
         if self._save is None or self._folder is None:
             raise AssertionError("unreachable: called where a file was asked for")

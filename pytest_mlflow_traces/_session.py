@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(keeper, "mlflow-traces-run-keeper")
         parts = keeper.parts
     if parts is not None:
-        from pytest_mlflow_traces._saving import PartFile
+        from pytest_mlflow_traces.files.atomic import PartFile
 
         config.stash[PART] = PartFile(Path(parts), f"{os.getpid()}.jsonl")
         config.add_cleanup(config.stash[PART].close)

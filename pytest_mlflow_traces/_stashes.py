@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces._attempts import Attempt
     from pytest_mlflow_traces._baseline_keeping import BaselineCollector
     from pytest_mlflow_traces._baselines import BaselineFile
-    from pytest_mlflow_traces._saving import PartFile
     from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.files.atomic import PartFile
 
 # of a test
 MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()

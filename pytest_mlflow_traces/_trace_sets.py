@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.spans import convert
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
-from pytest_mlflow_traces.files import TraceFileError, stored_traces
+from pytest_mlflow_traces.files.traces import TraceFileError, stored_traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
-from pytest_mlflow_traces.files import StoredTrace, TraceFileError
+from pytest_mlflow_traces.files.traces import StoredTrace, TraceFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

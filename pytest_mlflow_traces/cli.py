@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pytest_mlflow_traces._checking import Check
-from pytest_mlflow_traces._loading import loaded_expectation
 from pytest_mlflow_traces._trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
-from pytest_mlflow_traces.files import STDIN, TraceFileError, stored_traces
+from pytest_mlflow_traces.files.expectations import loaded_expectation
+from pytest_mlflow_traces.files.traces import STDIN, TraceFileError, stored_traces
 from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall
 from pytest_mlflow_traces.reports.sections import headline
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_mlflow_traces.core.contracts import Verdict
-    from pytest_mlflow_traces.files import StoredTrace
+    from pytest_mlflow_traces.files.traces import StoredTrace
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pytest_mlflow_traces.files import TEST_NAME
+from pytest_mlflow_traces.files.traces import TEST_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

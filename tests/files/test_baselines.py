@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces import baselines
 from pytest_mlflow_traces.core.baselines.file_format import BaselineError, new_baseline, recorded_section
+from pytest_mlflow_traces.files import baselines
 from tests.building import tree
 from tests.messages import exactly
 

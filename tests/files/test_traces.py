@@ -12,8 +12,9 @@ import tracemalloc
 
 import pytest
 
-from pytest_mlflow_traces import files, read_traces
-from pytest_mlflow_traces.files import stored_traces
+from pytest_mlflow_traces import read_traces
+from pytest_mlflow_traces.files import traces
+from pytest_mlflow_traces.files.traces import stored_traces
 from tests.messages import exactly
 from tests.storing import line, stored
 

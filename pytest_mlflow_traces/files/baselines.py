@@ -12,8 +12,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces._saving import replacing
 from pytest_mlflow_traces.core.baselines.file_format import BaselineError, BaselineText, read_baseline, section_names
+from pytest_mlflow_traces.files.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

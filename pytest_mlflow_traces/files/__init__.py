@@ -1,0 +1,1 @@
+"""Files: traces, baselines and expectations; written whole or not at all."""
