@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_mlflow_traces._verdicts import MlflowTracesWarning as MlflowTracesWarning
     from pytest_mlflow_traces.capture import capture_traces as capture_traces
-    from pytest_mlflow_traces.captured import CapturedTraces as CapturedTraces
+    from pytest_mlflow_traces.capture.traces import CapturedTraces as CapturedTraces
     from pytest_mlflow_traces.core.budgets.budget import Budget as Budget
     from pytest_mlflow_traces.core.budgets.budget import if_present as if_present
     from pytest_mlflow_traces.core.contracts import Contract as Contract
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     # capture
     "capture_traces": "capture",
-    "CapturedTraces": "captured",
+    "CapturedTraces": "capture.traces",
     # the tree
     "Span": "core.trace",
     "Trace": "core.trace",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_mlflow_traces._baselines import TraceBaseline
-from pytest_mlflow_traces._selections import SelectedTraces
-from pytest_mlflow_traces.captured import CapturedTraces
+from pytest_mlflow_traces.capture.selection import SelectedTraces
+from pytest_mlflow_traces.capture.traces import CapturedTraces
 from pytest_mlflow_traces.core.explanations import absent_in, matched, mismatch_of, present_in
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
 from pytest_mlflow_traces.core.trace import Span, Trace

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_mlflow_traces._assertions import Explained
-    from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.runs.records import BaselineChange
 

@@ -11,7 +11,7 @@ import pytest
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.capture.traces import CapturedTraces
 
 MARKER = "mlflow_traces"
 KEYWORDS = ("expect", "count")

@@ -25,7 +25,7 @@ from pytest_mlflow_traces.reports.sections import PREFIX, properties, section
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.capture.traces import CapturedTraces
 
 
 def tell_junit(item: pytest.Item, report: pytest.TestReport, traces: CapturedTraces) -> None:

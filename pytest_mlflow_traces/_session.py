@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from contextlib import AbstractContextManager
 
-    from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.capture.traces import CapturedTraces
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces._baseline_keeping import BaselineCollector
     from pytest_mlflow_traces._baselines import BaselineFile
     from pytest_mlflow_traces._suite_contracts import SuiteContracts
-    from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.files.atomic import PartFile
 
 # of a test

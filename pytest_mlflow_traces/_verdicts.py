@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces._baselines import BaselineFile
     from pytest_mlflow_traces._marker import Demand
     from pytest_mlflow_traces._suite_contracts import SuiteContracts
-    from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.capture.traces import CapturedTraces
 
 
 class MlflowTracesWarning(pytest.PytestWarning):

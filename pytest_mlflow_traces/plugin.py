@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_mlflow_traces._baselines import TraceBaseline
-    from pytest_mlflow_traces.captured import CapturedTraces
+    from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.clock import VirtualTime
 
 MARKER = "mlflow_traces"
@@ -28,7 +28,7 @@ SESSION = "mlflow-traces-session"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
 _FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
-SWITCHBOARD = "pytest_mlflow_traces._switchboard"  # loaded by the first capture
+SWITCHBOARD = "pytest_mlflow_traces.capture.install"  # loaded by the first capture
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by whoever has a trace
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 def memory_store(store_uri: str, artifact_uri: str | None = None) -> Any:  # noqa: ARG001  # MLflow passes both by name
     """Build a store for a process that was told `memory://` by a capture in its parent; what it traces goes nowhere."""
-    from pytest_mlflow_traces._memory_store import MemoryStore
-    from pytest_mlflow_traces._trace_log import TraceLog
+    from pytest_mlflow_traces.capture.log import TraceLog
+    from pytest_mlflow_traces.capture.store.memory import MemoryStore
 
     return MemoryStore(TraceLog())

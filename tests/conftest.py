@@ -50,7 +50,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
     if fixturedef.argname == "pytester":
         import mlflow  # noqa: F401
 
-        import pytest_mlflow_traces._switchboard  # noqa: F401
+        import pytest_mlflow_traces.capture.install  # noqa: F401
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,7 +62,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Blame the test that leaves a capture or a trace open or a variable set, not one that runs after it."""
     result = yield
-    routing = sys.modules.get("pytest_mlflow_traces._routing")
+    routing = sys.modules.get("pytest_mlflow_traces.capture.span_processor")
     assert routing is None or routing.router.stack == []
     traces = sys.modules.get("mlflow.tracing.trace_manager")
     assert traces is None or dict(traces.InMemoryTraceManager.get_instance()._traces) == {}

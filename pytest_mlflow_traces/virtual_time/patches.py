@@ -15,7 +15,7 @@ from concurrent.futures import thread as pools
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces._threads import START, SUBMIT, threads
+from pytest_mlflow_traces.capture.threads import START, SUBMIT, threads
 from pytest_mlflow_traces.virtual_time import asyncio_loop, originals
 from pytest_mlflow_traces.virtual_time.imported_names import rebound
 from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Seat, Ticket

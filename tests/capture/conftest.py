@@ -50,7 +50,7 @@ def connections() -> Iterator[list[Any]]:
 @pytest.fixture(autouse=True)
 def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
     """Compare everything that a capture might leave behind with what was there before."""
-    from pytest_mlflow_traces._mlflow import InMemoryTraceManager, State
+    from pytest_mlflow_traces.capture.mlflow_internals import InMemoryTraceManager, State
 
     directory, temporary = tmp_path / "cwd", tmp_path / "tmp"
     directory.mkdir()

@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces
-from pytest_mlflow_traces._mlflow import State
+from pytest_mlflow_traces.capture.mlflow_internals import State
 from tests.capture.programs import names, traced
 
 pytestmark = pytest.mark.parametrize("mode", ["isolated", "unified"], indirect=True)

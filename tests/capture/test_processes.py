@@ -191,7 +191,7 @@ print(own is not None, client() is own, dict(os.environ) == before)
 
 
 def test_an_exception_while_the_first_capture_opens_leaves_nothing_replaced(monkeypatch):
-    from pytest_mlflow_traces import _switchboard
+    from pytest_mlflow_traces.capture import install
 
     def broken(*args, **kwargs):
         raise RuntimeError("no provider today")

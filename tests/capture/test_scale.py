@@ -12,7 +12,8 @@ import mlflow
 from mlflow.tracing import provider as tracing_provider
 from mlflow.tracing.trace_manager import InMemoryTraceManager
 
-from pytest_mlflow_traces import _switchboard, capture_traces, repeat, span
+from pytest_mlflow_traces import capture_traces, repeat, span
+from pytest_mlflow_traces.capture import install
 from tests.capture.programs import names, traced
 
 
@@ -177,7 +178,7 @@ def _held():
         threading.active_count(),
         len(list(descriptors.iterdir())) if descriptors.exists() else 0,
         _providers(),
-        [str(part) for part in _switchboard._replaced],
+        [str(part) for part in install._replaced],
         [id(vars(tracing_provider).get(name)) for name in ("_get_span_processors", "get_current_context")],
     )
 

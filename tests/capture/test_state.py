@@ -14,7 +14,7 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from pytest_mlflow_traces import capture_traces
-from pytest_mlflow_traces._mlflow import State
+from pytest_mlflow_traces.capture.mlflow_internals import State
 from tests.capture.programs import needs_full_mlflow, traced
 
 
@@ -174,10 +174,10 @@ def test_a_state_is_equal_to_nothing_else():
 
 def test_what_is_replaced_is_there_again_afterwards():
     """By identity, of everything that opening a capture replaces."""
-    from pytest_mlflow_traces import _switchboard
+    from pytest_mlflow_traces.capture import install
 
     with capture_traces():
-        replaced = [(holder, name) for holder, name, _ in _switchboard._replaced]
+        replaced = [(holder, name) for holder, name, _ in install._replaced]
     assert len(replaced) > 8
     before = [vars(holder).get(name) for holder, name in replaced]
     for _ in range(2):
@@ -186,4 +186,4 @@ def test_what_is_replaced_is_there_again_afterwards():
 
         assert all(now is not then for now, then in zip(during, before, strict=True))
         assert [vars(holder).get(name) for holder, name in replaced] == before
-    assert _switchboard._replaced == []
+    assert install._replaced == []

@@ -10,8 +10,8 @@ import pytest
 import pytest_mlflow_traces._assertions
 import pytest_mlflow_traces._ownership
 import pytest_mlflow_traces._reporting
-import pytest_mlflow_traces._switchboard
 import pytest_mlflow_traces._verdicts
+import pytest_mlflow_traces.capture.install
 import pytest_mlflow_traces.core.contracts
 import pytest_mlflow_traces.core.tags.schema  # noqa: F401
 

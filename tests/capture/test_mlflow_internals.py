@@ -184,7 +184,7 @@ def test_the_store_takes_what_mlflow_s_stores_take():
     """By position and by name, of every method that the capture answers itself."""
     from mlflow.store.tracking.abstract_store import AbstractStore
 
-    from pytest_mlflow_traces._memory_store import MemoryStore
+    from pytest_mlflow_traces.capture.store.memory import MemoryStore
 
     missing = []
     for name, theirs in inspect.getmembers(AbstractStore, inspect.isfunction):
@@ -204,7 +204,7 @@ def test_the_store_takes_what_mlflow_s_stores_take():
 def test_no_method_of_mlflow_s_stores_is_left_unanswered():
     from mlflow.store.tracking.abstract_store import AbstractStore
 
-    from pytest_mlflow_traces._memory_store import MemoryStore
+    from pytest_mlflow_traces.capture.store.memory import MemoryStore
 
     inherited = [
         name

@@ -13,9 +13,9 @@ from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.spans.records import visible
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces._memory_store import MemoryStore
-    from pytest_mlflow_traces._mlflow import State
-    from pytest_mlflow_traces._trace_log import TraceLog
+    from pytest_mlflow_traces.capture.log import TraceLog
+    from pytest_mlflow_traces.capture.mlflow_internals import State
+    from pytest_mlflow_traces.capture.store.memory import MemoryStore
     from pytest_mlflow_traces.core.trace import Trace
 
 FORGOTTEN = "MLflow had forgotten the trace"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from mlflow.utils.uri import is_databricks_uri
 from opentelemetry import context as otel_context
 
-from pytest_mlflow_traces import _mlflow
-from pytest_mlflow_traces._captures import Capture, dropped
-from pytest_mlflow_traces._experiments import DEFAULT_EXPERIMENT
-from pytest_mlflow_traces._memory_store import MemoryStore
-from pytest_mlflow_traces._mlflow import State, otel_trace, tracing_provider, tracking_fluent
-from pytest_mlflow_traces._routing import CaptureProcessor, router
-from pytest_mlflow_traces._threads import threads
-from pytest_mlflow_traces._trace_log import TraceLog
+from pytest_mlflow_traces.capture import mlflow_internals
+from pytest_mlflow_traces.capture.context import Capture, dropped
+from pytest_mlflow_traces.capture.log import TraceLog
+from pytest_mlflow_traces.capture.mlflow_internals import State, otel_trace, tracing_provider, tracking_fluent
+from pytest_mlflow_traces.capture.span_processor import CaptureProcessor, router
+from pytest_mlflow_traces.capture.store.experiments import DEFAULT_EXPERIMENT
+from pytest_mlflow_traces.capture.store.memory import MemoryStore
+from pytest_mlflow_traces.capture.threads import threads
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.findings import Finding
@@ -68,7 +68,7 @@ def _logs_for_threads() -> list[TraceLog]:
 
 def close(capture: Capture) -> None:
     """Close a capture, and put back what was so before it; one closed out of turn leaves that to the next."""
-    for thread in _mlflow.link_threads():
+    for thread in mlflow_internals.link_threads():
         thread.join(timeout=5)  # else it opens the real store after the capture, and writes mlflow.db
     if not len(capture.log):
         capture.bypass = bypass(capture)
@@ -116,7 +116,7 @@ def open_runs(capture: Capture) -> list[str]:
     """The names of the MLflow runs that are active in any thread, or were when the capture closed."""
     if not capture.is_open:
         return capture.runs
-    return [run.info.run_name or run.info.run_id for stack in _mlflow.active_runs() for run in stack]
+    return [run.info.run_name or run.info.run_id for stack in mlflow_internals.active_runs() for run in stack]
 
 
 def bypass(capture: Capture) -> str | None:
@@ -127,7 +127,7 @@ def bypass(capture: Capture) -> str | None:
         return "OTEL_SDK_DISABLED is set: OpenTelemetry makes no spans at all; unset it for this test"
     if not _reaches_us() and not tracing_provider.is_tracing_enabled():
         return "tracing is disabled: the code under test called mlflow.tracing.disable()"
-    context = _mlflow._USER_TRACE_CONTEXT.get() if _mlflow._USER_TRACE_CONTEXT is not None else None
+    context = mlflow_internals._USER_TRACE_CONTEXT.get() if mlflow_internals._USER_TRACE_CONTEXT is not None else None
     if context is not None and context.enabled is False:
         return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
     refusals = router.refusals(capture)
@@ -150,10 +150,10 @@ def _prepare_state(before: State, *, only_this_thread: bool) -> None:
     os.environ.update(_INSIDE)
     for name in _OUTSIDE:
         os.environ.pop(name, None)
-    _mlflow.telemetry_client._MLFLOW_TELEMETRY_CLIENT = None
-    if _mlflow.PromptCache is not None:
-        _mlflow.PromptCache._instance = None  # it would serve the prompts of another registry
-    for stack in _mlflow.active_runs(only_this_thread=only_this_thread):
+    mlflow_internals.telemetry_client._MLFLOW_TELEMETRY_CLIENT = None
+    if mlflow_internals.PromptCache is not None:
+        mlflow_internals.PromptCache._instance = None  # it would serve the prompts of another registry
+    for stack in mlflow_internals.active_runs(only_this_thread=only_this_thread):
         stack.clear()  # a run of before is in another store
     if not _reaches_us():
         _use_own_provider(before)
@@ -163,7 +163,7 @@ def _reaches_us() -> bool:
     """Whether the spans that MLflow starts now come to us, as they do inside of another capture."""
     if not tracing_provider.provider.once._done:
         return False
-    processors = _mlflow.span_processors(tracing_provider.provider.get()) or ()
+    processors = mlflow_internals.span_processors(tracing_provider.provider.get()) or ()
     return any(isinstance(each, CaptureProcessor) and each.is_current for each in processors)
 
 
@@ -178,13 +178,13 @@ def _use_own_provider(before: State) -> None:
     provider._isolated_tracer_provider = None
     provider._isolated_tracer_provider_once._done = False
     provider._global_provider_init_once._done = False
-    shared = _mlflow.span_processors(otel_trace._TRACER_PROVIDER)
+    shared = mlflow_internals.span_processors(otel_trace._TRACER_PROVIDER)
     if shared is None:
         otel_trace._TRACER_PROVIDER = None
         otel_trace._TRACER_PROVIDER_SET_ONCE._done = False
     else:
-        others = tuple(each for each in shared if not isinstance(each, _mlflow.BaseMlflowSpanProcessor))
-        _mlflow.set_span_processors(otel_trace._TRACER_PROVIDER, others)
+        others = tuple(each for each in shared if not isinstance(each, mlflow_internals.BaseMlflowSpanProcessor))
+        mlflow_internals.set_span_processors(otel_trace._TRACER_PROVIDER, others)
     if provider.once is not provider._isolated_tracer_provider_once:
         if shared is not None:
             provider.get_or_init_tracer(__name__)  # joins the application's; where it has none yet, it may set one
@@ -218,7 +218,7 @@ def _remember_tracers(provider: Any) -> None:
 
 
 def _is_untouched(provider: Any) -> bool:
-    processors = _mlflow.span_processors(provider)
+    processors = mlflow_internals.span_processors(provider)
     return (
         processors is not None
         and len(processors) == 1
@@ -229,7 +229,7 @@ def _is_untouched(provider: Any) -> bool:
 
 def _replace_parts() -> None:
     threads.watch(router.giver)
-    reset = _mlflow.tracking_utils.reset
+    reset = mlflow_internals.tracking_utils.reset
     context = tracing_provider.get_current_context
     ids = SystemRandom()  # code under test seeds Python's own, and then two traces have the same id
 
@@ -245,18 +245,18 @@ def _replace_parts() -> None:
         return _without_strangers(context())
 
     _replace(tracing_provider, "_get_span_processors", chosen_processors)
-    _replace(tracing_provider, "_get_trace_sampler", lambda: _mlflow.ALWAYS_ON)
+    _replace(tracing_provider, "_get_trace_sampler", lambda: mlflow_internals.ALWAYS_ON)
     _replace(tracing_provider, "get_current_context", parent_context)
-    _replace(_mlflow.tracing_distributed, "get_current_context", parent_context)
-    _replace(_mlflow.RandomIdGenerator, "generate_trace_id", lambda _: ids.getrandbits(128) or 1)
-    _replace(_mlflow.RandomIdGenerator, "generate_span_id", lambda _: ids.getrandbits(64) or 1)
-    _replace(_mlflow.tracking_utils, "reset", pinned_reset)
+    _replace(mlflow_internals.tracing_distributed, "get_current_context", parent_context)
+    _replace(mlflow_internals.RandomIdGenerator, "generate_trace_id", lambda _: ids.getrandbits(128) or 1)
+    _replace(mlflow_internals.RandomIdGenerator, "generate_span_id", lambda _: ids.getrandbits(64) or 1)
+    _replace(mlflow_internals.tracking_utils, "reset", pinned_reset)
     # an attribute of the instance: it covers every URI, bypasses the cache below it, and goes without a trace
-    _replace(_mlflow.tracking_utils._tracking_store_registry, "get_store", _current_store)
+    _replace(mlflow_internals.tracking_utils._tracking_store_registry, "get_store", _current_store)
     # MLflow would look for a Databricks notebook around each root; the slim mlflow-tracing forgets to import its own
     _replace(tracking_fluent, "default_experiment_registry", SimpleNamespace(get_experiment_id=_default_experiment))
-    if _mlflow.ModelRegistryStoreRegistry is not None:
-        _replace(_mlflow.ModelRegistryStoreRegistry, "get_store", _current_registry)
+    if mlflow_internals.ModelRegistryStoreRegistry is not None:
+        _replace(mlflow_internals.ModelRegistryStoreRegistry, "get_store", _current_registry)
     else:
         _replace(tracking_fluent, "MlflowClient", _current_store)
 
@@ -285,7 +285,7 @@ def _without_strangers(context: Any) -> Any:
 
 
 def _default_experiment() -> str | None:
-    return None if is_databricks_uri(_mlflow.tracking_utils.get_tracking_uri()) else DEFAULT_EXPERIMENT
+    return None if is_databricks_uri(mlflow_internals.tracking_utils.get_tracking_uri()) else DEFAULT_EXPERIMENT
 
 
 def _current_store(store_uri: Any = None, artifact_uri: Any = None) -> MemoryStore:

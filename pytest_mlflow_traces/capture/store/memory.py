@@ -22,17 +22,17 @@ from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.tracing.utils.prompt import update_linked_prompts_tag
 from mlflow.utils.validation import _validate_trace_tag
 
-from pytest_mlflow_traces import _searching
-from pytest_mlflow_traces._assessments import AssessmentAnswers
-from pytest_mlflow_traces._experiments import ExperimentAnswers
-from pytest_mlflow_traces._mlflow import SpansLocation, TraceMetadataKey, TraceTagKey, forget_artifacts
+from pytest_mlflow_traces.capture.mlflow_internals import SpansLocation, TraceMetadataKey, TraceTagKey, forget_artifacts
+from pytest_mlflow_traces.capture.store import search
+from pytest_mlflow_traces.capture.store.assessments import AssessmentAnswers
+from pytest_mlflow_traces.capture.store.experiments import ExperimentAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from mlflow.entities import Experiment
 
-    from pytest_mlflow_traces._trace_log import TraceLog
+    from pytest_mlflow_traces.capture.log import TraceLog
 
 
 class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
@@ -105,8 +105,8 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
         infos = [_served(raw.info) for raw in self._log.raws() if _is_in(raw.info, locations or experiment_ids)]
         if model_id is not None:
             infos = [info for info in infos if info.trace_metadata.get(TraceMetadataKey.MODEL_ID) == model_id]
-        found = _searching.found(infos, filter_string, self._linked)
-        return _searching.page(_searching.ordered(found, order_by), max_results, page_token)
+        found = search.found(infos, filter_string, self._linked)
+        return search.page(search.ordered(found, order_by), max_results, page_token)
 
     # -- writing them
 

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 
-from pytest_mlflow_traces import _mlflow
-from pytest_mlflow_traces._captures import FORGOTTEN, is_stale
-from pytest_mlflow_traces._finishing import copied, is_kept, merged, popped
-from pytest_mlflow_traces._mlflow import InMemoryTraceManager, MlflowV3SpanProcessor
-from pytest_mlflow_traces._threads import threads
+from pytest_mlflow_traces.capture import mlflow_internals
+from pytest_mlflow_traces.capture.context import FORGOTTEN, is_stale
+from pytest_mlflow_traces.capture.enrich import copied, is_kept, merged, popped
+from pytest_mlflow_traces.capture.mlflow_internals import InMemoryTraceManager, MlflowV3SpanProcessor
+from pytest_mlflow_traces.capture.threads import threads
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces._captures import Capture
+    from pytest_mlflow_traces.capture.context import Capture
 
 
 _TRACE_ID = "mlflow.traceRequestId"
@@ -295,5 +295,5 @@ class CaptureProcessor(MlflowV3SpanProcessor, _NoExport):
             trace_id = self._trace_manager.get_mlflow_trace_id_from_otel_id(span.context.trace_id)
             if trace_id is not None:
                 # as MLflow's exporter does on 3.10, and its processor on later ones
-                _mlflow.tracing_fluent._set_last_active_trace_id(trace_id)
+                mlflow_internals.tracing_fluent._set_last_active_trace_id(trace_id)
         router.ended(span)

@@ -10,8 +10,8 @@ from mlflow.entities import Span, Trace, TraceData
 from mlflow.entities.trace_location import TraceLocation
 from mlflow.entities.trace_state import TraceState
 
-from pytest_mlflow_traces import _mlflow
-from pytest_mlflow_traces._mlflow import InMemoryTraceManager, TraceMetadataKey, TraceTagKey
+from pytest_mlflow_traces.capture import mlflow_internals
+from pytest_mlflow_traces.capture.mlflow_internals import InMemoryTraceManager, TraceMetadataKey, TraceTagKey
 from pytest_mlflow_traces.core.spans.convert import SPAN_TOKEN_USAGE
 
 
@@ -23,7 +23,7 @@ def popped(otel_trace_id: int) -> Any:
     trace = _as_stored(taken.trace)
     evaluated = trace.info.tags.get(TraceTagKey.EVAL_REQUEST_ID)
     if evaluated:
-        _mlflow.tracing_fluent._EVAL_REQUEST_ID_TO_TRACE_ID[evaluated] = trace.info.trace_id
+        mlflow_internals.tracing_fluent._EVAL_REQUEST_ID_TO_TRACE_ID[evaluated] = trace.info.trace_id
     return trace
 
 
@@ -73,14 +73,14 @@ def _as_stored(trace: Any) -> Any:
     if not any(map(_is_translated, trace.data.spans)):
         return trace
     spans = [
-        Span.from_dict(_mlflow.translate_span_when_storing(span)) if _is_translated(span) else span
+        Span.from_dict(mlflow_internals.translate_span_when_storing(span)) if _is_translated(span) else span
         for span in trace.data.spans
     ]
     metadata = trace.info.trace_metadata
-    usage = _mlflow.aggregate_usage_from_spans(spans)
+    usage = mlflow_internals.aggregate_usage_from_spans(spans)
     if usage:
         metadata[TraceMetadataKey.TOKEN_USAGE] = json.dumps(usage)
-    cost = _mlflow.aggregate_cost_from_spans(spans)
+    cost = mlflow_internals.aggregate_cost_from_spans(spans)
     if cost:
         metadata[TraceMetadataKey.COST] = json.dumps(cost)
     return Trace(trace.info, TraceData(spans))

@@ -13,7 +13,7 @@ from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.captured import CapturedTraces
+from pytest_mlflow_traces.capture.traces import CapturedTraces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +57,11 @@ def _switchboard() -> Any:
     MLflow decides at import whether to phone home, by variables that are not set yet when a plugin loads.
     """
     if "mlflow" in sys.modules:
-        return importlib.import_module("pytest_mlflow_traces._switchboard")
+        return importlib.import_module("pytest_mlflow_traces.capture.install")
     before = os.environ.get("MLFLOW_DISABLE_TELEMETRY")
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     try:
-        return importlib.import_module("pytest_mlflow_traces._switchboard")
+        return importlib.import_module("pytest_mlflow_traces.capture.install")
     finally:
         if before is None:
             del os.environ["MLFLOW_DISABLE_TELEMETRY"]

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
 from mlflow.utils.search_utils import SearchTraceUtils
 
-from pytest_mlflow_traces._mlflow import TraceMetadataKey, TraceTagKey
+from pytest_mlflow_traces.capture.mlflow_internals import TraceMetadataKey, TraceTagKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
-from pytest_mlflow_traces._selections import (
+from pytest_mlflow_traces.capture.selection import (
     SelectedTraces,
     checked_criteria,
     empty,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
-    from pytest_mlflow_traces._trace_log import TraceLog
+    from pytest_mlflow_traces.capture.log import TraceLog
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 __tracebackhide__ = True  # a failure points at the test, not in here
