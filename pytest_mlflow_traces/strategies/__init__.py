@@ -1,7 +1,8 @@
 """The door to Hypothesis: strategies for tags, span trees, traces and patterns.
 
     from hypothesis import given
-    from pytest_mlflow_traces import capture_traces, strategies
+    from pytest_mlflow_traces import capture_traces
+    from pytest_mlflow_traces import strategies
 
     @given(strategies.tags(HealthMonitorTags))
     def test_dashboard_reads_every_valid_set_of_tags(tags): ...
@@ -20,11 +21,11 @@ except ImportError as missing:
         "pytest_mlflow_traces.strategies needs Hypothesis: pip install 'pytest-mlflow-traces[hypothesis]'"
     ) from missing
 
-from pytest_mlflow_traces._pattern_strategies import any_patterns, matching_patterns
-from pytest_mlflow_traces._tag_strategies import InvalidTags, TagSets, UnsatisfiableSchemaError, broken_tags, valid_tags
-from pytest_mlflow_traces._trace_strategies import drawn_traces
 from pytest_mlflow_traces.core.tags.schema import TagSchema
 from pytest_mlflow_traces.core.trace import Span, Trace
+from pytest_mlflow_traces.strategies.patterns import any_patterns, matching_patterns
+from pytest_mlflow_traces.strategies.tags import InvalidTags, TagSets, UnsatisfiableSchemaError, broken_tags, valid_tags
+from pytest_mlflow_traces.strategies.traces import drawn_traces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,8 @@ def tags(
     left out: tags alone are drawn, and rules that look at metadata are not decided.
 
     >>> from hypothesis import given
-    >>> from pytest_mlflow_traces import BoolTag, TagSchema, strategies
+    >>> from pytest_mlflow_traces import BoolTag, TagSchema
+    >>> from pytest_mlflow_traces import strategies
     >>> class Tags(TagSchema):
     ...     has_error: BoolTag
     >>> @given(strategies.tags(Tags))
@@ -74,7 +76,8 @@ def invalid_tags(
     broken.
 
     >>> from hypothesis import given
-    >>> from pytest_mlflow_traces import BoolTag, TagSchema, strategies
+    >>> from pytest_mlflow_traces import BoolTag, TagSchema
+    >>> from pytest_mlflow_traces import strategies
     >>> class Tags(TagSchema):
     ...     has_error: BoolTag
     >>> @given(strategies.invalid_tags(Tags))

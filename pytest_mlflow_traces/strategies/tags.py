@@ -15,8 +15,6 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.errors import FailedHealthCheck
 
-from pytest_mlflow_traces._tag_faults import faults_of
-from pytest_mlflow_traces.core.tag_search import TagSearch
 from pytest_mlflow_traces.core.tags.formats import (
     BoolForm,
     EitherForm,
@@ -29,14 +27,16 @@ from pytest_mlflow_traces.core.tags.formats import (
 from pytest_mlflow_traces.core.tags.portability import MAX_TAG_VALUE, is_own, tag_finding
 from pytest_mlflow_traces.core.tags.validate import plan_of, problems
 from pytest_mlflow_traces.core.text.suggestions import nearest
+from pytest_mlflow_traces.strategies.tag_faults import faults_of
+from pytest_mlflow_traces.strategies.tag_solver import TagSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_mlflow_traces._tag_faults import Fault
     from pytest_mlflow_traces.core.tags.formats import Form
     from pytest_mlflow_traces.core.tags.schema import TagSchema
     from pytest_mlflow_traces.core.tags.validate import Plan
+    from pytest_mlflow_traces.strategies.tag_faults import Fault
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
@@ -158,7 +158,8 @@ class UnsatisfiableSchemaError(FailedHealthCheck):  # which Hypothesis raises at
 
     >>> from hypothesis import given, settings
     >>> from pydantic import model_validator
-    >>> from pytest_mlflow_traces import BoolTag, TagSchema, strategies
+    >>> from pytest_mlflow_traces import BoolTag, TagSchema
+    >>> from pytest_mlflow_traces import strategies
     >>> class Tags(TagSchema):
     ...     has_error: BoolTag
     ...     @model_validator(mode="after")

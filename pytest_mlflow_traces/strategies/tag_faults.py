@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from random import Random
 
-    from pytest_mlflow_traces.core.tag_search import TagSearch
     from pytest_mlflow_traces.core.tags.formats import Form
     from pytest_mlflow_traces.core.tags.validate import Plan
+    from pytest_mlflow_traces.strategies.tag_solver import TagSearch
 
 _TRIED = 12  # values of one tag, before another fault is tried
 _NO_STRINGS = (True, False, None, 0, 0.5, ["a"], {"a": "b"})

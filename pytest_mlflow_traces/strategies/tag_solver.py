@@ -11,9 +11,9 @@ import itertools
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.tag_options import constants_of, options
 from pytest_mlflow_traces.core.tags.rules import UNKNOWN, rules_of
 from pytest_mlflow_traces.core.tags.validate import Problem, broken_rules, plan_of, problems
+from pytest_mlflow_traces.strategies.tag_values import constants_of, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

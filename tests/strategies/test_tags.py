@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema, strategies
-from pytest_mlflow_traces._tag_faults import wrong_texts
-from pytest_mlflow_traces.core.tag_search import Decider
 from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, NumberForm, OtherForm
 from pytest_mlflow_traces.core.tags.validate import problems
 from pytest_mlflow_traces.strategies import InvalidTags, UnsatisfiableSchemaError, invalid_tags, tags
+from pytest_mlflow_traces.strategies.tag_faults import wrong_texts
+from pytest_mlflow_traces.strategies.tag_solver import Decider
 from reference_agent.contract import HealthMonitorTags
 from tests.messages import exactly
 from tests.schemas import EveryType, random_schema
