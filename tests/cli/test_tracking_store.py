@@ -9,8 +9,8 @@ import mlflow
 import pytest
 from click.testing import CliRunner
 
-from pytest_mlflow_traces import _tracking, capture_traces
-from pytest_mlflow_traces.cli import main
+from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces.cli import main, tracking_store
 from tests.capture.programs import needs_full_mlflow
 
 pytestmark = needs_full_mlflow
@@ -88,4 +88,6 @@ def test_a_file_of_sqlite_that_is_not_there_is_not_made(tmp_path, uri):
 
 
 def test_a_database_in_memory_has_no_file():
-    assert [_tracking._sqlite_file(uri) for uri in ("sqlite:///:memory:", "sqlite://", "postgresql:///x")] == [None] * 3
+    assert [tracking_store._sqlite_file(uri) for uri in ("sqlite:///:memory:", "sqlite://", "postgresql:///x")] == [
+        None
+    ] * 3

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pytest_mlflow_traces._checking import Check
-from pytest_mlflow_traces._trace_sets import TraceSet, files_of
+from pytest_mlflow_traces.cli.check import Check
+from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.files.expectations import loaded_expectation
@@ -197,7 +197,7 @@ def _from(
 ) -> Iterator[StoredTrace]:
     for source in sources:
         if _is_uri(source):
-            from pytest_mlflow_traces._tracking import tracked_traces
+            from pytest_mlflow_traces.cli.tracking_store import tracked_traces
 
             with _readable():
                 yield from _some(tracked_traces(source, experiments, filter_string), visible(source), miss)

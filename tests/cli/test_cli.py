@@ -523,7 +523,7 @@ def test_what_fails_while_it_is_read_is_no_difference(monkeypatch):
         yield
 
     write("t.jsonl", line(*AGENT))
-    monkeypatch.setattr("pytest_mlflow_traces._trace_sets.stored_traces", broken)
+    monkeypatch.setattr("pytest_mlflow_traces.cli.trace_sets.stored_traces", broken)
 
     result = run("diff", "t.jsonl", "t.jsonl")
 
