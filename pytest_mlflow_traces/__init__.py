@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces._verdicts import MlflowTracesWarning as MlflowTracesWarning
     from pytest_mlflow_traces.capture import capture_traces as capture_traces
     from pytest_mlflow_traces.capture.traces import CapturedTraces as CapturedTraces
     from pytest_mlflow_traces.core.budgets.budget import Budget as Budget
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.trace import Span as Span
     from pytest_mlflow_traces.core.trace import Trace as Trace
     from pytest_mlflow_traces.files.traces import read_traces as read_traces
+    from pytest_mlflow_traces.plugin.checks import MlflowTracesWarning as MlflowTracesWarning
 
 _HOMES = {
     # capture
@@ -64,7 +64,7 @@ _HOMES = {
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
     # warnings, for filters
-    "MlflowTracesWarning": "_verdicts",
+    "MlflowTracesWarning": "plugin.checks",
     "SecretTagWarning": "core.tags.portability",
 }
 __all__ = [

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 
 import pytest_mlflow_traces
 from pytest_mlflow_traces import plugin
-from pytest_mlflow_traces._marker import KEYWORDS
 from pytest_mlflow_traces.cli import main
+from pytest_mlflow_traces.plugin.marker import KEYWORDS
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"

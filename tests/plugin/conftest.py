@@ -6,14 +6,15 @@ from __future__ import annotations
 import mlflow  # noqa: F401
 import pytest
 
-# and a class that was loaded twice is two classes
-import pytest_mlflow_traces._assertions
-import pytest_mlflow_traces._ownership
-import pytest_mlflow_traces._reporting
-import pytest_mlflow_traces._verdicts
 import pytest_mlflow_traces.capture.install
 import pytest_mlflow_traces.core.contracts
 import pytest_mlflow_traces.core.tags.schema  # noqa: F401
+
+# and a class that was loaded twice is two classes
+import pytest_mlflow_traces.plugin.assertrepr
+import pytest_mlflow_traces.plugin.baseline_owners
+import pytest_mlflow_traces.plugin.checks
+import pytest_mlflow_traces.plugin.report
 
 AGENT = """
 import mlflow

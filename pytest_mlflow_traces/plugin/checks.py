@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_mlflow_traces._stashes import APPLIED, JUDGED
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.tags.portability import SecretTagWarning, portability, secret_texts
+from pytest_mlflow_traces.plugin.stash import APPLIED, JUDGED
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces._baselines import BaselineFile
-    from pytest_mlflow_traces._marker import Demand
-    from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.capture.traces import CapturedTraces
+    from pytest_mlflow_traces.plugin.baseline import BaselineFile
+    from pytest_mlflow_traces.plugin.contracts import SuiteContracts
+    from pytest_mlflow_traces.plugin.marker import Demand
 
 
 class MlflowTracesWarning(pytest.PytestWarning):

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces._baseline_keeping import BaselineCollector, BaselineKeeper
-from pytest_mlflow_traces._marker import MARKER, TOO_LATE
-from pytest_mlflow_traces._run_keeping import RunKeeper
-from pytest_mlflow_traces._stashes import (
+from pytest_mlflow_traces.plugin.marker import MARKER, TOO_LATE
+from pytest_mlflow_traces.plugin.run_report import RunKeeper
+from pytest_mlflow_traces.plugin.stash import (
     APPLIED,
     BASELINES,
     CAPTURED,
@@ -26,7 +25,8 @@ from pytest_mlflow_traces._stashes import (
     SECTION,
     forget,
 )
-from pytest_mlflow_traces._whole_comparisons import whole_comparisons
+from pytest_mlflow_traces.plugin.untruncated import whole_comparisons
+from pytest_mlflow_traces.plugin.unused_baselines import BaselineCollector, BaselineKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         names = config.getini("mlflow_traces_contract")
         if names:
-            from pytest_mlflow_traces._suite_contracts import VacuityGuard
+            from pytest_mlflow_traces.plugin.contracts import VacuityGuard
 
             config.pluginmanager.register(VacuityGuard(config, names), "mlflow-traces-vacuity-guard")
         # each after those that may yet fail the run, or have something to say of it
@@ -65,13 +65,13 @@ def prepare(config: pytest.Config, items: list[pytest.Item]) -> None:
 def _prepare(item: pytest.Item) -> None:
     """Read what the markers of a test ask, and have a marked test open a capture."""
     if item.get_closest_marker(MARKER) is not None:
-        from pytest_mlflow_traces._marker import demand_of, open_capture
+        from pytest_mlflow_traces.plugin.marker import demand_of, open_capture
 
         demand_of(item)  # what it does not take is said before any test runs
         open_capture(item)
     if MARKER in getattr(item, "fixturenames", ()):
         if is_examples(item):
-            from pytest_mlflow_traces._marker import refuse_examples
+            from pytest_mlflow_traces.plugin.marker import refuse_examples
 
             refuse_examples(item)
         _load_contracts(item.config)
@@ -81,7 +81,7 @@ def _load_contracts(config: pytest.Config) -> None:
     """Import the contracts of the suite, once, and only where some test traces: they may import a whole agent."""
     names = config.getini("mlflow_traces_contract")
     if names and CONTRACTS not in config.stash:
-        from pytest_mlflow_traces._suite_contracts import SuiteContracts
+        from pytest_mlflow_traces.plugin.contracts import SuiteContracts
 
         config.stash[CONTRACTS] = SuiteContracts(names)
 
@@ -162,23 +162,23 @@ def finish(item: pytest.Item) -> None:
     traces = item.stash.get(CAPTURED, None)
     demand = None
     if item.get_closest_marker(MARKER) is not None:
-        from pytest_mlflow_traces._marker import demand_of
+        from pytest_mlflow_traces.plugin.marker import demand_of
 
         with _misuse_fails():
             demand = demand_of(item)  # anew: a fixture may have marked the test
         if traces is None:
             pytest.fail(f"{item.nodeid}: {TOO_LATE}", pytrace=False)
     if traces is not None:
-        from pytest_mlflow_traces._verdicts import judge
+        from pytest_mlflow_traces.plugin.checks import judge
 
         if traces and is_examples(item):
-            from pytest_mlflow_traces._marker import refuse_mixed
+            from pytest_mlflow_traces.plugin.marker import refuse_mixed
 
             with _misuse_fails():
                 refuse_mixed(item)
         judge(item, traces, demand, item.config.stash.get(CONTRACTS, None))
     if BASELINES in item.stash:
-        from pytest_mlflow_traces._verdicts import check_compared
+        from pytest_mlflow_traces.plugin.checks import check_compared
 
         check_compared(item.stash[BASELINES])
 
@@ -187,7 +187,7 @@ def finish_late(item: pytest.Item, traces: CapturedTraces) -> None:
     """Judge what the fixtures of a test traced after its verdict, by the contracts of the suite."""
     contracts = item.config.stash.get(CONTRACTS, None)
     if contracts is not None and JUDGED in item.stash:
-        from pytest_mlflow_traces._verdicts import judge_late
+        from pytest_mlflow_traces.plugin.checks import judge_late
 
         judge_late(item, traces, contracts)
 
@@ -204,7 +204,7 @@ def pytest_runtest_makereport(
     traces = item.stash.get(CAPTURED, None)
     if traces is None and BASELINES not in item.stash:
         return (yield)
-    from pytest_mlflow_traces._reporting import tell, tell_junit
+    from pytest_mlflow_traces.plugin.report import tell, tell_junit
 
     report = yield
     if traces is not None and call.when == "call":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_mlflow_traces._assertions import Explained
+    from pytest_mlflow_traces.plugin.assertrepr import Explained
 
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trace; before, there is nothing to explain
 
@@ -32,7 +32,7 @@ def whole_comparisons(config: pytest.Config, heard: list[Explained]) -> Iterator
     def whole(op: str, left: object, right: object) -> str | None:
         explained = None
         if TREE in sys.modules:
-            from pytest_mlflow_traces._assertions import compared, is_verbose
+            from pytest_mlflow_traces.plugin.assertrepr import compared, is_verbose
 
             explained = compared(op, left, right, verbose=is_verbose(config))
         if explained is None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from pytest_mlflow_traces._baselines import TraceBaseline
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.clock import VirtualTime
+    from pytest_mlflow_traces.plugin.baseline import TraceBaseline
 
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
@@ -129,7 +129,7 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
 
 def _session(config: pytest.Config) -> Any:
     """Load the hooks that surround tests, once."""
-    from pytest_mlflow_traces import _session as session
+    from pytest_mlflow_traces.plugin import hooks as session
 
     if not config.pluginmanager.has_plugin(SESSION):
         config.pluginmanager.register(session, SESSION)
@@ -169,7 +169,7 @@ def trace_baseline(request: pytest.FixtureRequest) -> TraceBaseline:
     ...     assert mlflow_traces.one() == trace_baseline
     """
     _session(request.config)
-    from pytest_mlflow_traces._reporting import baseline_of
+    from pytest_mlflow_traces.plugin.report import baseline_of
 
     return baseline_of(request.node)
 
@@ -193,7 +193,7 @@ def virtual_time() -> Iterator[VirtualTime]:
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     if TREE not in sys.modules:
         return None
-    from pytest_mlflow_traces._assertions import compared, is_verbose
+    from pytest_mlflow_traces.plugin.assertrepr import compared, is_verbose
 
     explained = compared(op, left, right, verbose=is_verbose(config))
     return None if explained is None else explained.lines

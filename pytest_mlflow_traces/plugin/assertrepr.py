@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_mlflow_traces._baselines import TraceBaseline
 from pytest_mlflow_traces.capture.selection import SelectedTraces
 from pytest_mlflow_traces.capture.traces import CapturedTraces
 from pytest_mlflow_traces.core.explanations import absent_in, matched, mismatch_of, present_in
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
 from pytest_mlflow_traces.core.trace import Span, Trace
+from pytest_mlflow_traces.plugin.baseline import TraceBaseline
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.findings import Finding

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces._stashes import COLLECTOR, USED_ATTRIBUTE
+from pytest_mlflow_traces.plugin.stash import COLLECTOR, USED_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces._run_keeping import RunKeeper
+    from pytest_mlflow_traces.plugin.run_report import RunKeeper
 
 OWNERS_OUTPUT = (
     "mlflow_traces_owners"  # in the output of a worker: files and their tests; absent, where not all was run
@@ -58,7 +58,7 @@ class BaselineCollector:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         # who leaves tests out without a word, as plugins that shard do, is found by the count
         if not self._is_partial and len(session.items) == len(self._items):
-            from pytest_mlflow_traces._ownership import owners_of
+            from pytest_mlflow_traces.plugin.baseline_owners import owners_of
 
             self.owners = owners_of(self.folders, self._items, self._collected)
         self._items = []
@@ -98,8 +98,8 @@ class BaselineKeeper:
         owners = self._owners if collector is None else collector.owners
         if not owners or session.exitstatus or self._config.option.collectonly:
             return
-        from pytest_mlflow_traces._ownership import unused
-        from pytest_mlflow_traces._suite_contracts import is_whole_run
+        from pytest_mlflow_traces.plugin.baseline_owners import unused
+        from pytest_mlflow_traces.plugin.contracts import is_whole_run
 
         if not is_whole_run(self._config):
             return
@@ -111,7 +111,7 @@ class BaselineKeeper:
 
     def _tell(self, file: Path, names: list[str] | None) -> None:
         """Remove a file (or sections of it) with an update, report it otherwise."""
-        from pytest_mlflow_traces._ownership import removed
+        from pytest_mlflow_traces.plugin.baseline_owners import removed
 
         shown = file.relative_to(self._config.rootpath) if file.is_relative_to(self._config.rootpath) else file
         if self._config.getoption("--mlflow-traces-update"):

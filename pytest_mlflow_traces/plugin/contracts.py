@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces._stashes import APPLIED_ATTRIBUTE
 from pytest_mlflow_traces.core.contracts import Contract, verdicts
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 from pytest_mlflow_traces.files.expectations import loaded_expectation
+from pytest_mlflow_traces.plugin.stash import APPLIED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

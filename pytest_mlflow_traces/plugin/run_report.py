@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces._stashes import PARTS_INPUT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
+from pytest_mlflow_traces.plugin.stash import PARTS_INPUT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs.records import BaselineChange, Run, TracedTest

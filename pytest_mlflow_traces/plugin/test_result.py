@@ -15,10 +15,10 @@ from pytest_mlflow_traces.reports.sections import section
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_mlflow_traces._assertions import Explained
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.runs.records import BaselineChange
+    from pytest_mlflow_traces.plugin.assertrepr import Explained
 
 _LINES = 60  # of one failure; the rest is in the log of the run
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces._attempts import Attempt
-from pytest_mlflow_traces._baselines import BaselineFile, TraceBaseline, update_command
-from pytest_mlflow_traces._ownership import name_of
-from pytest_mlflow_traces._stashes import (
+from pytest_mlflow_traces.files import baselines
+from pytest_mlflow_traces.plugin.baseline import BaselineFile, TraceBaseline, update_command
+from pytest_mlflow_traces.plugin.baseline_owners import name_of
+from pytest_mlflow_traces.plugin.stash import (
     APPLIED,
     APPLIED_ATTRIBUTE,
     ATTEMPT,
@@ -19,7 +19,7 @@ from pytest_mlflow_traces._stashes import (
     SECTION,
     USED_ATTRIBUTE,
 )
-from pytest_mlflow_traces.files import baselines
+from pytest_mlflow_traces.plugin.test_result import Attempt
 from pytest_mlflow_traces.reports.sections import PREFIX, properties, section
 
 if TYPE_CHECKING:

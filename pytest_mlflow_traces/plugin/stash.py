@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces._assertions import Explained
-    from pytest_mlflow_traces._attempts import Attempt
-    from pytest_mlflow_traces._baseline_keeping import BaselineCollector
-    from pytest_mlflow_traces._baselines import BaselineFile
-    from pytest_mlflow_traces._suite_contracts import SuiteContracts
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.files.atomic import PartFile
+    from pytest_mlflow_traces.plugin.assertrepr import Explained
+    from pytest_mlflow_traces.plugin.baseline import BaselineFile
+    from pytest_mlflow_traces.plugin.contracts import SuiteContracts
+    from pytest_mlflow_traces.plugin.test_result import Attempt
+    from pytest_mlflow_traces.plugin.unused_baselines import BaselineCollector
 
 # of a test
 MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
