@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.matching.matcher import PatternTooComplexError, matches
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
-from tests.building import Record
-from tests.building import trace_of as trace_of_records
-from tests.mutating import EDITS, Node, trace_of
+from tests.support.building import Record
+from tests.support.building import trace_of as trace_of_records
+from tests.support.mutating import EDITS, Node, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from pytest_mlflow_traces import cli
 from pytest_mlflow_traces.cli import main
-from tests.building import node
-from tests.storing import line, stored
+from tests.support.building import node
+from tests.support.storing import line, stored
 
 AGENT = "agent AGENT", ["plan", "search TOOL"]
 CONTRACTS = """

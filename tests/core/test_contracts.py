@@ -20,8 +20,8 @@ from pytest_mlflow_traces import (
     span,
 )
 from pytest_mlflow_traces.core.contracts import check
-from tests.building import records, tree
-from tests.messages import exactly
+from tests.support.building import records, tree
+from tests.support.messages import exactly
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces import Trace

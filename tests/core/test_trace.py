@@ -10,8 +10,8 @@ from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 from pytest_mlflow_traces.core.trace import Span, Trace
-from tests.building import Event, Record, Status, node, trace_of, tree
-from tests.messages import exactly
+from tests.support.building import Event, Record, Status, node, trace_of, tree
+from tests.support.messages import exactly
 
 
 def shape(trace: Trace) -> list[str]:

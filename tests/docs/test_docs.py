@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_mlflow_traces.core.notation.lines import read_head
-from tests.building import node, tree
 from tests.docs.running import run_tests
+from tests.support.building import node, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

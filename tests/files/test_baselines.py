@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.baselines.file_format import BaselineError, new_baseline, recorded_section
 from pytest_mlflow_traces.files import baselines
-from tests.building import tree
-from tests.messages import exactly
+from tests.support.building import tree
+from tests.support.messages import exactly
 
 BASELINE = new_baseline("test_a.py::test_x").with_section(recorded_section("", tree("a"), tree("a"), (), ()))
 

@@ -15,8 +15,8 @@ import pytest
 from pytest_mlflow_traces import read_traces
 from pytest_mlflow_traces.files import traces
 from pytest_mlflow_traces.files.traces import stored_traces
-from tests.messages import exactly
-from tests.storing import line, stored
+from tests.support.messages import exactly
+from tests.support.storing import line, stored
 
 
 @pytest.fixture

@@ -303,7 +303,7 @@ def test_a_trace_that_is_not_whole_is_never_accepted(suite):
             assert trace == trace_baseline
         """
     )
-    from tests.storing import line
+    from tests.support.storing import line
 
     (suite.path / "t.jsonl").write_text(line("agent @1-", ["plan @2-3"]))
 

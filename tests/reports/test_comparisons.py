@@ -8,7 +8,7 @@ import pytest
 
 from pytest_mlflow_traces.core.runs.compare import Comparison, compare
 from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall
-from tests.building import tree
+from tests.support.building import tree
 
 SAME = compare("test_same", [tree("a")], [tree("a")])
 SOFT = compare("test_soft", [tree("a", tags={"x": "1"})], [tree("a", tags={"x": "\x1b[31m"})])

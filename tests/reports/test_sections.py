@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.reports.sections import MAX_LINES, headline, section
-from tests.building import tree
+from tests.support.building import tree
 
 
 def test_a_trace_of_thousands_of_spans_says_how_many_lines_more_there_are():

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pytest_mlflow_traces import TagSchema, Trace, strategies
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.strategies import patterns, span_trees, traces
-from tests.building import tree
-from tests.messages import exactly
+from tests.support.building import tree
+from tests.support.messages import exactly
 
 QUICK = settings(max_examples=80, deadline=None, database=None)
 CHECKS = list(HealthCheck)

@@ -25,8 +25,8 @@ from pytest_mlflow_traces.strategies import InvalidTags, UnsatisfiableSchemaErro
 from pytest_mlflow_traces.strategies.tag_faults import wrong_texts
 from pytest_mlflow_traces.strategies.tag_solver import Decider
 from reference_agent.contract import HealthMonitorTags
-from tests.messages import exactly
-from tests.schemas import EveryType, random_schema
+from tests.support.messages import exactly
+from tests.support.schemas import EveryType, random_schema
 
 EXAMPLES = int(os.environ.get("TAG_EXAMPLES", "25"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])

@@ -26,7 +26,7 @@ import pytest
 from pytest_mlflow_traces.clock import START, VirtualTimeError, virtual_time
 from pytest_mlflow_traces.virtual_time import deadlock, simulation
 from pytest_mlflow_traces.virtual_time.patches import METHODS
-from tests.messages import exactly
+from tests.support.messages import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ import time_machine
 from pytest_mlflow_traces import TraceAssertionError, span
 from pytest_mlflow_traces.clock import VirtualTimeError, virtual_time
 from pytest_mlflow_traces.wall_clock import assert_not_slower
-from tests.messages import exactly
+from tests.support.messages import exactly
 
 
 @pytest.fixture

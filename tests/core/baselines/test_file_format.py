@@ -16,9 +16,9 @@ from pytest_mlflow_traces.core.baselines.file_format import (
     recorded_section,
     section_names,
 )
-from tests.building import node, tree
-from tests.messages import exactly
-from tests.tracing import traces
+from tests.support.building import node, tree
+from tests.support.messages import exactly
+from tests.support.tracing import traces
 
 TEXT = textwrap.dedent(
     """\

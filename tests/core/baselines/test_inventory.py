@@ -20,8 +20,8 @@ from pytest_mlflow_traces.core.baselines.inventory import (
 )
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.notation.literals import ReadingError
-from tests.building import node, tree
-from tests.generating import HOSTILE, texts
+from tests.support.building import node, tree
+from tests.support.generating import HOSTILE, texts
 
 ALL = (TAGS, ATTRIBUTES, CALLS)
 TRACE = tree(

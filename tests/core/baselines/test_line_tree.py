@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.baselines.line_tree import Entry, alternatives, members, outline_text, read_outline
 from pytest_mlflow_traces.core.notation import NotationError
-from tests.generating import patterns
+from tests.support.generating import patterns
 
 TEXT = textwrap.dedent(
     """\

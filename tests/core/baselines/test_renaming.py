@@ -6,7 +6,7 @@ import pytest
 
 from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.baselines.update import rewritten
-from tests.building import tree
+from tests.support.building import tree
 
 
 def changed(text, *spans):

@@ -15,9 +15,9 @@ from pytest_mlflow_traces.core.baselines.update import DemandError, rewritten
 from pytest_mlflow_traces.core.notation import NotationError
 from pytest_mlflow_traces.core.patterns.recorded import recorded
 from tests import mutating
-from tests.building import node, tree
-from tests.messages import exactly
-from tests.tracing import traces
+from tests.support.building import node, tree
+from tests.support.messages import exactly
+from tests.support.tracing import traces
 
 
 def text_of(block):

@@ -10,8 +10,8 @@ from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.baselines.update import DemandError, rewritten
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
-from tests.building import node, tree
-from tests.messages import exactly
+from tests.support.building import node, tree
+from tests.support.messages import exactly
 
 
 def changed(text, *spans):

@@ -13,8 +13,8 @@ from pytest_mlflow_traces.core.budgets.budget import Budget, if_present
 from pytest_mlflow_traces.core.contracts import Contract, assert_trace, check
 from pytest_mlflow_traces.core.findings import Expectation, Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import one_of, span
-from tests.building import node, tree
-from tests.messages import exactly
+from tests.support.building import node, tree
+from tests.support.messages import exactly
 
 SLOW = ("agent AGENT @0-3000", ["plan @0-100", "search TOOL @100-2900", ["query @150-2850"]])
 

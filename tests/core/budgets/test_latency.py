@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pytest_mlflow_traces.core.budgets.latency import LatencyStatistics, rank
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import span
-from tests.building import tree
-from tests.messages import exactly
+from tests.support.building import tree
+from tests.support.messages import exactly
 
 
 def of(*milliseconds):

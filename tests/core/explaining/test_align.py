@@ -22,8 +22,8 @@ from pytest_mlflow_traces.core.explaining.report.paths import Paths
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, optional, parallel, repeat, span
-from tests.building import tree
-from tests.mutating import random_root, trace_of
+from tests.support.building import tree
+from tests.support.mutating import random_root, trace_of
 
 
 def shared(join, levels=60):

@@ -13,7 +13,7 @@ import pytest
 from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.explaining.align.differences import differences
 from pytest_mlflow_traces.core.matching.matcher import Matcher
-from tests.mutating import EDITS, Node, loosened, random_root, trace_of, undone
+from tests.support.mutating import EDITS, Node, loosened, random_root, trace_of, undone
 
 MUTANTS = int(os.environ.get("EXPLAIN_MUTANTS", "450"))
 SEED = int(os.environ.get("EXPLAIN_SEED", "20260101"))

@@ -10,7 +10,7 @@ from dirty_equals import IsFloat
 
 from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
-from tests.building import node, tree
+from tests.support.building import node, tree
 
 
 def mismatch(trace, pattern):

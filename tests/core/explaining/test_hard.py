@@ -9,8 +9,8 @@ import pytest
 
 from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
-from tests.building import node, tree
-from tests.mutating import EDITS, loosened, random_root, trace_of
+from tests.support.building import node, tree
+from tests.support.mutating import EDITS, loosened, random_root, trace_of
 
 STEPS = [f"s{k}" for k in range(200)]
 

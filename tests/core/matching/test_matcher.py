@@ -11,7 +11,7 @@ from pytest_mlflow_traces.core.matching import any_order, matcher
 from pytest_mlflow_traces.core.matching.automaton import content_of
 from pytest_mlflow_traces.core.matching.matcher import Matcher, PatternTooComplexError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
-from tests.building import Event, node, trace_of, tree
+from tests.support.building import Event, node, trace_of, tree
 
 
 def children(*names):

@@ -21,7 +21,7 @@ from pytest_mlflow_traces.core.matching import disjunctive_form, matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.patterns.operands import Operand
-from tests.building import Event, Record, Status, trace_of
+from tests.support.building import Event, Record, Status, trace_of
 
 NOTHING = frozenset()
 

@@ -4,7 +4,7 @@ import pytest
 from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.notation import NotationError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, span
-from tests.messages import exactly
+from tests.support.messages import exactly
 
 A = span("a")
 AFTER_TYPE = "expected a status, a field, a quantifier, `...` or the end of the line"

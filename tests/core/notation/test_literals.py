@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from pytest_mlflow_traces.core.notation.literals import ReadingError, literal_text, quoted, read_literal, read_string
 from pytest_mlflow_traces.core.patterns.operands import DEEPEST, Operand
-from tests.generating import literals, texts
+from tests.support.generating import literals, texts
 
 
 def read(text: str) -> object:

@@ -10,8 +10,8 @@ from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.notation import NotationError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, Repeat
-from tests.building import tree
-from tests.generating import HOSTILE, REGEXES, names, patterns
+from tests.support.building import tree
+from tests.support.generating import HOSTILE, REGEXES, names, patterns
 
 A, B, C = span("a"), span("b")[()], span("c")
 AFTER_TYPE = "expected a status, a field, a quantifier, `...` or the end of the line"

@@ -23,8 +23,8 @@ from pytest_mlflow_traces.core.patterns.constructors import (
     span,
 )
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern, short
-from tests.generating import patterns
-from tests.messages import exactly
+from tests.support.generating import patterns
+from tests.support.messages import exactly
 
 A, B, C = span("a"), span("b"), span("c")
 LEGAL = "legal: 'name', 'type', 'status', 'inputs', 'outputs', 'attributes', 'error', 'within', 'has', 'lacks'"

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 
 from pytest_mlflow_traces.core.patterns.operands import DEEPEST, UNSAID, Operand, whole_number
-from tests.generating import literals
-from tests.messages import exactly
+from tests.support.generating import literals
+from tests.support.messages import exactly
 
 
 class Color(str, Enum):

@@ -7,9 +7,9 @@ from hypothesis import given
 
 from pytest_mlflow_traces import any_order, span
 from pytest_mlflow_traces.core.patterns.recorded import overlapping, recorded
-from tests.building import tree
-from tests.messages import exactly
-from tests.tracing import traces
+from tests.support.building import tree
+from tests.support.messages import exactly
+from tests.support.tracing import traces
 
 
 def test_names_types_status_and_the_tree():

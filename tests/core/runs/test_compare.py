@@ -7,8 +7,8 @@ from hypothesis import given
 
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.runs.compare import compare
-from tests.building import Event, node, tree
-from tests.tracing import traces
+from tests.support.building import Event, node, tree
+from tests.support.tracing import traces
 
 USAGE = {"mlflow.trace.tokenUsage": '{"total_tokens": 12}'}
 

@@ -16,7 +16,7 @@ from pytest_mlflow_traces.core.runs.records import (
     total_tokens,
     total_tools,
 )
-from tests.building import tree
+from tests.support.building import tree
 
 TOKENS = {"mlflow.trace.tokenUsage": '{"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}'}
 texts = st.text(max_size=5)

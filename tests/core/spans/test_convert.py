@@ -16,8 +16,8 @@ from pytest_mlflow_traces.core.spans.convert import (
 )
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
 from pytest_mlflow_traces.core.trace import Trace
-from tests.building import node, records
-from tests.messages import exactly
+from tests.support.building import node, records
+from tests.support.messages import exactly
 
 
 def b64(number: int) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.spans.critical_path import critical_path, path_lines
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
-from tests.building import Record, trace_of, tree
+from tests.support.building import Record, trace_of, tree
 
 
 def path(trace):

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.spans.render import INDENTED_LEVELS, Row, draw, tree_lines
-from tests.building import Event, Record, Status, node, trace_of, tree
-from tests.generating import texts
+from tests.support.building import Event, Record, Status, node, trace_of, tree
+from tests.support.generating import texts
 
 
 def chain(depth: int) -> str:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
 from pytest_mlflow_traces.core.spans.table import Forest
-from tests.building import Event, Record, Status, node, records, tree
+from tests.support.building import Event, Record, Status, node, records, tree
 
 
 def record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_mlflow_traces.core.tags.portability import SecretTagWarning, portability, warn_of_secrets
-from tests.building import tree
+from tests.support.building import tree
 
 LOST = "SQLite drops all tags and metadata of the trace, a REST server stores the repr"
 

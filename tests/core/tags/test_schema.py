@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema
 from pytest_mlflow_traces.core.tags.portability import SecretTagWarning
-from tests.building import tree
+from tests.support.building import tree
 
 SESSION, USER = "mlflow.trace.session", "mlflow.trace.user"
 

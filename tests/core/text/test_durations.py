@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration, readable_duration
-from tests.messages import exactly
+from tests.support.messages import exactly
 
 DAY_NS = 86_400_000_000_000
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from tests.building import Record, Status, trace_of
+from tests.support.building import Record, Status, trace_of
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.trace import Trace

@@ -6,10 +6,10 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.building import records
+from tests.support.building import records
 
 if TYPE_CHECKING:
-    from tests.building import Spec
+    from tests.support.building import Spec
 
 
 def stored(*specs: Spec, test: str | None = None, id: str = "tr-1", **tags: str) -> dict[str, Any]:  # noqa: A002

@@ -1,4 +1,4 @@
-from tests.building import tree
+from tests.support.building import tree
 
 
 def test_a_list_after_a_span_is_its_children():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, repeat
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
-from tests.building import Record, Status, tree
+from tests.support.building import Record, Status, tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
