@@ -196,8 +196,8 @@ def test_an_exception_while_the_first_capture_opens_leaves_nothing_replaced(monk
     def broken(*args, **kwargs):
         raise RuntimeError("no provider today")
 
-    monkeypatch.setattr(_switchboard, "_use_own_provider", broken)
-    monkeypatch.setattr(_switchboard, "_reaches_us", lambda: False)
+    monkeypatch.setattr(install, "_use_own_provider", broken)
+    monkeypatch.setattr(install, "_reaches_us", lambda: False)
     with pytest.raises(RuntimeError, match="no provider today"), capture_traces():
         pass
     monkeypatch.undo()

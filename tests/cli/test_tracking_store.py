@@ -28,7 +28,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "contracts.py").write_text(CONTRACTS)
-    monkeypatch.setattr(_tracking, "_PAGE", 2)
+    monkeypatch.setattr(tracking_store, "_PAGE", 2)
     with capture_traces():
         for name, experiment in (("search", "one"), ("search", "one"), ("plan", "one"), ("search", "two")):
             mlflow.set_experiment(experiment)

@@ -136,7 +136,7 @@ def test_a_number_of_too_many_digits(write):
 
 @pytest.mark.parametrize("content", ["x" * 2000, "{\n" + " " * 2000 + "}"])
 def test_a_line_without_end_is_not_read_to_its_end(write, monkeypatch, content):
-    monkeypatch.setattr(files, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(traces, "LONGEST_LINE", 1000)
     path = write(content)
 
     with pytest.raises(ValueError, match=r"\At\.jsonl(, line 1: longer|: JSON over several lines, longer) than 0 MiB"):

@@ -8,13 +8,13 @@ import pytest
 
 import pytest_mlflow_traces.capture.install
 import pytest_mlflow_traces.core.contracts
-import pytest_mlflow_traces.core.tags.schema  # noqa: F401
+import pytest_mlflow_traces.core.tags.schema
 
 # and a class that was loaded twice is two classes
 import pytest_mlflow_traces.plugin.assertrepr
 import pytest_mlflow_traces.plugin.baseline_owners
 import pytest_mlflow_traces.plugin.checks
-import pytest_mlflow_traces.plugin.report
+import pytest_mlflow_traces.plugin.report  # noqa: F401
 
 AGENT = """
 import mlflow

@@ -901,8 +901,8 @@ def test_without_the_extra_the_error_names_it(monkeypatch):
 
 
 def test_who_holds_the_clock_is_told(monkeypatch):
-    monkeypatch.setattr(stillness, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(stillness, "LOOK_S", 0.05)
+    monkeypatch.setattr(deadlock, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(deadlock, "LOOK_S", 0.05)
     lock, held = threading.Lock(), threading.Event()
 
     def hold():
@@ -929,8 +929,8 @@ def test_who_holds_the_clock_is_told(monkeypatch):
 
 
 def test_a_busy_loop_is_told_too(monkeypatch):
-    monkeypatch.setattr(stillness, "BUSY_S", 0.2)
-    monkeypatch.setattr(stillness, "LOOK_S", 0.05)
+    monkeypatch.setattr(deadlock, "BUSY_S", 0.2)
+    monkeypatch.setattr(deadlock, "LOOK_S", 0.05)
 
     with virtual_time(), ThreadPoolExecutor() as pool:
         sleeper = pool.submit(time.sleep, 5)
@@ -942,7 +942,7 @@ def test_a_busy_loop_is_told_too(monkeypatch):
 
 
 def test_a_thread_that_is_waited_for_out_of_sight_starts_all_the_same(clock, monkeypatch):
-    monkeypatch.setattr(stillness, "LOOK_S", 0.05)
+    monkeypatch.setattr(deadlock, "LOOK_S", 0.05)
     line = queue.SimpleQueue()  # in C, like the lock above
 
     threading.Thread(target=lambda: line.put(clock.elapsed_ms)).start()
@@ -958,7 +958,7 @@ def test_an_interrupt_ends_a_wait(clock, monkeypatch):
         sleeper = pool.submit(time.sleep, 5)
         with monkeypatch.context() as patch:
             patch.setattr(simulation.Timeline, "_look", interrupted)
-            patch.setattr(stillness, "LOOK_S", 0)
+            patch.setattr(deadlock, "LOOK_S", 0)
             with pytest.raises(KeyboardInterrupt):
                 threading.Event().wait()
         sleeper.result()
@@ -978,7 +978,7 @@ def pipe_to(loop, callback=int):
 
 
 def test_a_loop_that_watches_the_real_world_does_not_let_time_pass(monkeypatch):
-    monkeypatch.setattr(stillness, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(deadlock, "PATIENCE_S", 0.2)
 
     async def main(clock):
         with pipe_to(asyncio.get_running_loop()):
@@ -1052,7 +1052,7 @@ def test_news_of_the_real_world_wake_a_loop_that_gave_up_on_them():
 
 
 def test_a_loop_that_watches_the_real_world_lets_threads_work(monkeypatch):
-    monkeypatch.setattr(stillness, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(deadlock, "PATIENCE_S", 0.2)
 
     async def main(clock):
         with pipe_to(asyncio.get_running_loop()):

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The in-memory store that answers what code under test reads."""

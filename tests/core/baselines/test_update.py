@@ -14,7 +14,7 @@ from pytest_mlflow_traces.core.baselines import update
 from pytest_mlflow_traces.core.baselines.update import DemandError, rewritten
 from pytest_mlflow_traces.core.notation import NotationError
 from pytest_mlflow_traces.core.patterns.recorded import recorded
-from tests import mutating
+from tests.support import mutating
 from tests.support.building import node, tree
 from tests.support.messages import exactly
 from tests.support.tracing import traces
@@ -297,7 +297,7 @@ def test_one_edit_changes_the_lines_concerned(seed, monkeypatch):
     if not mutating.EDITS[kind][0](random, top):
         return
     new = mutating.trace_of(top)
-    monkeypatch.setattr(rewriting, "recorded", None)  # nothing here is too tangled
+    monkeypatch.setattr(update, "recorded", None)  # nothing here is too tangled
 
     found = rewritten(text, new.forest)
 

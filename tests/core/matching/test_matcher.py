@@ -1,4 +1,4 @@
-"""What each form of the pattern language means, rule by rule; `test_matching_oracle` has their combinations."""
+"""What each form of the pattern language means, rule by rule; `test_oracle` has their combinations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import pytest
 from dirty_equals import IsInt, IsPartialDict
 
-from pytest_mlflow_traces.core.matching import any_order, matcher
+from pytest_mlflow_traces.core.matching import any_order as flows
+from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.matching.automaton import content_of
 from pytest_mlflow_traces.core.matching.matcher import Matcher, PatternTooComplexError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
@@ -705,7 +706,7 @@ def test_too_many_ways_are_an_error_and_no_mismatch():
 
 def test_too_many_parallel_ways_are_an_error(monkeypatch):
     spans = [node(f"a @{i}-{i + 20}") for i in range(100)]
-    monkeypatch.setattr(assignment, "_MOST_STEPS", 1_000)
+    monkeypatch.setattr(flows, "_MOST_STEPS", 1_000)
 
     for pattern in (any_order(parallel(repeat(a, 18)), ...), any_order(parallel(repeat(a, 18)), repeat(a))):
         with pytest.raises(PatternTooComplexError, match="say more about them"):
@@ -714,7 +715,7 @@ def test_too_many_parallel_ways_are_an_error(monkeypatch):
 
 @pytest.mark.parametrize("near", [matcher._NEAR, 0])
 def test_what_is_open_is_settled_before_there_are_too_many_ways(monkeypatch, near):
-    monkeypatch.setattr(matching, "_NEAR", near)
+    monkeypatch.setattr(matcher, "_NEAR", near)
     # as long as the children of the spans are hoped for, every span could go to every group
     trace = tree("r", [part for i in range(16) for part in ("a", [f"s{i % 8}"])])
     own = [(span("a")[span(f"s{i}")], span("a")[span(f"s{i}"), ...]) for i in range(8)]

@@ -332,13 +332,13 @@ def comparisons(rng):
 def everywhere(trace, pattern):
     """Find as if there were too many candidates to look into them one by one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matching, "_FEW", 0)
+        patch.setattr(matcher, "_FEW", 0)
         return matcher.find(trace.forest, pattern)
 
 
 def one_by_one(trace, pattern):
-    matcher = matcher.Matcher(trace.forest)
-    return [i for i in reversed(range(len(trace.spans))) if matcher.matches(pattern, i)][::-1]
+    asked = matcher.Matcher(trace.forest)
+    return [i for i in reversed(range(len(trace.spans))) if asked.matches(pattern, i)][::-1]
 
 
 def run(cases, seed, *, seconds=None):
@@ -359,8 +359,8 @@ def run(cases, seed, *, seconds=None):
 @pytest.mark.parametrize("near", [matcher._NEAR, 0, 1])
 @pytest.mark.parametrize("most_rows", [disjunctive_form._MOST_ROWS, 0], ids=["by flows", "by derivatives"])
 def test_matching_agrees_with_the_definition(monkeypatch, most_rows, near):
-    monkeypatch.setattr(rows, "_MOST_ROWS", most_rows)
-    monkeypatch.setattr(matching, "_NEAR", near)
+    monkeypatch.setattr(disjunctive_form, "_MOST_ROWS", most_rows)
+    monkeypatch.setattr(matcher, "_NEAR", near)
 
     done, matched, wrong = run(1000, seed=most_rows + near)
 

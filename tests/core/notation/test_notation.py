@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.notation import NotationError
+from pytest_mlflow_traces.core.notation import NotationError, formatter, parser
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, Repeat
 from tests.support.building import tree
@@ -263,7 +263,7 @@ def test_each_line_knows_its_number_and_what_it_stands_for():
           c {2} ...
         """
     )
-    lines = notation.parse_lines(text)
+    lines = parser.parse_lines(text)
 
     assert [(line.number, line.depth, line.stop) for line in lines] == [
         *(
@@ -298,19 +298,19 @@ def test_each_line_knows_its_number_and_what_it_stands_for():
 def test_every_line_can_be_written_anew_where_it_stands(pattern):
     text = notation.format(pattern)
     rows = text.split("\n")
-    lines = notation.parse_lines(text)
+    lines = parser.parse_lines(text)
 
     assert [line.number for line in lines] == list(range(1, len(rows) + 1))
     for index, line in enumerate(lines):
         if line.pattern is not None:
-            assert notation.format_lines(line.pattern, line.depth) == rows[index : line.stop]
+            assert formatter.format_lines(line.pattern, line.depth) == rows[index : line.stop]
             assert isinstance(line.pattern, Pattern | EllipsisType)
 
 
 def test_the_first_line_of_a_pattern_is_its_own():
-    assert notation.format_lines(span("x", type="T")[A, B])[0] == "x T"
-    assert notation.format_lines(..., 2) == ["    ..."]
-    assert notation.format_lines(span("x")[B], 24) == [" " * 48 + "x", " " * 48 + "(depth 25) b"]
+    assert formatter.format_lines(span("x", type="T")[A, B])[0] == "x T"
+    assert formatter.format_lines(..., 2) == ["    ..."]
+    assert formatter.format_lines(span("x")[B], 24) == [" " * 48 + "x", " " * 48 + "(depth 25) b"]
 
 
 # Depth and size

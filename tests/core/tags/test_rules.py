@@ -195,7 +195,7 @@ def test_a_rule_that_raises_what_it_should_not_is_a_finding_beside_the_others():
     found = Odd.check_tags({"size": "7"})
 
     assert [finding.where for finding in found] == ["rule 'broken'", "rule 'named'", "rule 'even'"]
-    assert str(found[0].hint).startswith("it raised OSError in broken, test_tag_rules.py:")
+    assert str(found[0].hint).startswith("it raised OSError in broken, test_rules.py:")
     assert str(found[1].hint).startswith("it raised TypeError: object of type 'NoneType' has no len() in named, test_")
     assert found[2].hint == "odd"
 

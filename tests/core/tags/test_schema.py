@@ -572,4 +572,4 @@ class TestFieldValidators:
         (finding,) = Odd.check_tags({"team": "red"})
 
         assert (finding.rule, finding.where) == ("tags.rule", "schema 'Odd'")
-        assert str(finding.hint).startswith("it raised KeyError: 'red' in _look_up, test_tags.py:")
+        assert str(finding.hint).startswith("it raised KeyError: 'red' in _look_up, test_schema.py:")
