@@ -1,7 +1,7 @@
 """What a contract costs a trace of nine spans: its shape, its tags, its budget, and all three, by the milliseconds.
 
 Beside it, what one would write instead of a schema: a pydantic model of plain strings, which decides less. Each check
-gets a trace that was never asked before, since an answer that is remembered is no measurement.
+gets a trace that was never asked before, since an answer that is remembered is not a measurement.
 """
 
 from __future__ import annotations

@@ -319,10 +319,10 @@ CASES += [
 def measured(case: Case) -> dict[str, Any]:
     """Match, explain and print, in this process; return what it took."""
     trace, pattern = case.make()
-    forest = trace.forest
+    table = trace.table
     began = time.process_time()
     try:
-        found = matches(forest, pattern, forest.roots())
+        found = matches(table, pattern, table.roots())
         refused = False
     except PatternTooComplexError:
         found, refused = False, True
@@ -331,7 +331,7 @@ def measured(case: Case) -> dict[str, Any]:
     took: dict[str, Any] = {"match": matching, "explain": 0.0, "found": found, "refused": refused, "drawn": drawn}
     if not found and not refused:
         began = time.process_time()
-        explanation = explain.mismatch(forest, pattern, forest.roots(), "trace 'r'")
+        explanation = explain.mismatch(table, pattern, table.roots(), "trace 'r'")
         text = explanation.text()
         took |= {"explain": time.process_time() - began, "findings": len(explanation.findings)}
         took |= {"lines": text.count("\n") + 1, "bytes": len(text.encode()), "said": explanation.headline}

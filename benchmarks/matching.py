@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # run from a checkout, in
 
 from pytest_mlflow_traces.core.patterns.constructors import span
 from pytest_mlflow_traces.core.spans.convert import TraceFacts
-from pytest_mlflow_traces.core.spans.table import Forest
+from pytest_mlflow_traces.core.spans.table import SpanTable
 from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def our_spans(rows: list[Row]) -> list[Record]:
 
 def our_trace(spans: list[Record]) -> Trace:
     """Build our trace."""
-    return Trace(Forest(spans), TraceFacts())
+    return Trace(SpanTable(spans), TraceFacts())
 
 
 def below(name: str, levels: int) -> SpanPattern:

@@ -22,7 +22,13 @@ from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration
 from pytest_mlflow_traces.virtual_time.asyncio_loop import Loops, check_loop
 from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
 from pytest_mlflow_traces.virtual_time.patches import replaced
-from pytest_mlflow_traces.virtual_time.simulation import NS_PER_S, Timeline, activate, active_timeline, current_seat
+from pytest_mlflow_traces.virtual_time.simulation import (
+    NS_PER_S,
+    Simulation,
+    activate,
+    active_simulation,
+    current_participant,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +48,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class VirtualTime:
-    """Show the time inside `virtual_time()`, and move it.
+    """The time inside `virtual_time()`, which a test can read and move.
 
     >>> with virtual_time() as clock:
     ...     clock.advance("1.5s")
@@ -52,8 +58,8 @@ class VirtualTime:
     True
     """
 
-    def __init__(self, timeline: Timeline, start_ns: int) -> None:
-        self._timeline = timeline
+    def __init__(self, simulation: Simulation, start_ns: int) -> None:
+        self._simulation = simulation
         self._start_ns = start_ns
 
     @property
@@ -64,12 +70,12 @@ class VirtualTime:
     @property
     def now_ns(self) -> int:
         """The time in nanoseconds since the epoch, as spans have it."""
-        return self._start_ns + self._timeline.elapsed_ns
+        return self._start_ns + self._simulation.elapsed_ns
 
     @property
     def elapsed_ms(self) -> float:
         """The milliseconds since virtual time began."""
-        return self._timeline.elapsed_ns / NS_PER_MS
+        return self._simulation.elapsed_ns / NS_PER_MS
 
     def advance(self, duration: str | timedelta) -> None:
         """Let time pass, as work of this duration would: "800ms", "30s" or a `timedelta`.
@@ -81,11 +87,13 @@ class VirtualTime:
             VirtualTimeError: in a thread that virtual time does not rule, or after its end.
         """
         nanoseconds = parse_duration(duration, "advance()")
-        seat = current_seat()
-        if seat is None or seat.timeline is not self._timeline:
-            why = "virtual time is over" if self._timeline.is_closed else "this thread was started before virtual time"
+        participant = current_participant()
+        if participant is None or participant.simulation is not self._simulation:
+            why = (
+                "virtual time is over" if self._simulation.is_closed else "this thread was started before virtual time"
+            )
             raise VirtualTimeError(f"advance(): {why}")
-        self._timeline.sleep(seat, nanoseconds)
+        self._simulation.sleep(participant, nanoseconds)
 
     def __repr__(self) -> str:
         return f"<VirtualTime {self.now.isoformat(sep=' ')}>"
@@ -114,13 +122,13 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
         ModuleNotFoundError: without the extra `time`.
         VirtualTimeError: where another thread has one already, or the event loop keeps its own time.
     """
-    seat = current_seat()
-    if seat is not None:
+    participant = current_participant()
+    if participant is not None:
         if start is not None or io_grace is not None:
             raise VirtualTimeError("virtual_time() inside itself goes on with the same time: it takes no arguments")
-        yield seat.timeline.owner
+        yield participant.simulation.owner
         return
-    if active_timeline() is not None:
+    if active_simulation() is not None:
         raise VirtualTimeError("another thread has virtual time already; a process has one time of day")
     _check_running_loop()
     start_ns = _checked_start(START if start is None else start)
@@ -128,25 +136,25 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
     travel = _time_machine().travel(start_ns // NS_PER_S, tick=False)
     # In this order: time-machine looks the clocks up when it begins and ends, and has to find the originals; threads
     # that go on for real afterwards are to find the real time.
-    with _timeline(grace_s) as timeline, travel as traveller, replaced():
+    with _simulation(grace_s) as simulation, travel as traveller, replaced():
         _shift(traveller, start_ns % NS_PER_S)
-        timeline.on_move = partial(_shift, traveller)
-        timeline.owner = VirtualTime(timeline, start_ns)
-        yield timeline.owner
+        simulation.on_move = partial(_shift, traveller)
+        simulation.owner = VirtualTime(simulation, start_ns)
+        yield simulation.owner
 
 
 @contextmanager
-def _timeline(io_grace_s: float | None) -> Iterator[Timeline]:
-    timeline = Timeline()
-    timeline.loops = Loops(timeline, io_grace_s)
-    timeline.open_seat(threading.current_thread().name, threading.get_ident())
-    activate(timeline)
+def _simulation(io_grace_s: float | None) -> Iterator[Simulation]:
+    simulation = Simulation()
+    simulation.loops = Loops(simulation, io_grace_s)
+    simulation.join(threading.current_thread().name, threading.get_ident())
+    activate(simulation)
     try:
-        yield timeline
+        yield simulation
     finally:
         activate(None)
-        timeline.close()
-        timeline.loops.release()
+        simulation.close()
+        simulation.loops.release()
 
 
 def _time_machine() -> Any:

@@ -95,7 +95,7 @@ class HealthMonitorTags(TagSchema):
     def aborted_streams_are_no_errors(self) -> HealthMonitorTags:
         """Tell a reader who had read enough from a failure."""
         if self.stream_aborted is not None and self.has_error:
-            raise ValueError("a stream that its reader closed is no error")
+            raise ValueError("a stream that its reader closed is not an error")
         return self
 
     @model_validator(mode="after")

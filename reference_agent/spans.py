@@ -44,7 +44,7 @@ def errors_marked_on(span: LiveSpan) -> Iterator[None]:
     try:
         yield
     except GeneratorExit:
-        # The consumer of a stream has read enough, which is no error.
+        # The consumer of a stream has read enough, which is not an error.
         span.set_attribute("aborted", True)
         raise
     except BaseException as error:

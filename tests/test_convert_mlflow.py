@@ -85,7 +85,7 @@ def test_the_fields_are_those_of_mlflow(recorded: Trace):
 def test_ids_are_those_of_the_entity(recorded: Trace):
     again = Trace.from_json(recorded.raw.to_json())
 
-    assert [record.span_id for record in again.forest.records] == [record.span_id for record in recorded.forest.records]
+    assert [record.span_id for record in again.table.records] == [record.span_id for record in recorded.table.records]
 
 
 def test_a_trace_without_spans_keeps_its_own_times():

@@ -21,7 +21,7 @@ class _Entry:
 
 
 class TraceLog:
-    """Hold the finished MLflow traces of one capture by the order of their start, for any thread."""
+    """The finished MLflow traces of one capture by the order of their start, for any thread."""
 
     def __init__(self) -> None:
         self._lock = RLock()

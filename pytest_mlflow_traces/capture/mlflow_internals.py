@@ -117,7 +117,7 @@ _THREAD_LOCALS = (
 
 
 class State:
-    """Remember all of MLflow's state that code under test may change, and put it back. Two are equal if nothing did."""
+    """All of MLflow's state that code under test may change, to be put back. Two are equal if nothing changed."""
 
     __slots__ = ("_environ", "_table", "context", "filters", "globals", "models", "processors", "runs", "thread")
 

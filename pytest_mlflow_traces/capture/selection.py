@@ -23,7 +23,7 @@ _CRITERIA = ("name", "session_id", "user_id", "status", "tags")
 
 
 class SelectedTraces(tuple[Trace, ...]):  # noqa: SLOT001  # what is of no fixed size can have no slots
-    """Hold some traces of a capture; a pattern is looked for in them as in the capture, anywhere in each.
+    """Some traces of a capture; a pattern is looked for in them as in the capture, anywhere in each.
 
     Of a plain tuple Python would ask `trace == pattern`, which looks at the roots alone, so that `not in` would pass
     for whatever is below them.

@@ -48,7 +48,7 @@ class _Route:
 
 
 class Router:
-    """Choose the capture of each trace when its root starts, and hand the trace over when its last span has ended."""
+    """Where each trace goes: its capture is chosen when its root starts, and gets it when its last span has ended."""
 
     def __init__(self) -> None:
         self.current: ContextVar[Capture | None] = ContextVar("pytest_mlflow_traces_capture", default=None)
@@ -259,14 +259,14 @@ class _Exporter(SpanExporter):
 
 
 class _NoExport(SimpleSpanProcessor):
-    """Stand in the order of base classes where MLflow's processor hands a span on for export."""
+    """The base class that stands where MLflow's processor hands a span on for export."""
 
     def on_end(self, span: Any) -> None:
         """Do nothing: OpenTelemetry would attach a context, ask the exporter, and detach it."""
 
 
 class CaptureProcessor(MlflowV3SpanProcessor, _NoExport):
-    """Keep MLflow's own handling of spans, and note starts and ends for the router in place of an export."""
+    """MLflow's own handling of spans, with starts and ends noted for the router in place of an export."""
 
     def __init__(self) -> None:
         super().__init__(span_exporter=_Exporter(), export_metrics=False)

@@ -22,7 +22,7 @@ _POOLS = frozenset({"concurrent.futures.thread", "multiprocessing.pool", "anyio.
 
 
 class Threads:
-    """Note whose the threads are that start, and the work that thread pools are given."""
+    """Whose the threads are that start, and the work that thread pools are given."""
 
     def __init__(self) -> None:
         self._owners: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()

@@ -35,7 +35,7 @@ _LISTED = 20  # traces or spans, in a message
 
 
 class CapturedTraces(Sequence[Trace]):
-    """Show the finished traces of one capture in the order in which they started.
+    """The finished traces of one capture in the order in which they started.
 
     Traces whose root has not ended, or has ended before one of its children, are not among them: `unfinished` has
     their open spans.
@@ -238,7 +238,7 @@ class CapturedTraces(Sequence[Trace]):
         numbered = [(number, trace) for number, trace in enumerate(self) if some is None or trace in some]
         lines = []
         for number, trace in numbered[:_LISTED]:
-            size = "1 span" if len(trace.forest) == 1 else f"{len(trace.forest)} spans"
+            size = "1 span" if len(trace.table) == 1 else f"{len(trace.table)} spans"
             session = "" if trace.session_id is None else f"  session {visible(str(trace.session_id))}"
             lines.append(f"  [{number}] {visible(trace.name)}  {trace.status}  {size}  {trace.id}{session}")
         return "\n".join(lines) + (f"\n  ... {len(numbered) - _LISTED} more" if len(numbered) > _LISTED else "")

@@ -31,7 +31,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class _UnreadableError(click.ClickException):
-    """Say what cannot be read; the question has no answer then, which is no answer of "no"."""
+    """The error for what cannot be read; the question has no answer then, which is not a "no"."""
 
     exit_code = 2
 
@@ -45,7 +45,7 @@ def main() -> None:
     standard input.
 
     Exit status: 0 when all is well, 1 when something differs or does not hold, 2 when the question cannot be answered:
-    a wrong option, a file that is no file of traces.
+    a wrong option, a file that is not a file of traces.
     """
 
 
@@ -157,7 +157,7 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
     Structure is hard: names, types, the tree, and the status of spans and of the whole trace. Tags, metadata,
     attributes, exceptions, events, tokens, latency, the order of traces and what ran in parallel are soft: they are
     listed, and no reason to fail; ids that each run makes anew, such as UUIDs, are not even listed. A test that only
-    one side has, another number of traces, or missing data is not comparable, and that is no success either.
+    one side has, another number of traces, or missing data is not comparable, and that is not success either.
     """  # noqa: D301
     if old == new == STDIN:
         raise click.UsageError("only one side can be standard input")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Check:
-    """Count what a stream of traces comes to."""
+    """What a stream of traces comes to."""
 
     def __init__(self, expectations: Mapping[str, Any]) -> None:
         self._expectations = expectations

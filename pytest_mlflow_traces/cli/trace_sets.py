@@ -20,7 +20,7 @@ _PACKED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", 
 
 
 class TraceSet:
-    """Hold the traces of a file or of a folder of files, each by its test, or by its name where no test is said."""
+    """The traces of a file or of a folder of files, each by its test, or by its name where no test is said."""
 
     def __init__(self, path: str) -> None:
         self._packed: dict[str, list[bytes]] = {}
@@ -38,7 +38,7 @@ class TraceSet:
     def traces(self, test: str) -> list[Trace]:
         """Return the traces of one test."""
         said = [json.loads(zlib.decompress(packed)) for packed in self._packed.get(test, ())]
-        return [Trace(forest, facts, each) for each in said for facts, forest in [convert.parse_dict(each)]]
+        return [Trace(table, facts, each) for each in said for facts, table in [convert.parse_dict(each)]]
 
 
 def files_of(path: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ _LISTED = 20  # findings of one expectation in a message; the error carries all 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Contract:
-    """Hold several expectations as one, for the traces whose tree contains `applies_to` (all, where that is `None`).
+    """Several expectations as one, for the traces whose tree contains `applies_to` (all, where that is `None`).
 
     A contract inside a contract has a say only about the traces that both apply to.
 
@@ -44,7 +44,7 @@ class Contract:
     True
 
     Raises:
-        TypeError: for what is no expectation, or an `applies_to` that is no pattern of one span.
+        TypeError: for what is not an expectation, or an `applies_to` that is not a pattern of one span.
         ValueError: for an empty name, or no expectations.
     """
 

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 def mismatch_of(shown: Trace | Span, pattern: Pattern) -> Explanation:
     """Explain a failed `shown == pattern`."""
     if isinstance(shown, Span):
-        return explain.mismatch(shown._forest, pattern, [shown._position], _subject(shown))
-    return explain.mismatch(shown.forest, pattern, shown.forest.roots(), _subject(shown))
+        return explain.mismatch(shown._table, pattern, [shown._position], _subject(shown))
+    return explain.mismatch(shown.table, pattern, shown.table.roots(), _subject(shown))
 
 
 def absent_in(trace: Trace, pattern: Pattern) -> Explanation:
     """Explain a failed `pattern in trace`."""
-    return explain.absent(trace.forest, pattern, _subject(trace))
+    return explain.absent(trace.table, pattern, _subject(trace))
 
 
 def present_in(trace: Trace, pattern: Pattern, *, wrong: bool = True) -> Explanation:
     """Explain a failed `pattern not in trace`, or, where that is not `wrong`, say which spans are in it."""
-    return explain.present(trace.forest, pattern, _subject(trace), wrong=wrong)
+    return explain.present(trace.table, pattern, _subject(trace), wrong=wrong)
 
 
 def matched(shown: Trace | Span, pattern: Pattern, *, wrong: bool = True) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """State one way in which a trace is not what was expected.
+    """One way in which a trace is not what was expected.
 
     `rule` is a stable dotted id (`shape.missing`, `tags.value`, `budget.latency`), `where` the path of the span
     concerned (or the trace's name), `expected` and `actual` texts ready to print, `hint` what to do about it.
@@ -47,7 +47,7 @@ NO_TRACE = Finding("capture.empty", "no trace", expected="at least one trace", a
 
 @runtime_checkable
 class Expectation(Protocol):
-    """Turn a trace into findings; no finding means that the expectation holds.
+    """What turns a trace into a list of findings; an empty list means that it holds.
 
     One that can say more of several traces than of each by itself (a percentile, for instance) also has
     `check_all(traces)`, which is then asked once instead.
@@ -71,7 +71,7 @@ class Expectation(Protocol):
 
 
 class TraceAssertionError(AssertionError):
-    """Say that a trace is not what was expected; `findings` holds every difference.
+    """The error for a trace that is not what was expected; `findings` holds every difference.
 
     >>> error = TraceAssertionError("no trace", [Finding("capture.empty", "this test")])
     >>> error.findings[0].rule

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
 
 class Spans:
-    """The spans of one forest by their position in its pre-order, each made once."""
+    """The spans of one table by their position in its pre-order, each made once."""
 
-    __slots__ = ("_made", "forest")
+    __slots__ = ("_made", "table")
 
-    def __init__(self, forest: Forest) -> None:
-        self.forest = forest
+    def __init__(self, table: SpanTable) -> None:
+        self.table = table
         self._made: dict[int, Span] = {}
 
     def __getitem__(self, position: int) -> Span:
@@ -34,7 +34,7 @@ class Spans:
 
 
 class Span:
-    """Show one span of a trace; two spans are equal only if they are the same one.
+    """One span of a trace; two spans are equal only if they are the same one.
 
     Compared with a pattern, a span stands for its whole subtree.
 
@@ -60,58 +60,58 @@ class Span:
         self._position = position
 
     @property
-    def _forest(self) -> Forest:
-        return self._spans.forest
+    def _table(self) -> SpanTable:
+        return self._spans.table
 
     @property
     def name(self) -> str:
         """The name."""
-        return self._forest.names[self._position]
+        return self._table.names[self._position]
 
     @property
     def type(self) -> str:
         """The span type, `"UNKNOWN"` where none was given."""
-        return self._forest.types[self._position]
+        return self._table.types[self._position]
 
     @property
     def status(self) -> str:
         """The status: `"OK"`, `"ERROR"` or `"UNSET"`."""
-        return self._forest.statuses[self._position]
+        return self._table.statuses[self._position]
 
     @property
     def inputs(self) -> Any:
         """The recorded inputs, `None` where there are none."""
-        return self._forest.inputs(self._position)
+        return self._table.inputs(self._position)
 
     @property
     def outputs(self) -> Any:
         """The recorded outputs, `None` where there are none."""
-        return self._forest.outputs(self._position)
+        return self._table.outputs(self._position)
 
     @property
     def attributes(self) -> Mapping[str, Any]:
         """The attributes, MLflow's own among them."""
-        return self._forest.attributes(self._position)
+        return self._table.attributes(self._position)
 
     @property
     def events(self) -> tuple[SpanEvent, ...]:
         """The events, in the order in which they were added."""
-        return self._forest.events(self._position)
+        return self._table.events(self._position)
 
     @property
     def error(self) -> SpanError | None:
         """The recorded exception, or `None`; an ERROR span that recorded none has an error of type `None`."""
-        return self._forest.error(self._position)
+        return self._table.error(self._position)
 
     @property
     def start_ns(self) -> int:
         """The start, in nanoseconds since the epoch."""
-        return self._forest.starts[self._position]
+        return self._table.starts[self._position]
 
     @property
     def end_ns(self) -> int | None:
         """The end, in nanoseconds since the epoch; `None` where the span is unfinished."""
-        return self._forest.ends[self._position]
+        return self._table.ends[self._position]
 
     @property
     def duration_ms(self) -> float | None:
@@ -138,36 +138,36 @@ class Span:
     @property
     def parent(self) -> Span | None:
         """The span above, `None` for a root."""
-        above = self._forest.parents[self._position]
+        above = self._table.parents[self._position]
         return None if above < 0 else self._spans[above]
 
     @property
     def children(self) -> tuple[Span, ...]:
         """The spans directly below, by start time; lifted ones stand where their parent was."""
-        return tuple(self._spans[i] for i in self._forest.children(self._position))
+        return tuple(self._spans[i] for i in self._table.children(self._position))
 
     @property
     def path(self) -> str:
         """The names from the root down to this span, as `agent > query > search[2]`."""
-        return self._forest.path(self._position)
+        return self._table.path(self._position)
 
     @property
     def depth(self) -> int:
         """The number of ancestors."""
-        return self._forest.depth(self._position)
+        return self._table.depth(self._position)
 
     def ancestors(self) -> tuple[Span, ...]:
         """The spans above, from the parent up to the root."""
-        found, i = [], self._forest.parents[self._position]
+        found, i = [], self._table.parents[self._position]
         while i >= 0:
             found.append(self._spans[i])
-            i = self._forest.parents[i]
+            i = self._table.parents[i]
         return tuple(found)
 
     def descendants(self) -> tuple[Span, ...]:
         """The spans below, in pre-order."""
         i = self._position
-        return tuple(self._spans[k] for k in range(i + 1, self._forest.stops[i]))
+        return tuple(self._spans[k] for k in range(i + 1, self._table.stops[i]))
 
     def overlaps(self, other: Span) -> bool:
         """Return whether both spans ran at some one moment; touching ends do not, an unfinished span runs on."""
@@ -175,7 +175,7 @@ class Span:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Pattern):
-            return matcher.matches(self._forest, other, [self._position])
+            return matcher.matches(self._table, other, [self._position])
         return True if self is other else NotImplemented
 
     __hash__ = object.__hash__

@@ -19,7 +19,7 @@ from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
@@ -27,7 +27,7 @@ _LISTED = 20  # lines of a failure's list of spans
 
 
 class Trace:
-    """Show one trace as a tree; two traces are equal only if they are the same object.
+    """One trace, as a tree; two traces are equal only if they are the same object.
 
     `trace == pattern` asks whether the roots are what the pattern says; `pattern in trace` whether some span is.
 
@@ -49,13 +49,13 @@ class Trace:
     (True, ['agent'])
     """
 
-    __slots__ = ("_facts", "_spans", "forest", "raw")
+    __slots__ = ("_facts", "_spans", "raw", "table")
 
-    def __init__(self, forest: Forest, facts: convert.TraceFacts, raw: Any = None) -> None:
-        self.forest = forest
+    def __init__(self, table: SpanTable, facts: convert.TraceFacts, raw: Any = None) -> None:
+        self.table = table
         self.raw = raw
         self._facts = facts
-        self._spans = Spans(forest)
+        self._spans = Spans(table)
 
     @classmethod
     def from_mlflow(cls, trace: Any) -> Trace:
@@ -73,8 +73,8 @@ class Trace:
         Raises:
             ValueError: for text that is no such trace, saying what is wrong with it.
         """
-        facts, forest, said = convert.parse_json(text)
-        return cls(forest, facts, said)
+        facts, table, said = convert.parse_json(text)
+        return cls(table, facts, said)
 
     def span_at(self, position: int) -> Span:
         """Return the span at a position of the pre-order, the same object each time."""
@@ -89,22 +89,22 @@ class Trace:
     def name(self) -> str:
         """The name of the trace: MLflow's, or else the first root's."""
         given = self._facts.system_tags.get(convert.TRACE_NAME)
-        return str(given) if given else self.forest.names[0] if self.forest.names else ""
+        return str(given) if given else self.table.names[0] if self.table.names else ""
 
     @property
     def roots(self) -> tuple[Span, ...]:
         """The spans without a parent, by start time."""
-        return tuple(self.span_at(i) for i in self.forest.roots())
+        return tuple(self.span_at(i) for i in self.table.roots())
 
     @property
     def root(self) -> Span | None:
         """The first root, `None` where the trace has no spans."""
-        return self.span_at(0) if len(self.forest) else None
+        return self.span_at(0) if len(self.table) else None
 
     @property
     def spans(self) -> tuple[Span, ...]:
         """All spans in pre-order."""
-        return tuple(map(self.span_at, range(len(self.forest))))
+        return tuple(map(self.span_at, range(len(self.table))))
 
     @property
     def status(self) -> str:
@@ -166,30 +166,30 @@ class Trace:
         >>> traces.one().start_ns == traces.one().root.start_ns
         True
         """
-        return min(self.forest.starts) if len(self.forest) else self._facts.start_ns
+        return min(self.table.starts) if len(self.table) else self._facts.start_ns
 
     @property
     def duration_ms(self) -> float | None:
         """The milliseconds from the first start to the last end of the roots; `None` while one is unfinished."""
-        roots = self.forest.roots()
-        ends = [end for i in roots if (end := self.forest.ends[i]) is not None]
+        roots = self.table.roots()
+        ends = [end for i in roots if (end := self.table.ends[i]) is not None]
         if not roots:
             return self._facts.duration_ms
         if len(ends) < len(roots):
             return None
-        return (max(ends) - min(self.forest.starts[i] for i in roots)) / NS_PER_MS
+        return (max(ends) - min(self.table.starts[i] for i in roots)) / NS_PER_MS
 
     @property
     def max_concurrency(self) -> int:
-        """The most strands of work that ran at one moment; a span that has a child running is no strand of its own."""
-        return critical_path.max_concurrency(self.forest)
+        """The most strands of work that ran at one moment; a span with a child running is not a strand of its own."""
+        return critical_path.max_concurrency(self.table)
 
     def critical_path(self) -> tuple[Span, ...]:
         """Return the spans that decided how long the trace took, parents first and then by time.
 
         At each moment back from the end it is the child that kept its parent waiting; where none ran, the parent.
         """
-        return tuple(self.span_at(step.position) for step in critical_path.critical_path(self.forest))
+        return tuple(self.span_at(step.position) for step in critical_path.critical_path(self.table))
 
     @property
     def token_usage(self) -> dict[str, int] | None:
@@ -213,21 +213,21 @@ class Trace:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with it: several roots, orphans, duplicate ids, cycles, unfinished or early spans."""
-        return self.forest.problems()
+        return self.table.problems()
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Pattern):
             # an empty trace equals nothing, not even optional(...)
-            return len(self.forest) > 0 and matcher.matches(self.forest, other, self.forest.roots())
+            return len(self.table) > 0 and matcher.matches(self.table, other, self.table.roots())
         return True if self is other else NotImplemented  # a baseline answers for itself
 
     __hash__ = object.__hash__
 
     def __contains__(self, pattern: Pattern) -> bool:
-        return bool(matcher.find(self.forest, checked_one_span(pattern, "`in`")))
+        return bool(matcher.find(self.table, checked_one_span(pattern, "`in`")))
 
     def __iter__(self) -> Iterator[Span]:
-        raise TypeError("a trace is no list; iterate trace.spans (pre-order) or trace.roots")
+        raise TypeError("a trace is not a list; iterate trace.spans (pre-order) or trace.roots")
 
     def find(self, pattern: Pattern) -> tuple[Span, ...]:
         """Return the spans that match, in pre-order.
@@ -235,7 +235,7 @@ class Trace:
         Raises:
             TypeError: for anything but a pattern of one span.
         """
-        return tuple(map(self.span_at, matcher.find(self.forest, checked_one_span(pattern, "find()"))))
+        return tuple(map(self.span_at, matcher.find(self.table, checked_one_span(pattern, "find()"))))
 
     def find_one(self, pattern: Pattern) -> Span:
         """Return the one span that matches.
@@ -247,7 +247,7 @@ class Trace:
         if len(found) == 1:
             return found[0]
         if not found:
-            absent = explain.absent(self.forest, pattern, f"trace {visible(self.name)!r}")
+            absent = explain.absent(self.table, pattern, f"trace {visible(self.name)!r}")
             raise TraceAssertionError(absent.text(), absent.findings)
         listed = "".join(f"\n  {each.path}" for each in found[:_LISTED])
         listed += f"\n  ... {len(found) - _LISTED} more" if len(found) > _LISTED else ""
@@ -257,7 +257,7 @@ class Trace:
 
     def count(self, pattern: Pattern) -> int:
         """Return how many spans match."""
-        return len(matcher.find(self.forest, checked_one_span(pattern, "count()")))
+        return len(matcher.find(self.table, checked_one_span(pattern, "count()")))
 
     def without(self, *patterns: Pattern) -> Trace:
         """Return the same trace without the spans that match, their children lifted into their place.
@@ -267,12 +267,12 @@ class Trace:
         """
         if not patterns:
             raise TypeError("without() takes at least one pattern: the spans to see through")
-        gone = [i for each in patterns for i in matcher.find(self.forest, checked_one_span(each, "without()"))]
-        return Trace(self.forest.without(gone), self._facts, self.raw)
+        gone = [i for each in patterns for i in matcher.find(self.table, checked_one_span(each, "without()"))]
+        return Trace(self.table.without(gone), self._facts, self.raw)
 
     def tree(self) -> str:
         """Return the picture of the tree that failures and reports show."""
-        return "\n".join(tree_lines(self.forest))
+        return "\n".join(tree_lines(self.table))
 
     def to_pattern(self) -> Pattern:
         """Return the strict pattern of this trace: name, type, status and children of every span, nothing else.
@@ -282,16 +282,16 @@ class Trace:
         Raises:
             ValueError: for a trace without spans, which equals no pattern.
         """
-        forest = self.forest
-        if not len(forest):
+        table = self.table
+        if not len(table):
             raise ValueError(f"trace {self.id!r} has no spans: it equals no pattern")
-        made: list[list[Pattern]] = [[] for _ in range(len(forest) + 1)]  # by parent; the roots, at -1, come last
-        for i in range(len(forest) - 1, -1, -1):
+        made: list[list[Pattern]] = [[] for _ in range(len(table) + 1)]  # by parent; the roots, at -1, come last
+        for i in range(len(table) - 1, -1, -1):
             children = tuple(reversed(made[i]))
-            strict = SpanPattern(forest.names[i], forest.types[i], forest.statuses[i], children=children)
-            made[forest.parents[i]].append(strict)
+            strict = SpanPattern(table.names[i], table.types[i], table.statuses[i], children=children)
+            made[table.parents[i]].append(strict)
         roots = made[-1][::-1]
         return roots[0] if len(roots) == 1 else any_order(*roots)
 
     def __repr__(self) -> str:
-        return f"<Trace {self.name} {self.status} {len(self.forest)} spans {self.id}>"
+        return f"<Trace {self.name} {self.status} {len(self.table)} spans {self.id}>"

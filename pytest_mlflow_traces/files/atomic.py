@@ -43,7 +43,7 @@ def _texts(tags: Any) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    # a lone surrogate is no text to protobuf, which MLflow's to_dict() goes through
+    # a lone surrogate is not text to protobuf, which MLflow's to_dict() goes through
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
@@ -67,7 +67,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 class PartFile:
-    """Collect the lines of one process, in a file that grows as its tests end."""
+    """The lines of one process, in a file that grows as its tests end."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._path, self._name = folder / name, name

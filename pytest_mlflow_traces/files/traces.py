@@ -35,7 +35,7 @@ _OPENINGS = (b"{", b"[", b"[{")  # what JSON over several lines begins with, and
 
 
 class TraceFileError(ValueError):
-    """Say what is wrong with a file of traces, and where."""
+    """What is wrong with a file of traces, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def read_traces(path: str | os.PathLike[str]) -> list[Trace]:
 
     Raises:
         OSError: for a file that cannot be read.
-        ValueError: for what is no trace, naming the file, the line and what is wrong there.
+        ValueError: for what is not a trace, naming the file, the line and what is wrong there.
     """
     return [stored.trace for stored in stored_traces(path)]
 
@@ -145,7 +145,7 @@ def _traces_of(said: Any, where: str) -> Iterator[StoredTrace]:
     for number, each in enumerate(said if several else [said], 1):
         at = f"{where}, trace {number}" if several else where
         try:
-            facts, forest = convert.parse_dict(each)
+            facts, table = convert.parse_dict(each)
         except ValueError as error:
             raise TraceFileError(f"{at}: {visible(str(error))}") from None
-        yield StoredTrace(Trace(forest, facts, each), at)
+        yield StoredTrace(Trace(table, facts, each), at)

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """Say why a comparison failed."""
+class FailedComparison:
+    """Why a comparison failed."""
 
     lines: list[str]
     findings: tuple[Finding, ...] = ()
 
 
-def compared(op: str, left: object, right: object, *, verbose: bool) -> Explained | None:
+def compared(op: str, left: object, right: object, *, verbose: bool) -> FailedComparison | None:
     """Explain a comparison of a trace, a span or a capture with a pattern; `None` for any other.
 
     pytest asks about comparisons that hold, too: those under `not`, and those beside one that failed in an `and`. So
@@ -39,9 +39,9 @@ def compared(op: str, left: object, right: object, *, verbose: bool) -> Explaine
         if not isinstance(pattern, Pattern) or not isinstance(shown, Trace | Span):
             return None
         if shown == pattern:
-            return Explained([matched(shown, pattern, wrong=op == "!=")])
+            return FailedComparison([matched(shown, pattern, wrong=op == "!=")])
         said = mismatch_of(shown, pattern)
-        return Explained(said.lines(verbose), said.findings if op == "==" else ())
+        return FailedComparison(said.lines(verbose), said.findings if op == "==" else ())
     if op not in {"in", "not in"} or not isinstance(left, Pattern):
         return None
     if not isinstance(right, Trace | CapturedTraces | SelectedTraces):
@@ -50,7 +50,7 @@ def compared(op: str, left: object, right: object, *, verbose: bool) -> Explaine
     return _sought(left, traces, wanted=op == "in", verbose=verbose)
 
 
-def _sought(pattern: Pattern, traces: list[Trace], *, wanted: bool, verbose: bool) -> Explained:
+def _sought(pattern: Pattern, traces: list[Trace], *, wanted: bool, verbose: bool) -> FailedComparison:
     """Say where a pattern is, or why it is nowhere; `wanted` is whether it was to be somewhere."""
     those = [trace for trace in traces if pattern in trace]
     wrong = bool(those) is not wanted
@@ -60,20 +60,20 @@ def _sought(pattern: Pattern, traces: list[Trace], *, wanted: bool, verbose: boo
         told = [absent_in(trace, pattern) for trace in traces]
     findings = tuple(finding for each in told for finding in each.findings) if wrong else ()
     if len(told) == 1:
-        return Explained(told[0].lines(verbose), findings)
+        return FailedComparison(told[0].lines(verbose), findings)
     most = len(told) if verbose else 3
     lines = [f"{short(pattern)} is in {len(those) or 'none'} of {len(traces)} traces"]
     for each in told[:most]:
         lines += ["", *each.lines(verbose)]
     lines += [f"... {len(told) - most} more traces, -vv shows all"] if len(told) > most else []
-    return Explained(lines, findings)
+    return FailedComparison(lines, findings)
 
 
-def _compared_with_baseline(left: object, right: object, *, verbose: bool) -> Explained | None:
+def _compared_with_baseline(left: object, right: object, *, verbose: bool) -> FailedComparison | None:
     trace, baseline = (left, right) if isinstance(right, TraceBaseline) else (right, left)
     if not isinstance(trace, Trace) or not isinstance(baseline, TraceBaseline):
         return None
-    return Explained(*baseline.explained(trace, verbose=verbose))
+    return FailedComparison(*baseline.explained(trace, verbose=verbose))
 
 
 def is_verbose(config: pytest.Config) -> bool:

@@ -62,12 +62,12 @@ class Options:
     def free(self, trace: Trace) -> set[int]:
         """Return the positions of the spans whose children are in any order."""
         if isinstance(self.unordered, bool):
-            return set(range(len(trace.forest))) if self.unordered else set()
-        return {i for each in self.unordered for i in find(trace.forest, each)}
+            return set(range(len(trace.table))) if self.unordered else set()
+        return {i for each in self.unordered for i in find(trace.table, each)}
 
 
 class BaselineFile:
-    """Hold the baselines of one test: read its file when first asked, write it when the test has passed."""
+    """The baselines of one test: read when first asked, written when the test has passed."""
 
     __test__ = False
 
@@ -116,7 +116,7 @@ class BaselineFile:
         if wrong is not None:
             self._refuse(f"the trace '{visible(trace.name)}' is not whole: {wrong}")
         shown = options.shown(trace)
-        if not len(shown.forest):
+        if not len(shown.table):
             self._refuse(_NOTHING)
         if section is None:
             section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
@@ -141,7 +141,7 @@ class BaselineFile:
         what = f"{self.shown_path} {'has no section ' + repr(name) if self._file else 'does not exist'}"
         finding = Finding("baseline.missing", self.shown_path, "a baseline", "none", self.command)
         lines = [f"no baseline for this trace: {what}"]
-        if not len(shown.forest):
+        if not len(shown.table):
             return TraceAssertionError("\n".join([*lines, _NOTHING]), [finding])
         section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
         whole = str(new_baseline(self._test).with_section(section)).rstrip("\n").split("\n")
@@ -206,7 +206,7 @@ def findings_of(section: Section, trace: Trace, options: Options) -> bool:
 
 
 class TraceBaseline:
-    """Compare a trace with the one that was accepted: `assert trace == trace_baseline`.
+    """The trace that was accepted before: `assert trace == trace_baseline`.
 
     Called, it is another baseline of the same test, or one that is recorded otherwise.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class MlflowTracesWarning(pytest.PytestWarning):
-    """Warn of a trace that is not whole, or was lost; `mlflow_traces_strict = true` makes it a failure.
+    """A trace is not whole, or was lost; `mlflow_traces_strict = true` makes it a failure.
 
     A filter knows it, as any warning, by its name: `-W ignore::pytest_mlflow_traces.MlflowTracesWarning`.
 
@@ -32,7 +32,7 @@ class MlflowTracesWarning(pytest.PytestWarning):
 
 # mypy knows `fail.Exception` as an attribute of a function only
 class _FailureError(TraceAssertionError, pytest.fail.Exception):  # type: ignore[misc, name-defined]
-    """Fail a test with the text alone: there is no line of the test to point at."""
+    """A failure that is told by its text alone: there is no line of the test to point at."""
 
     __module__ = TraceAssertionError.__module__
     __qualname__ = TraceAssertionError.__qualname__  # what the short summary prints

@@ -28,7 +28,7 @@ _COLLECTING = frozenset(
 
 
 class SuiteContracts:
-    """Hold the contracts of a suite, and judge traces by them."""
+    """The contracts of a suite."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._contracts = {name: _loaded(name) for name in names}
@@ -69,8 +69,8 @@ def _loaded(name: str) -> Any:
         raise pytest.UsageError(f"mlflow_traces_contract = {name}: {error}") from None
 
 
-class VacuityGuard:
-    """Say at the end which contracts applied to no trace of the run: what guards nothing must not look green."""
+class UnappliedContracts:
+    """The contracts that applied to no trace of the run: what guards nothing must not look green."""
 
     def __init__(self, config: pytest.Config, names: Iterable[str]) -> None:
         self._config = config

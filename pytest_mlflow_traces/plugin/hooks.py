@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_mlflow_traces.plugin.marker import MARKER, TOO_LATE
-from pytest_mlflow_traces.plugin.run_report import RunKeeper
+from pytest_mlflow_traces.plugin.run_report import RunReport
 from pytest_mlflow_traces.plugin.stash import (
     APPLIED,
     BASELINES,
     CAPTURED,
     COLLECTOR,
     CONTRACTS,
-    HEARD,
+    FAILED_COMPARISONS,
     JUDGED,
     MISUSE,
     PART,
@@ -25,8 +25,8 @@ from pytest_mlflow_traces.plugin.stash import (
     SECTION,
     forget,
 )
-from pytest_mlflow_traces.plugin.untruncated import whole_comparisons
-from pytest_mlflow_traces.plugin.unused_baselines import BaselineCollector, BaselineKeeper
+from pytest_mlflow_traces.plugin.untruncated import untruncated_comparisons
+from pytest_mlflow_traces.plugin.unused_baselines import BaselineOwners, UnusedBaselines
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -40,12 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         names = config.getini("mlflow_traces_contract")
         if names:
-            from pytest_mlflow_traces.plugin.contracts import VacuityGuard
+            from pytest_mlflow_traces.plugin.contracts import UnappliedContracts
 
-            config.pluginmanager.register(VacuityGuard(config, names), "mlflow-traces-vacuity-guard")
+            config.pluginmanager.register(UnappliedContracts(config, names), "mlflow-traces-vacuity-guard")
         # each after those that may yet fail the run, or have something to say of it
-        keeper = RunKeeper(config)
-        config.pluginmanager.register(BaselineKeeper(config, keeper), "mlflow-traces-baseline-keeper")
+        keeper = RunReport(config)
+        config.pluginmanager.register(UnusedBaselines(config, keeper), "mlflow-traces-baseline-keeper")
         config.pluginmanager.register(keeper, "mlflow-traces-run-keeper")
         parts = keeper.parts
     if parts is not None:
@@ -90,7 +90,7 @@ def keep(config: pytest.Config, folder: Path) -> None:
     """Note a folder of baselines, and watch from now on who uses them."""
     collector = config.stash.get(COLLECTOR, None)
     if collector is None:
-        collector = config.stash[COLLECTOR] = BaselineCollector(config)
+        collector = config.stash[COLLECTOR] = BaselineOwners(config)
         config.pluginmanager.register(collector, "mlflow-traces-baseline-collector")
     collector.folders.append(folder)
 
@@ -116,8 +116,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 
 def _heard(item: pytest.Item) -> AbstractContextManager[None]:
     """Listen to the comparisons that fail in one phase of a test: fixtures assert too."""
-    item.stash[HEARD] = []
-    return whole_comparisons(item.config, item.stash[HEARD])
+    item.stash[FAILED_COMPARISONS] = []
+    return untruncated_comparisons(item.config, item.stash[FAILED_COMPARISONS])
 
 
 def begin(item: pytest.Item) -> None:
@@ -211,7 +211,7 @@ def pytest_runtest_makereport(
         tell_junit(item, report, traces)
         contracts = item.config.stash.get(CONTRACTS, None)
         if report.failed and contracts is not None and APPLIED not in item.stash:
-            item.stash[APPLIED] = contracts.applying(traces)  # what failed by itself was not judged, yet is no absence
+            item.stash[APPLIED] = contracts.applying(traces)  # what failed by itself was not judged, yet is not absence
     tell(item, call, report, traces)
     return report
 

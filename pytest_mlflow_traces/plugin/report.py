@@ -10,16 +10,16 @@ from pytest_mlflow_traces.plugin.baseline_owners import name_of
 from pytest_mlflow_traces.plugin.stash import (
     APPLIED,
     APPLIED_ATTRIBUTE,
-    ATTEMPT,
     BASELINES,
-    HEARD,
+    FAILED_COMPARISONS,
     PART,
     RECORD_ATTRIBUTE,
+    RESULT,
     SAVED_ATTRIBUTE,
     SECTION,
     USED_ATTRIBUTE,
 )
-from pytest_mlflow_traces.plugin.test_result import Attempt
+from pytest_mlflow_traces.plugin.test_result import Result
 from pytest_mlflow_traces.reports.sections import PREFIX, properties, section
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def tell(
     item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, traces: CapturedTraces | None
 ) -> None:
     """Add to a report what it is to carry, and show."""
-    attempt = item.stash.setdefault(ATTEMPT, Attempt())
+    attempt = item.stash.setdefault(RESULT, Result())
     if call.when == "teardown" and BASELINES in item.stash:
         _finish_baselines(item.stash[BASELINES], attempt, report)
-    attempt.note(report, call, item.stash.get(HEARD, []))
+    attempt.note(report, call, item.stash.get(FAILED_COMPARISONS, []))
     if call.when != "setup" and item.stash.get(APPLIED, None):
         setattr(report, APPLIED_ATTRIBUTE, item.stash[APPLIED])
     if call.when == "teardown":
@@ -52,7 +52,7 @@ def tell(
         report.sections.append((SECTION, section(list(traces), traces.unfinished, traces.lost)))
 
 
-def _hand_over(item: pytest.Item, report: pytest.TestReport, attempt: Attempt, traces: CapturedTraces | None) -> None:
+def _hand_over(item: pytest.Item, report: pytest.TestReport, attempt: Result, traces: CapturedTraces | None) -> None:
     test = test_id(item)
     home = item.stash.get(BASELINES, None)
     if home is not None and home.used:
@@ -77,7 +77,7 @@ def baseline_of(item: pytest.Item) -> TraceBaseline:
     return TraceBaseline(home)
 
 
-def _finish_baselines(home: BaselineFile, attempt: Attempt, report: pytest.TestReport) -> None:
+def _finish_baselines(home: BaselineFile, attempt: Result, report: pytest.TestReport) -> None:
     """Write what the test changed in its baselines, where all of it has passed: subtests and fixtures, too."""
     try:
         attempt.changes += home.finish(passed=attempt.has_passed and report.passed)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 
 
-class RunKeeper:
-    """Keep the records of all tests, the last of each, and write the files at the end."""
+class RunReport:
+    """The records of all tests, the last of each, and the files that are written from them at the end."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config

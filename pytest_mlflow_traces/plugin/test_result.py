@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.runs.records import BaselineChange
-    from pytest_mlflow_traces.plugin.assertrepr import Explained
+    from pytest_mlflow_traces.plugin.assertrepr import FailedComparison
 
 _LINES = 60  # of one failure; the rest is in the log of the run
 
 
-class Attempt:
-    """Gather what one run of a test comes to."""
+class Result:
+    """What one run of a test comes to."""
 
     def __init__(self) -> None:
         self.changes: list[BaselineChange] = []
@@ -37,7 +37,7 @@ class Attempt:
         """Whether no phase and no subtest so far ended otherwise."""
         return self._outcome in ("passed", "xpassed")
 
-    def note(self, report: pytest.TestReport, call: pytest.CallInfo[None], heard: list[Explained]) -> None:
+    def note(self, report: pytest.TestReport, call: pytest.CallInfo[None], heard: list[FailedComparison]) -> None:
         """Take in how one phase ended; `heard` explains the comparisons with traces that failed in it."""
         expected = hasattr(report, "wasxfail")
         if report.failed:
@@ -49,7 +49,7 @@ class Attempt:
         elif expected and report.when == "call":
             self._outcome = "xpassed"
 
-    def _fail(self, report: pytest.TestReport, call: pytest.CallInfo[None], heard: list[Explained]) -> None:
+    def _fail(self, report: pytest.TestReport, call: pytest.CallInfo[None], heard: list[FailedComparison]) -> None:
         error = call.excinfo.value if call.excinfo is not None else None
         text = str(error) if error is not None else report.longreprtext
         if isinstance(error, TraceAssertionError):

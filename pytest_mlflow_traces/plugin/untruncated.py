@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_mlflow_traces.plugin.assertrepr import Explained
+    from pytest_mlflow_traces.plugin.assertrepr import FailedComparison
 
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trace; before, there is nothing to explain
 
 
 @contextmanager
-def whole_comparisons(config: pytest.Config, heard: list[Explained]) -> Iterator[None]:
+def untruncated_comparisons(config: pytest.Config, heard: list[FailedComparison]) -> Iterator[None]:
     """Have failed assertions on traces print whole; what they are explained by goes to `heard`, too."""
     shortened: Any = getattr(util, "_reprcompare", None)
     if shortened is None:

@@ -14,7 +14,7 @@ import pytest
 from pytest_mlflow_traces.plugin.stash import COLLECTOR, USED_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.plugin.run_report import RunKeeper
+    from pytest_mlflow_traces.plugin.run_report import RunReport
 
 OWNERS_OUTPUT = (
     "mlflow_traces_owners"  # in the output of a worker: files and their tests; absent, where not all was run
@@ -22,8 +22,8 @@ OWNERS_OUTPUT = (
 Owners = list[tuple[str, str]]
 
 
-class BaselineCollector:
-    """Find out, while tests are collected, which test each baseline file belongs to; in each process that collects.
+class BaselineOwners:
+    """Which test each baseline file belongs to, found out while tests are collected, in each process that collects.
 
     It begins when it meets the first folder of baselines; the modules beside a folder are collected after that.
     """
@@ -69,10 +69,10 @@ class BaselineCollector:
             output[OWNERS_OUTPUT] = self.owners
 
 
-class BaselineKeeper:
-    """Report the files and sections that no test uses, and remove them with an update."""
+class UnusedBaselines:
+    """The files and sections that no test uses: reported, and removed with an update."""
 
-    def __init__(self, config: pytest.Config, keeper: RunKeeper) -> None:
+    def __init__(self, config: pytest.Config, keeper: RunReport) -> None:
         self._config = config
         self._keeper = keeper
         self._owners: Owners | None = None

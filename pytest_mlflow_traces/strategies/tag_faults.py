@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from pytest_mlflow_traces.core.tags.formats import Form
-    from pytest_mlflow_traces.core.tags.validate import Plan
+    from pytest_mlflow_traces.core.tags.validate import CompiledSchema
     from pytest_mlflow_traces.strategies.tag_solver import TagSearch
 
 _TRIED = 12  # values of one tag, before another fault is tried
@@ -58,7 +58,7 @@ class Fault:
                     yield found
 
 
-def faults_of(plan: Plan, search: TagSearch) -> list[Fault]:
+def faults_of(plan: CompiledSchema, search: TagSearch) -> list[Fault]:
     """Return the kinds of faults that tags of a schema can have."""
     undecided = search.undecided() if plan.sources else set()
     tags = [tag for tag in plan.names if tag not in plan.sources]

@@ -27,7 +27,7 @@ _FAR = 3.0  # how much worse it is that the rule to break holds than that anothe
 
 
 class Decider:
-    """Say what is wrong with sets of tags of one schema that differ in few tags, with each text read once."""
+    """What is wrong with sets of tags of one schema that differ in few tags, with each text read once."""
 
     def __init__(self, schema: type[BaseModel]) -> None:
         self._plan = plan_of(schema)
@@ -68,7 +68,7 @@ class Decider:
 
 
 class TagSearch:
-    """Change tags of a schema until they are as wanted; `fixed` are left alone."""
+    """A search for tags of a schema that are as wanted; `fixed` are left alone."""
 
     def __init__(self, schema: type[BaseModel], fixed: AbstractSet[str] = frozenset()) -> None:
         self._plan = plan_of(schema)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.tags.formats import Form
     from pytest_mlflow_traces.core.tags.schema import TagSchema
-    from pytest_mlflow_traces.core.tags.validate import Plan
+    from pytest_mlflow_traces.core.tags.validate import CompiledSchema
     from pytest_mlflow_traces.strategies.tag_faults import Fault
 
 __tracebackhide__ = True  # a failure points at the test, not in here
@@ -71,7 +71,7 @@ class InvalidTags:
 
 
 class TagSets:
-    """Draw sets of tags for one schema, and remember whether that was ever possible."""
+    """The sets of tags of one schema, and whether any was ever possible."""
 
     def __init__(self, schema: type[TagSchema], overrides: Mapping[str, Any], call: str) -> None:
         self.schema = schema
@@ -154,7 +154,7 @@ class TagSets:
 
 
 class UnsatisfiableSchemaError(FailedHealthCheck):  # which Hypothesis raises at once, and does not try to shrink
-    """Say that no tags were found that keep all rules of a schema, or that break one.
+    """No tags were found that keep all rules of a schema, or that break one.
 
     >>> from hypothesis import given, settings
     >>> from pydantic import model_validator
@@ -177,7 +177,7 @@ class UnsatisfiableSchemaError(FailedHealthCheck):  # which Hypothesis raises at
     """
 
 
-def _check_overrides(plan: Plan, overrides: Mapping[str, Any], call: str) -> None:
+def _check_overrides(plan: CompiledSchema, overrides: Mapping[str, Any], call: str) -> None:
     for tag, value in overrides.items():
         if tag in plan.sources:
             raise TypeError(f"{call}: {tag!r} is metadata, and only tags are drawn")
@@ -191,7 +191,7 @@ def _given(value: Any) -> st.SearchStrategy[str | None]:
     return st.just(value) if isinstance(value, str) else value
 
 
-def _texts_of(plan: Plan, tag: str, call: str) -> st.SearchStrategy[str | None]:
+def _texts_of(plan: CompiledSchema, tag: str, call: str) -> st.SearchStrategy[str | None]:
     """Return what a tag may be by itself, with what its own validators make of that."""
     strategy = _of_form(plan.forms[tag], f"{call[:-1]}, {tag}=...)").filter(lambda text: tag_finding(tag, text) is None)
     certain = not plan.validators(tag) and not isinstance(plan.forms[tag], OtherForm)
@@ -270,7 +270,7 @@ def _lists(form: ItemsForm, cure: str) -> st.SearchStrategy[str]:
     return (distinct | lists if enough else lists).map(",".join)
 
 
-def _other_tags(plan: Plan) -> st.SearchStrategy[dict[str, str]]:
+def _other_tags(plan: CompiledSchema) -> st.SearchStrategy[dict[str, str]]:
     """Return tags that an open schema does not name."""
     texts = st.text(_CHARACTERS, max_size=12)
     return st.dictionaries(_names(plan), texts, max_size=2).filter(
@@ -278,7 +278,7 @@ def _other_tags(plan: Plan) -> st.SearchStrategy[dict[str, str]]:
     )
 
 
-def _names(plan: Plan) -> st.SearchStrategy[str]:
+def _names(plan: CompiledSchema) -> st.SearchStrategy[str]:
     names = st.from_regex(r"[a-z][a-z0-9_.-]{0,11}", fullmatch=True)
     return names.filter(lambda name: name not in plan.names and tag_finding(name, "") is None)
 

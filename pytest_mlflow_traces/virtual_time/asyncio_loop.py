@@ -1,4 +1,4 @@
-"""asyncio's event loops on a timeline: when a loop has nothing to do, its thread waits like any other."""
+"""asyncio's event loops on a simulation: when a loop has nothing to do, its thread waits like any other."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pytest_mlflow_traces.virtual_time import deadlock
-from pytest_mlflow_traces.virtual_time.participants import Ticket, VirtualTimeError
-from pytest_mlflow_traces.virtual_time.simulation import NS_PER_S, Timeline, active_timeline, current_seat
+from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError, Wait
+from pytest_mlflow_traces.virtual_time.simulation import NS_PER_S, Simulation, active_simulation, current_participant
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.virtual_time.participants import Seat
+    from pytest_mlflow_traces.virtual_time.participants import Participant
 
 # asyncio has no public hook for a loop that has nothing to do
 _run_once: Any = BaseEventLoop._run_once  # type: ignore[attr-defined]
@@ -25,15 +25,15 @@ _LISTEN_S = 0.01
 
 
 class Loops:
-    """Know the event loops that run on a timeline, and which of them are idle."""
+    """The event loops that run on a simulation, and which of them are idle."""
 
-    def __init__(self, timeline: Timeline, io_grace_s: float | None) -> None:
-        self._timeline = timeline
+    def __init__(self, simulation: Simulation, io_grace_s: float | None) -> None:
+        self._simulation = simulation
         self._io_grace_s = io_grace_s
-        self._idle: WeakKeyDictionary[Any, Ticket] = WeakKeyDictionary()
+        self._idle: WeakKeyDictionary[Any, Wait] = WeakKeyDictionary()
         self._known: WeakKeyDictionary[Any, None] = WeakKeyDictionary()
 
-    def pass_time(self, loop: Any, seat: Seat) -> None:
+    def pass_time(self, loop: Any, participant: Participant) -> None:
         """Wait until a loop has something to do: a callback, a timer that is due, or news from the real world."""
         check_loop(loop)
         self._known[loop] = None
@@ -43,51 +43,51 @@ class Loops:
         left = min(whens) - loop.time() if whens else None
         if left is not None and left <= 0:
             return
-        within_ns = None if left is None else self._timeline.span_of(left)
+        within_ns = None if left is None else self._simulation.span_of(left)
         if within_ns == 0 or (len(loop._selector.get_map()) > 1 and self._hears(loop, has_timer=bool(whens))):
             return
-        ticket = Ticket(seat, lambda seconds: self._rest(loop, seconds), partial(_write_to_self, loop))
-        self._idle[loop] = ticket
+        wait = Wait(participant, lambda seconds: self._rest(loop, seconds), partial(_write_to_self, loop))
+        self._idle[loop] = wait
         try:
-            self._timeline.wait(ticket, within_ns, unless=lambda: loop._ready)
+            self._simulation.wait(wait, within_ns, unless=lambda: loop._ready)
         finally:
             del self._idle[loop]
 
     def wake(self, loop: Any) -> bool:
         """Rouse a loop that is idle, because it was handed a callback; return whether it was."""
-        ticket = self._idle.get(loop)
-        if ticket is not None:
-            self._timeline.rouse(ticket)
-        return ticket is not None
+        wait = self._idle.get(loop)
+        if wait is not None:
+            self._simulation.rouse(wait)
+        return wait is not None
 
     def adopt(self, loop: Any) -> None:
-        """Put a loop on the timeline that runs in a thread from before, since a thread of the timeline now uses it."""
+        """Put a loop on the simulation that runs in a thread from before, since a thread of it now uses the loop."""
         ident = loop._thread_id
-        if ident is None or ident in self._timeline.seats:
+        if ident is None or ident in self._simulation.participants:
             return
         thread = threading._active.get(ident)  # type: ignore[attr-defined]  # threading.enumerate() is by no key
-        self._timeline.open_seat("an event loop" if thread is None else thread.name, ident)
+        self._simulation.join("an event loop" if thread is None else thread.name, ident)
         self._known[loop] = None
-        _postpone(loop, self._timeline.monotonic_ns / NS_PER_S - deadlock.real_monotonic())
+        _postpone(loop, self._simulation.monotonic_ns / NS_PER_S - deadlock.real_monotonic())
 
     def release(self) -> None:
         """Leave the loops to real time: what they have yet to wait is as long as it was."""
         for loop in list(self._known):
             if not loop.is_closed():
-                _postpone(loop, deadlock.real_monotonic() - self._timeline.monotonic_ns / NS_PER_S)
+                _postpone(loop, deadlock.real_monotonic() - self._simulation.monotonic_ns / NS_PER_S)
 
     def _rest(self, loop: Any, seconds: float) -> None:
         if loop._selector.select(seconds):
-            ticket = self._idle[loop]
-            if not ticket.is_granted:  # else it was knocked at
-                self._timeline.rouse_at_once(ticket)
+            wait = self._idle[loop]
+            if not wait.is_granted:  # else it was knocked at
+                self._simulation.rouse_at_once(wait)
 
     def _hears(self, loop: Any, *, has_timer: bool) -> bool:
         """Hold the clock while a loop watches sockets or pipes: nobody knows when the real world answers."""
         waited_s = 0.0
         while not loop._selector.select(_LISTEN_S):
-            self._timeline.start_due()
-            waited_s = waited_s + _LISTEN_S if has_timer or self._timeline.has_alarms else 0.0
+            self._simulation.start_due()
+            waited_s = waited_s + _LISTEN_S if has_timer or self._simulation.has_alarms else 0.0
             if self._io_grace_s is not None and waited_s >= self._io_grace_s:
                 return False
             if waited_s > deadlock.PATIENCE_S:
@@ -119,25 +119,25 @@ def _postpone(loop: Any, seconds: float) -> None:
 
 def run_once(loop: Any) -> None:
     """Stand in for `BaseEventLoop._run_once`."""
-    seat = current_seat()
-    if seat is not None:
-        seat.timeline.loops.pass_time(loop, seat)
+    participant = current_participant()
+    if participant is not None:
+        participant.simulation.loops.pass_time(loop, participant)
     _run_once(loop)
 
 
 def write_to_self(loop: Any) -> None:
     """Stand in for `BaseSelectorEventLoop._write_to_self`, by which other threads wake a loop."""
-    timeline = active_timeline()
-    if timeline is not None:
-        if timeline.loops.wake(loop):
+    simulation = active_simulation()
+    if simulation is not None:
+        if simulation.loops.wake(loop):
             return
-        if current_seat() is not None:
-            timeline.loops.adopt(loop)
+        if current_participant() is not None:
+            simulation.loops.adopt(loop)
     _write_to_self(loop)
 
 
 async def sleep(delay: float, result: Any = None) -> Any:
     """Stand in for `asyncio.sleep`."""
-    if current_seat() is not None:
+    if current_participant() is not None:
         check_loop(asyncio.get_running_loop())
     return await _sleep(delay, result)

@@ -1,4 +1,4 @@
-"""Noticing that a timeline stands still, and saying why."""
+"""Noticing that a simulation stands still, and saying why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_mlflow_traces.virtual_time.participants import Seat
+    from pytest_mlflow_traces.virtual_time.participants import Participant
 
 LOOK_S = 0.5  # how often, in real time, a thread that waits looks whether anything stirs
 PATIENCE_S = 10.0
@@ -20,21 +20,21 @@ BUSY_S = 60.0
 real_monotonic = originals.monotonic
 
 
-def stacks(seats: Iterable[Seat]) -> list[tuple[object, ...]]:
-    """Return what changes while the threads of these seats do anything."""
+def stacks(participants: Iterable[Participant]) -> list[tuple[object, ...]]:
+    """Return what changes while the threads of these participants do anything."""
     frames = sys._current_frames()
-    held = [(seat.ident, frames.get(seat.ident or 0)) for seat in seats]
+    held = [(participant.ident, frames.get(participant.ident or 0)) for participant in participants]
     return [(ident, id(frame), 0 if frame is None else frame.f_lasti) for ident, frame in held]
 
 
-def error(seats: Iterable[Seat]) -> VirtualTimeError:
+def error(participants: Iterable[Participant]) -> VirtualTimeError:
     """Build the error that says which threads hold the clock, and where they are."""
     frames = sys._current_frames()
     lines = []
-    for seat in seats:
-        frame = frames.get(seat.ident or 0)
+    for participant in participants:
+        frame = frames.get(participant.ident or 0)
         at = "has not started" if frame is None else f"is at {_place(frame)}"
-        lines.append(f"  thread {seat.name!r} {at}")
+        lines.append(f"  thread {participant.name!r} {at}")
     return VirtualTimeError(
         f"virtual time stands still: it moves only when every thread waits, and for {PATIENCE_S:g} s these did not"
         " (what the clock does not see as waiting: a lock, a socket, a queue.SimpleQueue, a process, a busy loop):\n"
@@ -43,7 +43,7 @@ def error(seats: Iterable[Seat]) -> VirtualTimeError:
 
 
 class Watch:
-    """Notice that nothing goes on: nobody waits or wakes, and the threads that are awake do not move either.
+    """The notice that nothing goes on: nobody waits or wakes, and the threads that are awake do not move either.
 
     It adds up the time between looks and not the clock's, which goes on while the whole process is stopped.
     """

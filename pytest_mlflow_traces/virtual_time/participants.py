@@ -1,4 +1,4 @@
-"""The parts of a timeline: who takes part, what each waits for, and what thread pools have to do."""
+"""The parts of a simulation: who takes part, what each waits for, and what thread pools have to do."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_mlflow_traces.virtual_time.simulation import Timeline
+    from pytest_mlflow_traces.virtual_time.simulation import Simulation
 
 
 class VirtualTimeError(RuntimeError):
-    """Say why virtual time cannot do what was asked.
+    """The reason why virtual time cannot do what was asked.
 
     >>> from pytest_mlflow_traces.clock import START, virtual_time
     >>> with virtual_time(), virtual_time(start=START):
@@ -28,7 +28,7 @@ class VirtualTimeError(RuntimeError):
 
 
 class EndedError(SystemExit):
-    """End a thread that still sleeps when virtual time is over."""
+    """The end of a thread that still sleeps when virtual time is over."""
 
 
 class Outcome(Enum):
@@ -39,18 +39,18 @@ class Outcome(Enum):
     CLOSED = "virtual time is over"
 
 
-class Seat:
-    """The place of a thread on a timeline."""
+class Participant:
+    """The place of a thread in a simulation."""
 
-    __slots__ = ("ident", "is_over", "joiners", "name", "pool", "real_depth", "ticket", "timeline")
+    __slots__ = ("ident", "is_over", "joiners", "name", "pool", "real_depth", "simulation", "wait")
 
-    def __init__(self, timeline: Timeline, name: str, pool: Pool | None = None) -> None:
-        self.timeline = timeline
+    def __init__(self, simulation: Simulation, name: str, pool: Pool | None = None) -> None:
+        self.simulation = simulation
         self.name = name
         self.pool = pool
         self.ident: int | None = None  # known when the thread arrives
-        self.ticket: Ticket | None = None  # what it waits for its first turn with
-        self.joiners: list[Ticket] = []
+        self.wait: Wait | None = None  # what it waits for its first turn with
+        self.joiners: list[Wait] = []
         self.is_over = False
         self.real_depth = 0
 
@@ -64,15 +64,18 @@ class Seat:
             self.real_depth -= 1
 
 
-class Ticket:
-    """One wait of a seat. `rest` waits for real, a while or until `knock`."""
+class Wait:
+    """One wait of a participant. `rest` waits for real, a while or until `knock`."""
 
-    __slots__ = ("is_granted", "is_pending", "is_roused", "knock", "order", "rest", "seat")
+    __slots__ = ("is_granted", "is_pending", "is_roused", "knock", "order", "participant", "rest")
 
     def __init__(
-        self, seat: Seat, rest: Callable[[float], object] | None = None, knock: Callable[[], object] | None = None
+        self,
+        participant: Participant,
+        rest: Callable[[float], object] | None = None,
+        knock: Callable[[], object] | None = None,
     ) -> None:
-        self.seat = seat
+        self.participant = participant
         self.order = -1  # of its entry in the queue; another entry is out of date
         self.is_pending = self.is_granted = self.is_roused = False
         gate = allocate_lock()
@@ -88,6 +91,6 @@ class Pool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.running: set[Seat] = set()
-        self.backlog: deque[Seat] = deque()
-        self.waiters: list[Ticket] = []
+        self.running: set[Participant] = set()
+        self.backlog: deque[Participant] = deque()
+        self.waiters: list[Wait] = []

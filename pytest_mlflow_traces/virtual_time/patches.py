@@ -1,7 +1,7 @@
-"""What waits in the standard library, put on a timeline: time, threads and thread pools.
+"""What waits in the standard library, put on a simulation: time, threads and thread pools.
 
-Every replacement asks whether the current thread has a seat, and does what the original does where it has none. So it
-does no harm to other threads, nor to whoever has kept one after virtual time is over.
+Every replacement asks whether the current thread is a participant, and does what the original does where it is not. So
+it does no harm to other threads, nor to whoever has kept one after virtual time is over.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlflow_traces.capture.threads import START, SUBMIT, threads
 from pytest_mlflow_traces.virtual_time import asyncio_loop, originals
 from pytest_mlflow_traces.virtual_time.imported_names import rebound
-from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Seat, Ticket
-from pytest_mlflow_traces.virtual_time.simulation import current_seat
+from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, Wait
+from pytest_mlflow_traces.virtual_time.simulation import current_participant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,44 +40,46 @@ _run_work: Any = pools._WorkItem.run
 
 def sleep(seconds: float, /) -> None:
     """Stand in for `time.sleep`."""
-    seat = _seat_of_caller()
-    if seat is None:
+    participant = _calling_participant()
+    if participant is None:
         _sleep(seconds)
         return
     if not seconds >= 0:
         _sleep(seconds)  # raises
-    seat.timeline.sleep(seat, seat.timeline.span_of(seconds))
+    participant.simulation.sleep(participant, participant.simulation.span_of(seconds))
 
 
 def monotonic() -> float:
     """Stand in for `time.monotonic`."""
-    seat = _seat_of_caller()
-    return _monotonic() if seat is None else seat.timeline.shown(seat.timeline.monotonic_ns)
+    participant = _calling_participant()
+    return _monotonic() if participant is None else participant.simulation.shown(participant.simulation.monotonic_ns)
 
 
 def monotonic_ns() -> int:
     """Stand in for `time.monotonic_ns`."""
-    seat = _seat_of_caller()
-    return _monotonic_ns() if seat is None else seat.timeline.monotonic_ns
+    participant = _calling_participant()
+    return _monotonic_ns() if participant is None else participant.simulation.monotonic_ns
 
 
 def perf_counter() -> float:
     """Stand in for `time.perf_counter`."""
-    seat = _seat_of_caller()
-    return _perf_counter() if seat is None else seat.timeline.shown(seat.timeline.perf_counter_ns)
+    participant = _calling_participant()
+    return (
+        _perf_counter() if participant is None else participant.simulation.shown(participant.simulation.perf_counter_ns)
+    )
 
 
 def perf_counter_ns() -> int:
     """Stand in for `time.perf_counter_ns`."""
-    seat = _seat_of_caller()
-    return _perf_counter_ns() if seat is None else seat.timeline.perf_counter_ns
+    participant = _calling_participant()
+    return _perf_counter_ns() if participant is None else participant.simulation.perf_counter_ns
 
 
-def _seat_of_caller() -> Seat | None:
-    seat = current_seat()
-    if seat is not None and is_real(sys._getframe(2).f_globals.get("__name__")):
+def _calling_participant() -> Participant | None:
+    participant = current_participant()
+    if participant is not None and is_real(sys._getframe(2).f_globals.get("__name__")):
         return None
-    return seat
+    return participant
 
 
 def is_real(module: object) -> bool:
@@ -90,13 +92,13 @@ def is_real(module: object) -> bool:
 
 def wait(condition: threading.Condition, timeout: float | None = None) -> bool:
     """Stand in for `Condition.wait`, on which Event, Semaphore, Barrier, Queue and Future are built."""
-    seat = current_seat()
-    if seat is None:
+    participant = current_participant()
+    if participant is None:
         return _wait(condition, timeout)
     inner: Any = condition
     if not inner._is_owned():
         raise RuntimeError("cannot wait on un-acquired lock")
-    waiter = _Waiter(seat)
+    waiter = _Waiter(participant)
     inner._waiters.append(waiter)
     state = inner._release_save()
     is_notified = False
@@ -113,15 +115,15 @@ def wait(condition: threading.Condition, timeout: float | None = None) -> bool:
 class _Waiter:
     """What `Condition.notify` releases to end a wait; in the standard library it is a lock."""
 
-    def __init__(self, seat: Seat) -> None:
-        self._timeline = seat.timeline
-        self._ticket = Ticket(seat)
+    def __init__(self, participant: Participant) -> None:
+        self._simulation = participant.simulation
+        self._ticket = Wait(participant)
 
     def release(self) -> None:
-        self._timeline.rouse(self._ticket)
+        self._simulation.rouse(self._ticket)
 
     def wait(self, timeout: float | None) -> bool:
-        outcome = self._timeline.wait(self._ticket, None if timeout is None else self._timeline.span_of(timeout))
+        outcome = self._simulation.wait(self._ticket, None if timeout is None else self._simulation.span_of(timeout))
         if outcome is Outcome.CLOSED and timeout is None:
             while not self._ticket.is_roused:  # virtual time is over, and this wait goes on
                 self._ticket.rest(1.0)
@@ -131,37 +133,37 @@ class _Waiter:
 def start(thread: threading.Thread) -> None:
     """Stand in for `Thread.start`: the thread begins when its turn comes."""
     threads.note(thread)
-    seat = current_seat()
-    if seat is None:
+    participant = current_participant()
+    if participant is None:
         _start(thread)
         return
-    with seat.on_real_time():  # it waits for the thread to begin
-        reserved = seat.timeline.reserve(thread.name)
-        seat.timeline.threads[thread] = reserved
+    with participant.on_real_time():  # it waits for the thread to begin
+        reserved = participant.simulation.reserve(thread.name)
+        participant.simulation.threads[thread] = reserved
         run = thread.run
 
-        def seated() -> None:
+        def run_as_participant() -> None:
             thread.__dict__.pop("run", None)
-            with suppress(EndedError), seat.timeline.seated(reserved):
+            with suppress(EndedError), participant.simulation.as_participant(reserved):
                 run()
 
-        thread.__dict__["run"] = seated
+        thread.__dict__["run"] = run_as_participant
         try:
             _start(thread)
         except BaseException:
-            seat.timeline.leave(reserved)
+            participant.simulation.leave(reserved)
             raise
 
 
 def join(thread: threading.Thread, timeout: float | None = None) -> None:
     """Stand in for `Thread.join`."""
-    seat = current_seat()
-    other = None if seat is None else seat.timeline.threads.get(thread)
-    if seat is None or other is None or other is seat:
+    participant = current_participant()
+    other = None if participant is None else participant.simulation.threads.get(thread)
+    if participant is None or other is None or other is participant:
         _join(thread, timeout)
         return
-    within_ns = None if timeout is None else seat.timeline.span_of(timeout)
-    if seat.timeline.wait_for(seat, other, within_ns) is not Outcome.DUE:
+    within_ns = None if timeout is None else participant.simulation.span_of(timeout)
+    if participant.simulation.wait_for(participant, other, within_ns) is not Outcome.DUE:
         _join(thread)  # has done its work, and is about to end
 
 
@@ -169,11 +171,11 @@ def join(thread: threading.Thread, timeout: float | None = None) -> None:
 
 
 class _Work:
-    """Stand for a function that was handed to a pool."""
+    """What stands for a function that was handed to a pool."""
 
-    def __init__(self, function: Callable[..., Any], seat: Seat) -> None:
+    def __init__(self, function: Callable[..., Any], participant: Participant) -> None:
         self._function = function
-        self.seat = seat
+        self.participant = participant
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._function(*args, **kwargs)
@@ -182,41 +184,41 @@ class _Work:
 def submit(pool: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
     """Stand in for `ThreadPoolExecutor.submit`: the work begins when a worker is free and its turn has come."""
     function = threads.noted(function)
-    seat = current_seat()
-    if seat is None:
+    participant = current_participant()
+    if participant is None:
         return _submit(pool, function, *args, **kwargs)
-    timeline = seat.timeline
-    reserved = timeline.reserve(getattr(function, "__qualname__", repr(function)), pool, pool._max_workers)
+    simulation = participant.simulation
+    reserved = simulation.reserve(getattr(function, "__qualname__", repr(function)), pool, pool._max_workers)
     try:
-        # a worker of the pool may be started here, and has no seat itself: its work has
-        with seat.on_real_time():
+        # a worker of the pool may be started here, and has no participant itself: its work has
+        with participant.on_real_time():
             future = _submit(pool, _Work(function, reserved), *args, **kwargs)
     except BaseException:
-        timeline.leave(reserved)
+        simulation.leave(reserved)
         raise
-    future.add_done_callback(lambda done: timeline.leave(reserved) if done.cancelled() else None)
+    future.add_done_callback(lambda done: simulation.leave(reserved) if done.cancelled() else None)
     return future
 
 
 def run_work(item: Any) -> None:
-    """Stand in for `_WorkItem.run`, which also tells the future: so the seat is left only after that."""
+    """Stand in for `_WorkItem.run`, which also tells the future: so the participant is left only after that."""
     function = item.fn
     if not isinstance(function, _Work):
         _run_work(item)
         return
-    with function.seat.timeline.seated(function.seat):
+    with function.participant.simulation.as_participant(function.participant):
         _run_work(item)
 
 
 def shutdown(pool: ThreadPoolExecutor, wait: bool = True, *, cancel_futures: bool = False) -> None:
     """Stand in for `ThreadPoolExecutor.shutdown`."""
-    seat = current_seat()
-    if seat is None or not wait:
+    participant = current_participant()
+    if participant is None or not wait:
         _shutdown(pool, wait, cancel_futures=cancel_futures)
         return
     _shutdown(pool, wait=False, cancel_futures=cancel_futures)
-    seat.timeline.wait_for_pool(seat, pool)
-    with seat.on_real_time():
+    participant.simulation.wait_for_pool(participant, pool)
+    with participant.on_real_time():
         _shutdown(pool, wait=True)
 
 

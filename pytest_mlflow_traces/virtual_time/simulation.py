@@ -1,13 +1,13 @@
 """Virtual time for threads that take turns: a discrete event simulation of everything that waits.
 
-Each thread on the timeline has a seat. One of them is awake at a time; when it waits, the turn goes to whoever is due,
-and only when nobody is due now does time move, to the next alarm at once. So waiting takes no real time, waits that
-overlap overlap exactly, and threads take turns in an order that is the same in every run.
+Each thread is a participant. One of them is awake at a time; when it waits, the turn goes to whoever is due, and only
+when nobody is due now does time move, to the next alarm at once. So waiting takes no real time, waits that overlap
+overlap exactly, and threads take turns in an order that is the same in every run.
 
 What this cannot see is a thread that blocks where it did not say so: in a socket, in a lock taken in C, in a busy
 loop. It stays awake, and so the clock stands still. That is right while it works or waits for the real world. If
-another seat was handed its turn meanwhile, it starts after half a second all the same, in parallel; and if nothing
-has stirred for `deadlock.PATIENCE_S`, whoever waits for the clock raises an error that says who holds it.
+another participant was handed its turn meanwhile, it starts after half a second all the same, in parallel; and if
+nothing has stirred for `deadlock.PATIENCE_S`, whoever waits for the clock raises an error that says who holds it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pytest_mlflow_traces.virtual_time import deadlock, originals
-from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Pool, Seat, Ticket
+from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, Pool, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 NS_PER_S = 1_000_000_000
 
 
-class Timeline:
-    """Hold the time, who is awake, and who is to be woken when."""
+class Simulation:
+    """The time, who is awake, and who is to be woken when."""
 
     def __init__(self) -> None:
         self.elapsed_ns = 0
         self._nudges = 0
         self.is_closed = False
-        self.seats: dict[int, Seat] = {}
-        self.threads: WeakKeyDictionary[Any, Seat] = WeakKeyDictionary()
+        self.participants: dict[int, Participant] = {}
+        self.threads: WeakKeyDictionary[Any, Participant] = WeakKeyDictionary()
         self.loops: Any = None  # what stands around it: the event loops, and what the user sees of it
         self.owner: Any = None
         self.on_move: Callable[[int], object] = lambda _: None
         self._lock = RLock()  # a finalizer that notifies may run in the middle of anything here
         self._steps = 0  # how often anyone began or ended a wait
         self._orders = itertools.count()
-        self._queue: list[tuple[int, int, Ticket]] = []
-        self._pending: dict[Ticket, None] = {}
-        self._awake: dict[Seat, None] = {}
+        self._queue: list[tuple[int, int, Wait]] = []
+        self._pending: dict[Wait, None] = {}
+        self._awake: dict[Participant, None] = {}
         self._pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
         self._monotonic_ns = originals.monotonic_ns()
         self._perf_counter_ns = originals.perf_counter_ns()
@@ -84,115 +84,113 @@ class Timeline:
         self._nudges = most
         return int(seconds > 0)
 
-    # Taking and leaving seats
+    # Taking and leaving participants
 
-    def open_seat(self, name: str, ident: int) -> Seat:
-        """Seat a thread that runs already, and so is awake."""
-        seat = Seat(self, name)
+    def join(self, name: str, ident: int) -> Participant:
+        """Participant a thread that runs already, and so is awake."""
+        participant = Participant(self, name)
         with self._lock:
-            self._arrive(seat, ident)
-            self._awake[seat] = None
-        return seat
+            self._arrive(participant, ident)
+            self._awake[participant] = None
+        return participant
 
-    def reserve(self, name: str, pool: Any = None, size: int = 0) -> Seat:
-        """Keep a seat for a thread that is about to start, or for work that a pool is about to do: it is due now."""
+    def reserve(self, name: str, pool: Any = None, size: int = 0) -> Participant:
+        """Make a participant of a thread about to start, or of work that a pool is about to do: it is due now."""
         with self._lock:
             state = None
             if pool is not None:
                 state = self._pools.get(pool)
                 if state is None:
                     state = self._pools[pool] = Pool(size)
-            seat = Seat(self, name, state)
-            seat.ticket = Ticket(seat)
+            participant = Participant(self, name, state)
+            participant.wait = Wait(participant)
             if state is None:
-                self._enter(seat.ticket, self.elapsed_ns)
+                self._enter(participant.wait, self.elapsed_ns)
             elif len(state.running) < state.size:
-                state.running.add(seat)
-                self._enter(seat.ticket, self.elapsed_ns)
+                state.running.add(participant)
+                self._enter(participant.wait, self.elapsed_ns)
             else:
-                state.backlog.append(seat)
-        return seat
+                state.backlog.append(participant)
+        return participant
 
     @contextmanager
-    def seated(self, seat: Seat) -> Iterator[None]:
-        """Take a reserved seat: wait for its turn, and leave it in the end."""
-        ticket = seat.ticket
+    def as_participant(self, participant: Participant) -> Iterator[None]:
+        """Take a reserved participant: wait for its turn, and leave it in the end."""
+        wait = participant.wait
         with self._lock:
-            is_mine = not self.is_closed and not seat.is_over and ticket is not None
+            is_mine = not self.is_closed and not participant.is_over and wait is not None
             if is_mine:
-                self._arrive(seat, get_ident())
-        if not is_mine or ticket is None:
+                self._arrive(participant, get_ident())
+        if not is_mine or wait is None:
             yield
             return
         try:
-            self._sit(ticket)
+            self._sit(wait)
             yield
         finally:
-            self.leave(seat)
+            self.leave(participant)
 
-    def leave(self, seat: Seat) -> None:
-        """Give up a seat, taken or not, and rouse who waits for that."""
+    def leave(self, participant: Participant) -> None:
+        """Give up a participant, taken or not, and rouse who waits for that."""
         with self._lock:
-            seat.is_over = True
-            if seat.ident is not None:
-                self.seats.pop(seat.ident, None)
-            if seat.ticket is not None:
-                self._retract(seat.ticket)
-            for ticket in seat.joiners:
-                self._rouse(ticket)
-            if seat.pool is not None:
-                self._release(seat.pool, seat)
-            self._awake.pop(seat, None)
+            participant.is_over = True
+            if participant.ident is not None:
+                self.participants.pop(participant.ident, None)
+            if participant.wait is not None:
+                self._retract(participant.wait)
+            for wait in participant.joiners:
+                self._rouse(wait)
+            if participant.pool is not None:
+                self._release(participant.pool, participant)
+            self._awake.pop(participant, None)
             self._turn()
 
     # Waiting
 
-    def wait(
-        self, ticket: Ticket, within_ns: int | None = None, unless: Callable[[], object] = lambda: False
-    ) -> Outcome:
-        """Give the turn away until the ticket is roused or its time has come; not at all if `unless` says so."""
-        seat = ticket.seat
+    def wait(self, wait: Wait, within_ns: int | None = None, unless: Callable[[], object] = lambda: False) -> Outcome:
+        """Give the turn away until the wait is roused or its time has come; not at all if `unless` says so."""
+        participant = wait.participant
         with self._lock:
             if self.is_closed:
                 return Outcome.CLOSED
-            if ticket.is_roused or unless():
+            if wait.is_roused or unless():
                 return Outcome.ROUSED
-            self._enter(ticket, None if within_ns is None else self.elapsed_ns + within_ns)
-            self._awake.pop(seat, None)
+            self._enter(wait, None if within_ns is None else self.elapsed_ns + within_ns)
+            self._awake.pop(participant, None)
             self._turn()
-        return self._sit(ticket)
+        return self._sit(wait)
 
-    def sleep(self, seat: Seat, nanoseconds: int) -> None:
+    def sleep(self, participant: Participant, nanoseconds: int) -> None:
         """Wait for time to pass; raise EndedError where virtual time is over before."""
-        if self.wait(Ticket(seat), nanoseconds) is Outcome.CLOSED:
+        if self.wait(Wait(participant), nanoseconds) is Outcome.CLOSED:
             raise EndedError
 
-    def rouse(self, ticket: Ticket) -> None:
+    def rouse(self, wait: Wait) -> None:
         """End a wait, from whatever thread: it goes on when its turn comes."""
         with self._lock:
-            self._rouse(ticket)
+            self._rouse(wait)
             self._turn()
 
-    def rouse_at_once(self, ticket: Ticket) -> None:
+    def rouse_at_once(self, wait: Wait) -> None:
         """End a wait because of the real world, which takes no turns."""
         with self._lock:
-            if ticket.is_pending:
-                ticket.is_roused = True
-                self._grant(ticket)
+            if wait.is_pending:
+                wait.is_roused = True
+                self._grant(wait)
 
-    def wait_for(self, seat: Seat, other: Seat, within_ns: int | None) -> Outcome:
+    def wait_for(self, participant: Participant, other: Participant, within_ns: int | None) -> Outcome:
         """Wait until `other` has left."""
-        ticket = Ticket(seat)
-        other.joiners.append(ticket)
-        return self.wait(ticket, within_ns, unless=lambda: other.is_over)
+        wait = Wait(participant)
+        other.joiners.append(wait)
+        return self.wait(wait, within_ns, unless=lambda: other.is_over)
 
-    def wait_for_pool(self, seat: Seat, pool: Any) -> None:
+    def wait_for_pool(self, participant: Participant, pool: Any) -> None:
         """Wait until a pool has nothing left to do."""
         state = self._pools.get(pool)
         while state is not None and (state.running or state.backlog) and not self.is_closed:
-            ticket = Ticket(seat)
-            state.waiters.append(ticket)
-            self.wait(ticket, unless=lambda: not state.running and not state.backlog)
+            wait = Wait(participant)
+            state.waiters.append(wait)
+            self.wait(wait, unless=lambda: not state.running and not state.backlog)
 
     @property
     def has_alarms(self) -> bool:
@@ -210,56 +208,56 @@ class Timeline:
         """End virtual time: whoever waits is told."""
         with self._lock:
             self.is_closed = True
-            for ticket in self._pending:
-                ticket.knock()
+            for wait in self._pending:
+                wait.knock()
 
     # With the lock held
 
-    def _arrive(self, seat: Seat, ident: int) -> None:
-        seat.ident = ident
-        self.seats[ident] = seat
+    def _arrive(self, participant: Participant, ident: int) -> None:
+        participant.ident = ident
+        self.participants[ident] = participant
 
-    def _enter(self, ticket: Ticket, due: int | None) -> None:
+    def _enter(self, wait: Wait, due: int | None) -> None:
         self._steps += 1
-        ticket.is_pending = True
-        self._pending[ticket] = None
-        ticket.order = next(self._orders)
+        wait.is_pending = True
+        self._pending[wait] = None
+        wait.order = next(self._orders)
         if due is not None:
-            heapq.heappush(self._queue, (due, ticket.order, ticket))
+            heapq.heappush(self._queue, (due, wait.order, wait))
 
-    def _retract(self, ticket: Ticket) -> None:
-        ticket.is_pending, ticket.order = False, -1
-        self._pending.pop(ticket, None)
+    def _retract(self, wait: Wait) -> None:
+        wait.is_pending, wait.order = False, -1
+        self._pending.pop(wait, None)
 
-    def _rouse(self, ticket: Ticket) -> None:
-        if ticket.is_roused or ticket.is_granted:
+    def _rouse(self, wait: Wait) -> None:
+        if wait.is_roused or wait.is_granted:
             return
-        ticket.is_roused = True
+        wait.is_roused = True
         if self.is_closed:
-            ticket.knock()
-        elif ticket.is_pending:
-            self._enter(ticket, self.elapsed_ns)
+            wait.knock()
+        elif wait.is_pending:
+            self._enter(wait, self.elapsed_ns)
 
-    def _release(self, pool: Pool, seat: Seat) -> None:
-        if seat in pool.running:
-            pool.running.remove(seat)
+    def _release(self, pool: Pool, participant: Participant) -> None:
+        if participant in pool.running:
+            pool.running.remove(participant)
             if pool.backlog:
                 following = pool.backlog.popleft()
                 pool.running.add(following)
-                if following.ticket is not None:
-                    self._enter(following.ticket, self.elapsed_ns)
-        elif seat in pool.backlog:
-            pool.backlog.remove(seat)
+                if following.wait is not None:
+                    self._enter(following.wait, self.elapsed_ns)
+        elif participant in pool.backlog:
+            pool.backlog.remove(participant)
         if not pool.running and not pool.backlog:
-            for ticket in pool.waiters:
-                self._rouse(ticket)
+            for wait in pool.waiters:
+                self._rouse(wait)
             pool.waiters.clear()
 
-    def _next(self) -> tuple[int, Ticket] | None:
+    def _next(self) -> tuple[int, Wait] | None:
         while self._queue:
-            due, order, ticket = self._queue[0]
-            if ticket.order == order:
-                return due, ticket
+            due, order, wait = self._queue[0]
+            if wait.order == order:
+                return due, wait
             heapq.heappop(self._queue)
         return None
 
@@ -269,70 +267,70 @@ class Timeline:
             return
         following = self._next()
         if following is not None:
-            due, ticket = following
+            due, wait = following
             if due > self.elapsed_ns:
                 self.on_move(due - self.elapsed_ns)
                 self.elapsed_ns, self._nudges = due, 0
-            self._grant(ticket)
+            self._grant(wait)
 
-    def _grant(self, ticket: Ticket) -> None:
-        self._retract(ticket)
-        ticket.is_granted = True
-        self._awake[ticket.seat] = None
-        ticket.knock()
+    def _grant(self, wait: Wait) -> None:
+        self._retract(wait)
+        wait.is_granted = True
+        self._awake[wait.participant] = None
+        wait.knock()
 
     # Waiting for real
 
-    def _sit(self, ticket: Ticket) -> Outcome:
+    def _sit(self, wait: Wait) -> Outcome:
         """Wait for the turn."""
         watch = deadlock.Watch()
         try:
-            while not (ticket.is_granted or self.is_closed):
-                ticket.rest(deadlock.LOOK_S)
-                self._look(ticket, watch)
+            while not (wait.is_granted or self.is_closed):
+                wait.rest(deadlock.LOOK_S)
+                self._look(wait, watch)
         except BaseException:
             # an interrupt, or the error of the look: this thread is awake, whether it has the turn or not
             with self._lock:
-                self._retract(ticket)
-                ticket.is_granted = True
-                self._awake[ticket.seat] = None
+                self._retract(wait)
+                wait.is_granted = True
+                self._awake[wait.participant] = None
             raise
-        if not ticket.is_granted:
+        if not wait.is_granted:
             return Outcome.CLOSED
-        return Outcome.ROUSED if ticket.is_roused else Outcome.DUE
+        return Outcome.ROUSED if wait.is_roused else Outcome.DUE
 
-    def _look(self, ticket: Ticket, watch: deadlock.Watch) -> None:
+    def _look(self, wait: Wait, watch: deadlock.Watch) -> None:
         """Start what is due now though another has the turn; raise where the clock is stuck."""
         with self._lock:
             following = self._next()
-            if ticket.is_pending and any(
-                each is ticket and order == ticket.order and due <= self.elapsed_ns for due, order, each in self._queue
+            if wait.is_pending and any(
+                each is wait and order == wait.order and due <= self.elapsed_ns for due, order, each in self._queue
             ):
-                self._grant(ticket)
-            elif following is None or following[1] is not ticket:
+                self._grant(wait)
+            elif following is None or following[1] is not wait:
                 watch.is_stuck(None)  # whoever is next looks after it
             elif watch.is_stuck(self._steps, deadlock.stacks(self._awake)):
                 raise deadlock.error(self._awake)
 
 
-_active: Timeline | None = None  # of the whole process, as time.sleep is
+_active: Simulation | None = None  # of the whole process, as time.sleep is
 
 
-def activate(timeline: Timeline | None) -> None:
-    """Set the timeline of this process."""
+def activate(simulation: Simulation | None) -> None:
+    """Set the simulation of this process."""
     global _active
-    _active = timeline
+    _active = simulation
 
 
-def active_timeline() -> Timeline | None:
-    """Return the timeline of this process."""
+def active_simulation() -> Simulation | None:
+    """Return the simulation of this process."""
     return _active
 
 
-def current_seat() -> Seat | None:
-    """Return the seat of this thread, unless it waits for real at the moment."""
-    timeline = _active
-    if timeline is None:
+def current_participant() -> Participant | None:
+    """Return the participant of this thread, unless it waits for real at the moment."""
+    simulation = _active
+    if simulation is None:
         return None
-    seat = timeline.seats.get(get_ident())
-    return None if seat is None or seat.real_depth else seat
+    participant = simulation.participants.get(get_ident())
+    return None if participant is None or participant.real_depth else participant

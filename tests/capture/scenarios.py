@@ -61,7 +61,7 @@ def read_back() -> Any:
 
 
 def trace_tags() -> Any:
-    """Tags that are set and deleted after the end, and what is no legal tag."""
+    """Tags that are set and deleted after the end, and what is not a legal tag."""
     with mlflow.start_span("answer") as span:
         mlflow.update_current_trace(tags={"before": "1"})
     results: dict[str, Any] = {}

@@ -256,7 +256,9 @@ def test_traces_are_equal_only_to_themselves():
 
 
 def test_a_trace_is_no_list():
-    with pytest.raises(TypeError, match=exactly("a trace is no list; iterate trace.spans (pre-order) or trace.roots")):
+    with pytest.raises(
+        TypeError, match=exactly("a trace is not a list; iterate trace.spans (pre-order) or trace.roots")
+    ):
         list(tree("a"))
 
 

@@ -122,7 +122,7 @@ def test_a_worker_that_hangs_times_out_to_the_millisecond_in_no_time(workers):
             assert mlflow_traces.one().duration_ms == 30_000
 
         def test_in_no_time():
-            assert max(seconds[1:]) < 0.5
+            assert max(seconds[1:]) < 5  # of the 30 that pass
         """
     )
 

@@ -188,7 +188,7 @@ BUGS = {
     "booleans as Python prints them": _as_python_prints_it,
     "a tag that is a list": _changing(lambda tags, _: tags.update(domains=tags["domains"].split(","))),
     "domains in upper case": _changing(lambda tags, _: tags.update(domains=tags["domains"].upper())),
-    "numbers that are no strings": _changing(lambda tags, _: tags.update(source_count=int(tags["source_count"]))),
+    "numbers that are not strings": _changing(lambda tags, _: tags.update(source_count=int(tags["source_count"]))),
     "the literal none as a session": _changing(lambda _, metadata: metadata.setdefault("mlflow.trace.session", "none")),
     "no user in the metadata": _changing(lambda _, metadata: metadata.pop("mlflow.trace.user")),
     "tags of successes only": _changing(_forget_failures),

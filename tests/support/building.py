@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core.spans.convert import TraceFacts
-from pytest_mlflow_traces.core.spans.table import Forest
+from pytest_mlflow_traces.core.spans.table import SpanTable
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 from pytest_mlflow_traces.core.trace import Trace
 
@@ -127,7 +127,7 @@ def records(*specs: Spec) -> list[Record]:
 
 def trace_of(spans: Sequence[Any], **facts: Any) -> Trace:
     """Make a trace of records, in order of creation; `facts` are those of `TraceFacts`."""
-    return Trace(Forest(spans), TraceFacts(**({"id": "tr-test"} | facts)))
+    return Trace(SpanTable(spans), TraceFacts(**({"id": "tr-test"} | facts)))
 
 
 def tree(*specs: Spec, **facts: Any) -> Trace:

@@ -957,7 +957,7 @@ def test_an_interrupt_ends_a_wait(clock, monkeypatch):
     with ThreadPoolExecutor() as pool:
         sleeper = pool.submit(time.sleep, 5)
         with monkeypatch.context() as patch:
-            patch.setattr(simulation.Timeline, "_look", interrupted)
+            patch.setattr(simulation.Simulation, "_look", interrupted)
             patch.setattr(deadlock, "LOOK_S", 0)
             with pytest.raises(KeyboardInterrupt):
                 threading.Event().wait()

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 
-class AssessmentAnswers:
+class AssessmentStore:
     """The part of a tracking store that is about assessments; they live in the info of their trace."""
 
     def known_info(self, trace_id: str) -> Any:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_EXPERIMENT = "0"
 
 
-class ExperimentAnswers:
+class ExperimentStore:
     """The part of a tracking store that is about experiments."""
 
     def __init__(self, experiments: Iterable[Experiment] = ()) -> None:

@@ -24,8 +24,8 @@ from mlflow.utils.validation import _validate_trace_tag
 
 from pytest_mlflow_traces.capture.mlflow_internals import SpansLocation, TraceMetadataKey, TraceTagKey, forget_artifacts
 from pytest_mlflow_traces.capture.store import search
-from pytest_mlflow_traces.capture.store.assessments import AssessmentAnswers
-from pytest_mlflow_traces.capture.store.experiments import ExperimentAnswers
+from pytest_mlflow_traces.capture.store.assessments import AssessmentStore
+from pytest_mlflow_traces.capture.store.experiments import ExperimentStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.log import TraceLog
 
 
-class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
-    """Answer MLflow's reads from a trace log."""
+class MemoryStore(ExperimentStore, AssessmentStore, AbstractStore):
+    """A tracking store that answers MLflow's reads from a trace log."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class MemoryStore(ExperimentAnswers, AssessmentAnswers, AbstractStore):
         self._files: Any = None
         self._registry: Any = None
         self._linked: dict[str, set[str]] = {}  # the traces of each run that they were linked to
-        ExperimentAnswers.__init__(self, experiments)  # not AbstractStore's: it makes queues for asynchronous logging
+        ExperimentStore.__init__(self, experiments)  # not AbstractStore's: it makes queues for asynchronous logging
 
     # -- reading traces
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.baselines.line_tree import Entry
     from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 Step = tuple["Entry | None", tuple[int, ...]]  # a line and the spans it stands for; no line: a span that is new
 
@@ -36,10 +36,10 @@ _LONGEST_OPAQUE = 50
 
 
 class Fitter:
-    """Fit lines to the spans of one forest."""
+    """The alignment of lines with the spans of one table."""
 
-    def __init__(self, forest: Forest, matcher: Matcher) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable, matcher: Matcher) -> None:
+        self._table = table
         self._matcher = matcher
         self._costs: dict[tuple[int, int], float] = {}
         self._shapes: list[int] = []
@@ -157,7 +157,7 @@ class Fitter:
         if not isinstance(unit, SpanPattern) or not all(self._holds_below(unit, k) for k in (i, first)):
             return False
         failed = self._matcher.local_failures(unit, i)
-        one, other = strict(self._forest, i, ()), strict(self._forest, first, ())
+        one, other = strict(self._table, i, ()), strict(self._table, first, ())
         return failed == self._matcher.local_failures(unit, first) and all(
             getattr(one, field, None) == getattr(other, field, None) for field in failed
         )
@@ -205,7 +205,7 @@ class Fitter:
         if entry.below and self.are_alike_below(entry, i):
             return _RENAMED
         is_free = pattern.children is None or (bool(pattern.children) and all(item is ... for item in pattern.children))
-        is_leaf = is_free or not (entry.below or self._forest.children(i))
+        is_leaf = is_free or not (entry.below or self._table.children(i))
         return _REPLACED if is_leaf and "type" not in failed and pattern.type is not None else _NEVER
 
     def _holds_below(self, pattern: SpanPattern, i: int) -> bool:
@@ -222,13 +222,13 @@ class Fitter:
         What a gap may take counts for neither side.
         """
         said, has_gap = units_below(entry)
-        children = self._forest.children(i)
+        children = self._table.children(i)
         if not said:
             return not children
         names = {unit.name for unit in said if isinstance(unit.name, str)}
         loose = [unit for unit in said if not isinstance(unit.name, str)]
-        there = {self._forest.names[k] for k in children}
-        met = [{self._forest.names[k] for k in children if self._is_about(unit, k)} for unit in loose]
+        there = {self._table.names[k] for k in children}
+        met = [{self._table.names[k] for k in children if self._is_about(unit, k)} for unit in loose]
         common = len(names & there) + sum(map(bool, met))
         if common and isinstance(entry.unit, SpanPattern) and self._holds_below(entry.unit, i):
             return True
@@ -240,12 +240,12 @@ class Fitter:
 
     def shape(self, i: int) -> int:
         """Return a number that spans of the same name, type, status and children have in common."""
-        forest = self._forest
+        table = self._table
         if not self._shapes:
-            self._shapes = [0] * len(forest)
-            for k in range(len(forest) - 1, -1, -1):
-                below = tuple(self._shapes[child] for child in forest.children(k))
-                self._shapes[k] = hash((forest.names[k], forest.types[k], forest.statuses[k], below))
+            self._shapes = [0] * len(table)
+            for k in range(len(table) - 1, -1, -1):
+                below = tuple(self._shapes[child] for child in table.children(k))
+                self._shapes[k] = hash((table.names[k], table.types[k], table.statuses[k], below))
         return self._shapes[i]
 
 

@@ -11,14 +11,14 @@ from pytest_mlflow_traces.core.patterns.recorded import overlapping
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 Made = tuple[Entry, tuple[int, ...]]  # a line, and the spans it stands for
 
 
-def grouped(forest: Forest, made: list[Made], spans: Sequence[int], *, everything: bool) -> list[Entry]:
+def grouped(table: SpanTable, made: list[Made], spans: Sequence[int], *, everything: bool) -> list[Entry]:
     """Return the lines, those whose spans overlap (or `everything`) below `any order` where one of them is new."""
-    runs = [list(spans)] if everything and spans else overlapping(forest, spans)
+    runs = [list(spans)] if everything and spans else overlapping(table, spans)
     home = {i: number for number, (_, stood) in enumerate(made) for i in stood}
     lines: list[Entry] = []
     done = 0

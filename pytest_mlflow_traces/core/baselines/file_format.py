@@ -52,7 +52,7 @@ _PLAIN = re.compile(r"\w([\w .:/-]*\w)?")
 
 
 class BaselineError(ValueError):
-    """Say what is wrong with the text of a baseline; `line` counts from 1."""
+    """What is wrong with the text of a baseline; `line` counts from 1."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -112,7 +112,7 @@ class Section:
             BaselineError: where something does not hold that was demanded by hand.
         """
         try:
-            text = rewritten(self.text, shown.forest, unordered)
+            text = rewritten(self.text, shown.table, unordered)
         except DemandError as error:
             line = self._body + error.line - 1
             raise BaselineError(
@@ -151,7 +151,7 @@ def recorded_section(name: str, trace: Trace, shown: Trace, kinds: Iterable[str]
     """Return the section of a trace that has none yet."""
     above = tuple(str(holding) for holding in recorded_holdings(trace, list(kinds)))
     header = "" if not name else f"[{name if _PLAIN.fullmatch(name) else quoted(name)}]"
-    return Section(name, header, above, _with_sure_root(notation.format(recorded(shown.forest, unordered))), 0)
+    return Section(name, header, above, _with_sure_root(notation.format(recorded(shown.table, unordered))), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def read_baseline(text: str) -> BaselineText:
     """Read a whole file, every section of it.
 
     Raises:
-        BaselineError: for another format, or for what is no pattern, naming the line.
+        BaselineError: for another format, or for what is not a pattern, naming the line.
     """
     try:
         return _read(text)

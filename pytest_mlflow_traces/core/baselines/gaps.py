@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.baselines.align import Fitter, Step
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 
-def reclaimed(forest: Forest, matcher: Matcher, fitter: Fitter, steps: Sequence[Step]) -> list[Step]:
+def reclaimed(table: SpanTable, matcher: Matcher, fitter: Fitter, steps: Sequence[Step]) -> list[Step]:
     """Take from gaps the spans of lost lines, and those that hold such a span, as where that got wrapped."""
     lost = [entry.unit for entry, stood in steps if entry and not stood and not may_be_absent(entry) and is_unit(entry)]
     found = sorted(k for unit in lost if unit is not None for k in matcher.find(unit)) if lost else []
-    called_for = _called_for(forest, fitter, steps)
+    called_for = _called_for(table, fitter, steps)
     taken: list[Step] = []
     for entry, stood in steps:
         if not entry or not entry.is_gap:
@@ -35,7 +35,7 @@ def reclaimed(forest: Forest, matcher: Matcher, fitter: Fitter, steps: Sequence[
             continue
         taken.append((entry, ()))
         for i in stood:
-            holds = bisect(found, i) < bisect(found, forest.stops[i] - 1)
+            holds = bisect(found, i) < bisect(found, table.stops[i] - 1)
             if holds or i in called_for:
                 taken.append((None, (i,)))
             elif taken[-1][0] is None:
@@ -67,7 +67,7 @@ def _spared(steps: Sequence[Step]) -> list[int]:
     return found
 
 
-def _called_for(forest: Forest, fitter: Fitter, steps: Sequence[Step]) -> set[int]:
+def _called_for(table: SpanTable, fitter: Fitter, steps: Sequence[Step]) -> set[int]:
     """Return which spans that can be spared lost lines are about: as many of a name as they ask for, nearest first."""
     free = _spared(steps)
     found: set[int] = set()
@@ -76,7 +76,7 @@ def _called_for(forest: Forest, fitter: Fitter, steps: Sequence[Step]) -> set[in
     missing: Counter[str] = Counter()
     asking: dict[str, list[Entry]] = {}
     for entry, stood in steps:
-        held = Counter(forest.names[i] for i in stood)
+        held = Counter(table.names[i] for i in stood)
         if entry is None:
             missing.subtract(held)
         for each in demanding(entry) if entry else ():
@@ -89,7 +89,7 @@ def _called_for(forest: Forest, fitter: Fitter, steps: Sequence[Step]) -> set[in
             elif not stood:
                 found.update([i for i in free if i not in found and fitter.cost(each, i) == 0][:low])
     for name, lines in asking.items():
-        there = [i for i in free if forest.names[i] == name and i not in found] if missing[name] > 0 else []
+        there = [i for i in free if table.names[i] == name and i not in found] if missing[name] > 0 else []
         there.sort(key=lambda i: min(fitter.cost(each, i) for each in lines))
         found.update(there[: missing[name]])
     return found

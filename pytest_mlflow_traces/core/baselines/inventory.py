@@ -161,24 +161,22 @@ def recorded_holdings(trace: Trace, kinds: Iterable[str]) -> list[Holding]:
 
 def _names(trace: Trace) -> Iterator[str]:
     """Yield the names of spans that have attributes of their own."""
-    for name in dict.fromkeys(trace.forest.names):
+    for name in dict.fromkeys(trace.table.names):
         if _attribute_keys(trace, name)[0]:
             yield name
 
 
 def _attribute_keys(trace: Trace, name: str) -> tuple[tuple[str, ...], frozenset[str]]:
     """Return the keys that spans of this name have, and those that not all of them have; MLflow's own are none."""
-    forest = trace.forest
-    each: list[set[str]] = [
-        {str(key) for key in forest.attributes(i) if not is_system(key)} for i in forest.named(name)
-    ]
+    table = trace.table
+    each: list[set[str]] = [{str(key) for key in table.attributes(i) if not is_system(key)} for i in table.named(name)]
     keys = {key for some in each for key in some}
     return tuple(sorted(keys)), frozenset(key for key in keys if not all(key in some for some in each))
 
 
 def _calls(trace: Trace) -> dict[str, int]:
-    forest = trace.forest
-    return dict(Counter(name for name, type_ in zip(forest.names, forest.types, strict=True) if type_ == TOOL))
+    table = trace.table
+    return dict(Counter(name for name, type_ in zip(table.names, table.types, strict=True) if type_ == TOOL))
 
 
 def check_holdings(holdings: Sequence[Holding], trace: Trace) -> list[Finding]:
@@ -188,11 +186,11 @@ def check_holdings(holdings: Sequence[Holding], trace: Trace) -> list[Finding]:
         if line.kind == TAGS:
             found += _check_keys(line, "tags", map(str, trace.tags))
         elif line.kind == ATTRIBUTES and line.name is not None:
-            forest = trace.forest
-            spans = forest.named(line.name)
+            table = trace.table
+            spans = table.named(line.name)
             for i in spans:
-                keys = (str(key) for key in forest.attributes(i) if not is_system(key))
-                found += _check_keys(line, f"attributes of {forest.path(i)}", keys)
+                keys = (str(key) for key in table.attributes(i) if not is_system(key))
+                found += _check_keys(line, f"attributes of {table.path(i)}", keys)
             if not spans:
                 found.append(Finding("baseline.attributes", line.name, str(line), "no such span"))
         elif line.kind == ATTRIBUTES and not line.is_open:
@@ -260,7 +258,7 @@ def _mended(line: Holding, trace: Trace) -> Holding | None:
         keys, partial = tuple(sorted(map(str, trace.tags))), frozenset[str]()
     else:
         keys, partial = _attribute_keys(trace, line.name or "")
-        if not trace.forest.named(line.name or ""):
+        if not trace.table.named(line.name or ""):
             return None
     kept = [key for key in line.keys if key in keys or key in line.optional]
     new = [] if line.is_open else [key for key in keys if key not in kept]

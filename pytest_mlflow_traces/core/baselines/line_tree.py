@@ -42,7 +42,7 @@ class Entry:
     depth: int = NEW
     number: int = 0
     span: int = -1  # of a line that was added: the span that it is to stand for
-    lost: Entry | None = None  # this is no line, but the place of one that no span stands for
+    lost: Entry | None = None  # this is not a line, but the place of one that no span stands for
     after: list[str] = field(default_factory=list)  # comments under the last line below this one
 
     @property

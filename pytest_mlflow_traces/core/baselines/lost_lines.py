@@ -17,7 +17,7 @@ _LOOKED_AT = 50  # lines of one name
 
 
 class Salvage:
-    """Keep what was lost, by name."""
+    """The lines that were lost, by name."""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher

@@ -5,9 +5,9 @@ span has another name, type or status now says that; a line without a span goes;
 line that was lost elsewhere, where that comes near (so what moved, or is wrapped now, keeps what somebody made of it),
 or a new one. Spans that overlap others, and are new among them, stand with them below `any order`.
 
-What is no record of a trace but was demanded by hand (`has:`, `lacks:`, `within`, `error`, values, `parallel`) is never
-changed: where it does not hold, there is a `DemandError`. The result is matched before it is returned, and it is asked
-whether a line got lost though its span is there (`surviving`).
+What is not a record of a trace but was demanded by hand (`has:`, `lacks:`, `within`, `error`, values, `parallel`) is
+never changed: where it does not hold, there is a `DemandError`. The result is matched before it is returned, and it is
+asked whether a line got lost though its span is there (`verify`).
 """
 
 from __future__ import annotations
@@ -33,47 +33,47 @@ from pytest_mlflow_traces.core.spans.overlaps import overlap
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 __all__ = ["DemandError", "rewritten"]
 
 
-def rewritten(text: str, forest: Forest, unordered: Container[int] = ()) -> str:
+def rewritten(text: str, table: SpanTable, unordered: Container[int] = ()) -> str:
     """Return the text of a pattern that the trace is, as near to `text` as can be; `text` itself, where that holds.
 
     Args:
         text: The text of a pattern, as somebody may have changed it.
-        forest: The spans of the trace.
+        table: The spans of the trace.
         unordered: The positions of spans whose new children are written in any order.
 
     Raises:
-        NotationError: where `text` is no pattern.
+        NotationError: where `text` is not a pattern.
         DemandError: where something does not hold that is not for a record to change.
     """
     top, after = read_outline(text)
-    roots = forest.roots()
-    if isinstance(top.pattern, Pattern) and Matcher(forest).accepts((top.pattern,), roots):
+    roots = table.roots()
+    if isinstance(top.pattern, Pattern) and Matcher(table).accepts((top.pattern,), roots):
         return text
-    rewriting = _Rewriting(forest, unordered)
+    rewriting = _Rewriting(table, unordered)
     first = rewriting.run(top, roots)
     found = outline_text(first, after)
-    if Matcher(forest).accepts((notation.parse(found),), roots):
+    if Matcher(table).accepts((notation.parse(found),), roots):
         rewriting.check(first, found)
         return found
     # what is too tangled to be mended is written anew; the comments above it stay
-    return "\n".join([*top.before, notation.format(recorded(forest, unordered)), *after])
+    return "\n".join([*top.before, notation.format(recorded(table, unordered)), *after])
 
 
 class _Rewriting:
-    """Change one outline, pair by pair."""
+    """The update of one outline, pair by pair."""
 
-    def __init__(self, forest: Forest, unordered: Container[int]) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable, unordered: Container[int]) -> None:
+        self._table = table
         self._unordered = unordered
-        self._matcher = Matcher(forest)
-        self._fitter = Fitter(forest, self._matcher)
+        self._matcher = Matcher(table)
+        self._fitter = Fitter(table, self._matcher)
         self._salvage = Salvage(self._matcher)
-        self._survival = Survival(forest, self._matcher, self._fitter)
+        self._survival = Survival(table, self._matcher, self._fitter)
         self._here: tuple[Entry, Sequence[int]] = Entry(""), ()  # the list that is being fitted, and to what
         self._todo: list[tuple[Entry, int]] = []  # lines and the spans whose children theirs are to be
         self._new: list[Entry] = []
@@ -87,7 +87,7 @@ class _Rewriting:
                 entry, i = self._todo.pop()
                 demands = [each for each in entry.below if each.is_demand]
                 others = [each for each in entry.below if not each.is_demand]
-                self._place(entry, others, self._forest.children(i), everything=i in self._unordered)
+                self._place(entry, others, self._table.children(i), everything=i in self._unordered)
                 entry.below[:0] = demands
             # the lines of those that are lost are known only when every list there is has been fitted
             waiting, self._new = self._new, []
@@ -106,7 +106,7 @@ class _Rewriting:
 
     def _place(self, home: Entry, entries: Sequence[Entry], spans: Sequence[int], *, everything: bool) -> None:
         """Let the lines below `home` be those for `spans`."""
-        steps = reclaimed(self._forest, self._matcher, self._fitter, self._fitter.fit(entries, spans))
+        steps = reclaimed(self._table, self._matcher, self._fitter, self._fitter.fit(entries, spans))
         made: list[tuple[Entry, tuple[int, ...]]] = []
         self._here = home, spans
         for entry, stood in steps:
@@ -117,7 +117,7 @@ class _Rewriting:
                 made.append((entry, stood))
             else:
                 made.append((self._lost(entry), ()))
-        home.below = grouped(self._forest, made, spans, everything=everything)
+        home.below = grouped(self._table, made, spans, everything=everything)
 
     def _added(self, i: int) -> Entry:
         entry = Entry("", span=i)
@@ -156,10 +156,10 @@ class _Rewriting:
             entry.below += map(self._added, others)
 
     def _check_parallel(self, entry: Entry, spans: Sequence[int]) -> None:
-        starts, ends = self._forest.starts, self._forest.ends
+        starts, ends = self._table.starts, self._table.ends
         for one, two in combinations(spans[:100], 2):
             if not overlap(starts[one], ends[one], starts[two], ends[two]):
-                raise DemandError(entry, "`parallel`", f"{self._forest.path(one)} and {self._forest.path(two)}")
+                raise DemandError(entry, "`parallel`", f"{self._table.path(one)} and {self._table.path(two)}")
 
     def _mend(self, entry: Entry, i: int) -> None:
         """Let a line of one span stand for the span at `i`, which it does not match."""
@@ -180,22 +180,22 @@ class _Rewriting:
         failed = self._matcher.local_failures(pattern, i)
         demand = by_hand(self._matcher, pattern, i)
         if demand is not None:
-            raise DemandError(entry, demand, self._forest.path(i))
+            raise DemandError(entry, demand, self._table.path(i))
         if "name" in failed:
             self._survival.doubt(entry, *self._here)
         if failed:
-            now = strict(self._forest, i, pattern.children)
+            now = strict(self._table, i, pattern.children)
             said = replace(pattern, **{field: getattr(now, field) for field in failed})
             low, high = entry.limits
             entry.pattern = said if low == high == 1 else Repeat(said, low, high)
             entry.rewrite(span_line(said, "" if low == high == 1 else quantifier(low, high)))
-        if pattern.children is not None and not self._matcher.accepts(pattern.children, self._forest.children(i)):
+        if pattern.children is not None and not self._matcher.accepts(pattern.children, self._table.children(i)):
             self._todo.append((entry, i))
 
     def _write(self, entry: Entry) -> None:
         """Let a new line say what its span is: as a line that was lost does, or as a trace is recorded."""
         i = entry.span
-        old = self._salvage.take(self._forest.names[i], i, lambda each: self._is_mendable(each, i))
+        old = self._salvage.take(self._table.names[i], i, lambda each: self._is_mendable(each, i))
         if old is not None:
             entry.become(old)
             if self._fitter.cost(old, i) > 0:
@@ -203,9 +203,9 @@ class _Rewriting:
             if not _allows_one(entry):
                 entry.requantify(min(entry.limits[0], 1), entry.limits[1])
             return
-        entry.text = span_line(strict(self._forest, i, ()), "")
-        entry.pattern = strict(self._forest, i, ())
-        if self._forest.children(i):
+        entry.text = span_line(strict(self._table, i, ()), "")
+        entry.pattern = strict(self._table, i, ())
+        if self._table.children(i):
             self._todo.append((entry, i))
 
     def _is_mendable(self, entry: Entry, i: int) -> bool:

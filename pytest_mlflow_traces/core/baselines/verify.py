@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.baselines.lost_lines import Salvage
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 RECORDED = frozenset({"name", "type", "status"})
 
 
 class DemandError(ValueError):
-    """Say which demand that was made by hand does not hold, and where it stands."""
+    """Which demand that was made by hand does not hold, and where it stands."""
 
     def __init__(self, entry: Entry, demand: str, span: str) -> None:
         super().__init__(f"line {entry.number}: {demand} does not hold for {span}")
@@ -59,16 +59,16 @@ class _Doubt:
 
 
 class Survival:
-    """Keep which lines are in doubt, and what they said."""
+    """The lines that are in doubt, and what they said."""
 
-    def __init__(self, forest: Forest, matcher: Matcher, fitter: Fitter) -> None:
-        self._forest, self._matcher, self._fitter = forest, matcher, fitter
+    def __init__(self, table: SpanTable, matcher: Matcher, fitter: Fitter) -> None:
+        self._table, self._matcher, self._fitter = table, matcher, fitter
         self._doubts: list[_Doubt] = []
 
     def doubt(self, entry: Entry, home: Entry, spans: Sequence[int]) -> None:
         """Note that a line below `home`, whose children are `spans`, stands for none of them, or for another one."""
         name = name_of(entry)
-        names = self._forest.names
+        names = self._table.names
         about = [i for i in spans if (self._fitter.cost(entry, i) == 0 if name is None else names[i] == name)]
         if about:
             self._doubts.append(_Doubt(home, entry, name, entry.text, about, spans))
@@ -96,9 +96,9 @@ class Survival:
             rest = [i for i in each.spans if i not in each.about]
             # most lines are there again, which is seen at a glance; the matcher has the last word on the others
             if each.name not in asked[id(each.home)] and self._matcher.accepts(items, rest):
-                above = self._forest.parents[each.about[0]]
+                above = self._table.parents[each.about[0]]
                 raise DemandError(
-                    each.entry, f"`{each.said}`", self._forest.path(above if above >= 0 else each.about[0])
+                    each.entry, f"`{each.said}`", self._table.path(above if above >= 0 else each.about[0])
                 )
 
     def _check_by_hand(self, entry: Entry, about: Sequence[int]) -> None:
@@ -106,7 +106,7 @@ class Survival:
         unit = entry.unit
         demands = [by_hand(self._matcher, unit, i) if isinstance(unit, SpanPattern) else None for i in about]
         if demands[0] is not None and None not in demands:
-            raise DemandError(entry, demands[0], self._forest.path(about[0]))
+            raise DemandError(entry, demands[0], self._table.path(about[0]))
 
 
 def _all(top: Entry) -> Iterator[Entry]:

@@ -50,7 +50,7 @@ def if_present(limit: Duration | Calls) -> IfPresent:
     Budget(latency_of={'web_search': if_present('2s')})
 
     Raises:
-        TypeError: for what is no limit.
+        TypeError: for what is not a limit.
     """
     if isinstance(limit, bool) or not isinstance(limit, str | timedelta | int | tuple):
         raise TypeError(f"if_present() takes a duration such as '800ms', or a number of calls, got {limit!r}")
@@ -59,7 +59,7 @@ def if_present(limit: Duration | Calls) -> IfPresent:
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class Budget:
-    """Limit what a trace may take. What is not said is not limited; a limit is the last value that passes.
+    """The most that a trace may take. What is not said is not limited; a limit is the last value that passes.
 
     >>> Budget(latency="2s", latency_of={"genie_query": "800ms"}, tokens=4000)
     Budget(latency='2s', latency_of={'genie_query': '800ms'}, tokens=4000)
@@ -185,7 +185,7 @@ def _cost(value: object, what: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"Budget(): {what} is a number of US dollars, got {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"Budget(): {what} is no limit: {value!r}")
+        raise ValueError(f"Budget(): {what} is not a limit: {value!r}")
     _refuse_negative(value, what)
     return value
 

@@ -28,7 +28,7 @@ def rank(percent: int, count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LatencyStatistics:
-    """State how long some spans took, in milliseconds; percentiles are by nearest rank.
+    """How long some spans took, in milliseconds; percentiles are by nearest rank.
 
     Made by `CapturedTraces.latency()`, which refuses to measure nothing.
 

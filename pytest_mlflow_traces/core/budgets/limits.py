@@ -48,23 +48,23 @@ class Limit:
 def latency(trace: Trace, most: int) -> Iterator[Finding]:
     """Check the time from the first start to the last end of all spans: a child may outlive the roots."""
     where, expected, duration = visible(trace.name), _at_most(most), trace.duration_ms
-    forest = trace.forest
-    if trace.status == "IN_PROGRESS" or (duration is None and len(forest)):
+    table = trace.table
+    if trace.status == "IN_PROGRESS" or (duration is None and len(table)):
         yield Finding("budget.unfinished", where, expected, "a trace that never ended")
     elif duration is None:
         yield Finding("budget.absent", where, expected, "a trace without spans")
-    elif None in forest.ends:
-        where = forest.path(forest.ends.index(None))
+    elif None in table.ends:
+        where = table.path(table.ends.index(None))
         yield Finding("budget.unfinished", where, expected, "a span that never ended")
     else:
         taken, late = round(duration * NS_PER_MS), None
-        ends = [end for end in forest.ends if end is not None]
+        ends = [end for end in table.ends if end is not None]
         if ends and taken >= 0:
-            roots_end = max(ends[i] for i in forest.roots())
-            taken = max(ends) - min(forest.starts)
+            roots_end = max(ends[i] for i in table.roots())
+            taken = max(ends) - min(table.starts)
             if max(ends) > roots_end:
                 after = readable_duration(max(ends) - roots_end)
-                late = f"{forest.path(ends.index(max(ends)))} ended {after} after the root"
+                late = f"{table.path(ends.index(max(ends)))} ended {after} after the root"
         if not 0 <= taken <= most:
             hints = [each for each in (late, _path_hint(trace, None)) if each is not None]
             yield Finding("budget.latency", where, expected, _taken(taken, most), "\n".join(hints) or None)
@@ -113,7 +113,7 @@ def tokens(trace: Trace, most: int) -> Iterator[Finding]:
     if all(map(_is_amount, parts)):
         said.append(sum(filter(_is_amount, parts)))
     elif total is None:
-        said = []  # one part is no total
+        said = []  # one part is not a total
     cure = "MLflow sums the span attribute mlflow.chat.tokenUsage, which autologging sets where a model reports usage"
     expected = f"at most {most:,} tokens"
     yield from _unrecorded(trace, "token usage", usage, said, expected, cure)
@@ -180,7 +180,7 @@ def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:
     else:
         low = "exactly" if limit.least == limit.most else f"{limit.least:,} to"
         expected = f"{low} {_counted(limit.most, 'call')} of {what}"
-    if not spans and (limit.least > 0 or not len(trace.forest)):
+    if not spans and (limit.least > 0 or not len(trace.table)):
         yield from _absent(trace, limit, expected, spans)
     elif spans and not limit.least <= len(spans) <= limit.most:
         ratio = _ratio(len(spans), limit.most) if len(spans) > limit.most else ""
@@ -205,7 +205,7 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
         [Finding("budget.latency", where[span], expected, _taken(taken[span], limit.most)) for span in backwards], limit
     )
     if not homes:
-        if not limit.optional or not any(len(trace.forest) for trace in traces):
+        if not limit.optional or not any(len(trace.table) for trace in traces):
             actual = f"no such span in {_counted(len(traces), 'trace')}"
             yield Finding("budget.absent", what, expected, actual, _meant(limit, *traces))
     elif len(taken) < ENOUGH_FOR_P95:
@@ -238,12 +238,12 @@ def _ratio(taken: float, most: float) -> str:
 
 
 def _path_hint(trace: Trace, span: Span | None) -> str | None:
-    lines = path_lines(trace.forest, None if span is None else span._position)
+    lines = path_lines(trace.table, None if span is None else span._position)
     return "\n".join(["critical path, and what each took of it by itself:", *lines]) if len(lines) > 1 else None
 
 
 def _absent(trace: Trace, limit: Limit, expected: str, spans: Sequence[Span]) -> list[Finding]:
-    if not len(trace.forest):  # not even a limit that no span need come under holds of nothing
+    if not len(trace.table):  # not even a limit that no span need come under holds of nothing
         return [Finding("budget.absent", visible(trace.name), expected, "a trace without spans")]
     if spans or limit.optional:
         return []
@@ -253,7 +253,7 @@ def _absent(trace: Trace, limit: Limit, expected: str, spans: Sequence[Span]) ->
 def _meant(limit: Limit, *traces: Trace) -> str | None:
     """Return the name of a span that may have been meant."""
     name = limit.pattern.name if isinstance(limit.pattern, SpanPattern) else None
-    names = {each for trace in traces for each in trace.forest.names}
+    names = {each for trace in traces for each in trace.table.names}
     return nearest(name, names - {name}).lstrip("; ") or None if isinstance(name, str) else None
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.align.differences import differences
-from pytest_mlflow_traces.core.explaining.report.annotated_tree import Note, Picture
+from pytest_mlflow_traces.core.explaining.report.annotated_tree import AnnotatedTree, Note
 from pytest_mlflow_traces.core.explaining.report.field_diffs import Hints
-from pytest_mlflow_traces.core.explaining.report.messages import Teller, alternatives
+from pytest_mlflow_traces.core.explaining.report.messages import Messages, alternatives
 from pytest_mlflow_traces.core.explaining.report.near_misses import nearest_spans
 from pytest_mlflow_traces.core.explaining.report.paths import Paths
 from pytest_mlflow_traces.core.findings import Finding
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _LINES = 25
 _CANDIDATES = 3
@@ -46,7 +46,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Say why something does not match; `findings` is never empty."""
+    """Why something does not match; `findings` is never empty."""
 
     findings: tuple[Finding, ...]
     headline: str
@@ -61,15 +61,15 @@ class Explanation:
         return "\n".join(self.lines(verbose))
 
 
-def mismatch(forest: Forest, pattern: Pattern, spans: Sequence[int], subject: str) -> Explanation:
+def mismatch(table: SpanTable, pattern: Pattern, spans: Sequence[int], subject: str) -> Explanation:
     """Explain why the siblings at `spans` are not what `pattern` says; `subject` names them: "trace 'agent'"."""
     if not spans:
         return _empty(subject, pattern)
-    matcher = Matcher(forest)
-    findings, notes = _told(Teller(forest, matcher, subject), differences(forest, matcher, pattern, spans))
+    matcher = Matcher(table)
+    findings, notes = _told(Messages(table, matcher, subject), differences(table, matcher, pattern, spans))
     counts = Counter(_WORDS[finding.rule] for finding in findings)
     said = ", ".join(f"{counts[word]:,} {word}" for word in _WORDS.values() if counts[word])
-    picture = Picture(forest, spans[0], forest.stops[spans[-1]], notes)
+    picture = AnnotatedTree(table, spans[0], table.stops[spans[-1]], notes)
     spelling = [f"hint: {each}" for each in dict.fromkeys(_spelling(findings))][:3]
 
     def body(most: int | None) -> list[str]:
@@ -78,24 +78,24 @@ def mismatch(forest: Forest, pattern: Pattern, spans: Sequence[int], subject: st
     return Explanation(findings, f"{subject} does not match: {said}", body)
 
 
-def absent(forest: Forest, pattern: Pattern, subject: str) -> Explanation:
+def absent(table: SpanTable, pattern: Pattern, subject: str) -> Explanation:
     """Explain why no span is what the one-span `pattern` says: which come near, and what is wrong with each."""
-    if not len(forest):
+    if not len(table):
         return _empty(subject, pattern)
-    matcher = Matcher(forest)
-    teller = Teller(forest, matcher, subject)
-    near, others = nearest_spans(forest, matcher, pattern, _CANDIDATES)
-    hints = Hints(forest)
+    matcher = Matcher(table)
+    messages = Messages(table, matcher, subject)
+    near, others = nearest_spans(table, matcher, pattern, _CANDIDATES)
+    hints = Hints(table)
     spelling = list(dict.fromkeys(hint for each in alternatives(pattern) for hint in hints.of(each)))
-    nearby = [f"nearest: {forest.path(near[0][0])}"] if near else []
+    nearby = [f"nearest: {table.path(near[0][0])}"] if near else []
     hint = "; ".join([*spelling, *nearby]) or None
     finding = Finding("shape.missing", subject, expected=short(pattern), actual="no such span", hint=hint)
 
     def body(most: int | None) -> list[str]:
-        lines = ["nearest:"] if near else [f"its spans are {teller.listed(list(dict.fromkeys(forest.names)))}"]
+        lines = ["nearest:"] if near else [f"its spans are {messages.listed(list(dict.fromkeys(table.names)))}"]
         room = None if most is None else max(4, (most - len(spelling) - 2) // max(1, len(near)))
         for i, edits in near:
-            lines += _near_miss(teller, forest, i, edits, room)
+            lines += _near_miss(messages, table, i, edits, room)
         if others:
             lines.append(f"... {_counted(others, 'more span')} of that name")
         return lines + [f"hint: {each}" for each in spelling]
@@ -103,29 +103,29 @@ def absent(forest: Forest, pattern: Pattern, subject: str) -> Explanation:
     return Explanation((finding,), f"{subject} has no {short(pattern)}", body)
 
 
-def _near_miss(teller: Teller, forest: Forest, i: int, edits: list[Edit], most: int | None) -> list[str]:
+def _near_miss(messages: Messages, table: SpanTable, i: int, edits: list[Edit], most: int | None) -> list[str]:
     """Show a span that comes near: by itself where only that is different, or else with what is below it."""
-    _, notes = _told(teller, edits)
-    head = f"  {forest.path(i)}  {visible(forest.types[i])}"
+    _, notes = _told(messages, edits)
+    head = f"  {table.path(i)}  {visible(table.types[i])}"
     if all(note.span == i for note in notes):
         return [head, *(f"      {text}" for note in notes for text in note.notes)]
-    picture = Picture(forest, i, forest.stops[i], notes)
+    picture = AnnotatedTree(table, i, table.stops[i], notes)
     return [head, *(f"    {line}" for line in _drawn(picture, None if most is None else most - 1))]
 
 
-def present(forest: Forest, pattern: Pattern, subject: str, *, wrong: bool = True) -> Explanation:
+def present(table: SpanTable, pattern: Pattern, subject: str, *, wrong: bool = True) -> Explanation:
     """Say which spans are what the one-span `pattern` says; that is `wrong` where none is to be."""
-    found = Matcher(forest).find(pattern)
+    found = Matcher(table).find(pattern)
     expected = f"no {short(pattern)}"
-    told, paths = found[:_FOUND], Paths(forest)
-    findings = [Finding("shape.unexpected", paths.of(i), expected, span_label(forest, i)) for i in told]
+    told, paths = found[:_FOUND], Paths(table)
+    findings = [Finding("shape.unexpected", paths.of(i), expected, span_label(table, i)) for i in told]
     if len(found) > len(told) or not found:
         more = _counted(len(found) - len(told), "more such span") if found else "such a span"
         findings.append(Finding("shape.unexpected", subject, expected, more))
 
     def body(most: int | None) -> list[str]:
         room = len(found) if most is None or len(found) <= most else most - 1
-        lines = [f"  {paths.of(i)}  {visible(forest.types[i])}  {span_notes(forest, i)}" for i in found[:room]]
+        lines = [f"  {paths.of(i)}  {visible(table.types[i])}  {span_notes(table, i)}" for i in found[:room]]
         return lines + ([f"... {len(found) - room:,} more, -vv shows all"] if room < len(found) else [])
 
     headline = f"{subject} has {_counted(len(found), 'span')} like {short(pattern)}{', expected none' if wrong else ''}"
@@ -141,12 +141,12 @@ def _empty(subject: str, pattern: Pattern) -> Explanation:
     return Explanation((finding,), f"{subject} has no spans", lambda _: [f"expected {short(pattern)}"])
 
 
-def _told(teller: Teller, edits: list[Edit]) -> tuple[tuple[Finding, ...], list[Note]]:
-    told = sorted((teller.told(edit) for edit in edits), key=lambda each: each[1][0].order)
+def _told(messages: Messages, edits: list[Edit]) -> tuple[tuple[Finding, ...], list[Note]]:
+    told = sorted((messages.told(edit) for edit in edits), key=lambda each: each[1][0].order)
     return tuple(finding for finding, _ in told), [note for _, notes in told for note in notes]
 
 
-def _drawn(picture: Picture, most: int | None) -> list[str]:
+def _drawn(picture: AnnotatedTree, most: int | None) -> list[str]:
     lines, left_out = picture.lines(None if most is None else most - 1)
     if left_out:
         lines.append(f"... {_counted(left_out, 'more difference')}, -vv shows all")

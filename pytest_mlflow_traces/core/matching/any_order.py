@@ -39,7 +39,7 @@ _MOST_STEPS = 400_000
 
 
 class Assignment:
-    """Decide one row: what cannot matter left out, equal runs merged, the runs indexed by name."""
+    """The decision of one row: what cannot matter left out, equal runs merged, the runs indexed by name."""
 
     def __init__(self, row: Row) -> None:
         self._gap = row.gap
@@ -237,7 +237,7 @@ def _is_literal(pattern: SpanPattern) -> bool:
 
 
 class _Matching:
-    """Give spans to runs within their capacities: always as many of the spans that are in as can be."""
+    """Which span has which run, within their capacities: always as many of the spans that are in as can be."""
 
     def __init__(self, capacities: list[int], edges: Edges) -> None:
         self.size = 0

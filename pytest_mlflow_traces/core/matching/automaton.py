@@ -44,8 +44,8 @@ _KEPT, _LARGEST = 256, 100  # contents that are kept, of lists that are no longe
 Walking: TypeAlias = "Generator[tuple[Model, int], Any, int]"
 
 
-class Content:
-    """Run the content model of one list of children."""
+class Automaton:
+    """The content model of one list of children, ready to run."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         models = models_of(items)
@@ -84,7 +84,7 @@ class Content:
 
 
 class _ByIdentity:
-    """Hold a list of children; two that are equal have patterns of their own, and answers are kept by pattern."""
+    """A list of children as a key; two that are equal have patterns of their own, and answers are kept by pattern."""
 
     __slots__ = ("items",)
 
@@ -98,14 +98,14 @@ class _ByIdentity:
         return isinstance(other, _ByIdentity) and self.items is other.items
 
 
-def content_of(items: tuple[Item, ...]) -> Content:
+def content_of(items: tuple[Item, ...]) -> Automaton:
     """Return the content of a list of children; made once for a pattern that trace after trace is compared with."""
-    return _kept(_ByIdentity(items)) if len(items) <= _LARGEST else Content(items)
+    return _kept(_ByIdentity(items)) if len(items) <= _LARGEST else Automaton(items)
 
 
 @lru_cache(_KEPT)
-def _kept(held: _ByIdentity) -> Content:
-    return Content(held.items)
+def _kept(held: _ByIdentity) -> Automaton:
+    return Automaton(held.items)
 
 
 def _every(models: list[Model]) -> list[Model]:
@@ -130,7 +130,7 @@ def _leading_singles(models: list[Model]) -> list[Run]:
 
 
 class _Walk:
-    """Follow models over one list of siblings."""
+    """The run of models over one list of siblings."""
 
     def __init__(self, siblings: Siblings, assignments: dict[int, list[Assignment] | None]) -> None:
         self._siblings = siblings

@@ -27,7 +27,7 @@ def between(first: int, last: int) -> int:
 
 
 class Intervals:
-    """Collect a set as a union of intervals whose firsts and lasts both ascend."""
+    """A set as a union of intervals whose firsts and lasts both ascend."""
 
     __slots__ = ("_bits", "_first", "_last")
 

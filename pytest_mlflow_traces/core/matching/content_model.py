@@ -1,11 +1,11 @@
-"""Content models: what a list of children says, in a normal form that can be run.
+"""Automaton models: what a list of children says, in a normal form that can be run.
 
 A model is a set of words over sibling spans. The forms of the pattern language become
 
 - `Run`: a number of consecutive spans, each of which one of some one-span patterns matches. `optional`, `repeat` and
   `one_of` of single spans all are runs, however deep they nest, as long as the possible numbers have no hole.
 - `Gap`: any number of any spans.
-- `Loop`, `Choice`: `repeat` and `one_of` of what is no run.
+- `Loop`, `Choice`: `repeat` and `one_of` of what is not a run.
 - `Group`: `any_order` and `parallel`; nested bare groups merge (shuffling is associative, a gap inside frees all).
 
 Everything here is a loop over a stack, since patterns may be nested thousands deep.

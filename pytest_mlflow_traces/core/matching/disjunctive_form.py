@@ -47,7 +47,7 @@ def rows_of(group: Group) -> list[Row] | None:
 
 
 def _rows(model: Model, inner: list[list[Row]]) -> list[Row] | None:
-    """Return the rows of `model`, given those of its parts that are no runs."""
+    """Return the rows of `model`, given those of its parts that are not runs."""
     runs = [part for part in parts_of(model) if isinstance(part, Run)]
     if isinstance(model, Group):
         return _shuffled(model, runs, inner)

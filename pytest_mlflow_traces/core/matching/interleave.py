@@ -1,4 +1,4 @@
-"""`any_order` of what is no run, such as a repeated group: by partial derivatives.
+"""`any_order` of what is not a run, such as a repeated group: by partial derivatives.
 
 The derivative of a model by a span is the set of models that say what may come after that span (Brzozowski, Antimirov;
 for interleave: James Clark, "An algorithm for RELAX NG validation", 2002). Models here are terms, made once each and
@@ -85,7 +85,7 @@ def ends(group: Group, siblings: Siblings, starts: int) -> int:
 
 
 class _Terms:
-    """Know each term by one number, with the least number of spans that it takes."""
+    """Each term by one number, with the least number of spans that it takes."""
 
     def __init__(self) -> None:
         self.terms: list[Term] = []
@@ -167,7 +167,7 @@ class _Terms:
 
 
 class _Reader:
-    """Take derivatives by the spans of one list of siblings."""
+    """The derivatives by the spans of one list of siblings."""
 
     def __init__(self, terms: _Terms, siblings: Siblings, group: Group) -> None:
         self._terms = terms

@@ -25,7 +25,7 @@ from bisect import bisect_left, bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_mlflow_traces.core.matching.automaton import Content, content_of
+from pytest_mlflow_traces.core.matching.automaton import Automaton, content_of
 from pytest_mlflow_traces.core.matching.predicates import Predicates
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError, Siblings
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.matching.predicates import Check
     from pytest_mlflow_traces.core.patterns.nodes import Item
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 __all__ = ["Matcher", "PatternTooComplexError", "find", "matches", "overlap"]
 
@@ -50,24 +50,24 @@ _NEAR = 8  # levels that are looked into at once, on Python's stack
 _FEW = 32  # candidates; up to so many are looked into one by one
 
 
-def matches(forest: Forest, pattern: Pattern, spans: Sequence[int]) -> bool:
+def matches(table: SpanTable, pattern: Pattern, spans: Sequence[int]) -> bool:
     """Return whether the list of siblings at `spans` is what `pattern` says.
 
     Raises:
         PatternTooComplexError: where groups inside groups make the question too hard.
     """
-    return Matcher(forest).accepts((pattern,), spans)
+    return Matcher(table).accepts((pattern,), spans)
 
 
-def find(forest: Forest, pattern: Pattern) -> list[int]:
+def find(table: SpanTable, pattern: Pattern) -> list[int]:
     """Return the positions of the spans that a one-span pattern matches, in pre-order.
 
     Raises:
         PatternTooComplexError: where groups inside groups make the question too hard.
     """
     if isinstance(pattern, SpanPattern) and pattern.children is None and not pattern.has and not pattern.lacks:
-        return list(Predicates(forest).narrowed(pattern))  # nothing to look at but the spans by themselves
-    return Matcher(forest).find(pattern)
+        return list(Predicates(table).narrowed(pattern))  # nothing to look at but the spans by themselves
+    return Matcher(table).find(pattern)
 
 
 class _Known:
@@ -80,21 +80,21 @@ class _Known:
         self.checks = checks
         self.base = number * size  # the question about the span at i is base + i
         self.everywhere = -1 - number  # the question about all spans
-        self.content: Content | None = None
+        self.content: Automaton | None = None
         self.candidates: list[int] | None = None
         self.found: list[int] | None = None
 
 
 class Matcher:
-    """Answer which spans of one forest match which patterns, each question once.
+    """The spans of one table that match some patterns, each question answered once.
 
     Patterns are known by their identity, since two matcher objects inside may differ and yet look alike.
     """
 
-    def __init__(self, forest: Forest) -> None:
-        self._forest = forest
-        self._size = len(forest)
-        self._predicates = Predicates(forest)
+    def __init__(self, table: SpanTable) -> None:
+        self._table = table
+        self._size = len(table)
+        self._predicates = Predicates(table)
         self._patterns: list[_Known] = []
         self._by_id: dict[int, _Known] = {}
         self._answers: dict[int, bool | None] = {}  # None: the fields match, the rest is open
@@ -107,7 +107,7 @@ class Matcher:
         """Return whether the list of siblings at `spans` is what `items` say, as a list of children."""
         if len(items) == 1 and isinstance(items[0], SpanPattern):
             return len(spans) == 1 and self.matches(items[0], spans[0])
-        content, siblings = Content(items), Siblings(self._forest, spans, self._ask)
+        content, siblings = Automaton(items), Siblings(self._table, spans, self._ask)
         while (answer := self._round(content.accepts, siblings)) is None:
             self._settle(list(self._open))
         return answer
@@ -136,7 +136,7 @@ class Matcher:
         """Return whether `pattern` matches some span below `i`."""
         for found in map(self._found, _alternatives(pattern)):
             after = bisect_right(found, i)
-            if after < len(found) and found[after] < self._forest.stops[i]:
+            if after < len(found) and found[after] < self._table.stops[i]:
                 return True
         return False
 
@@ -205,7 +205,7 @@ class Matcher:
             return None
         if children is None:
             return True
-        if self._forest.stops[i] > i + 1:
+        if self._table.stops[i] > i + 1:
             return None if children else False
         return not any(isinstance(child, SpanPattern) for child in children) and not self._content(known).shortest
 
@@ -246,13 +246,13 @@ class Matcher:
                     return False
         if self._open or children is None:
             return True
-        spans = self._forest.children(i)
+        spans = self._table.children(i)
         if all(isinstance(child, SpanPattern) for child in children):
             singles = cast("tuple[SpanPattern, ...]", children)
             return len(spans) == len(singles) and all(map(self._ask, singles, spans))
-        return self._content(known).accepts(Siblings(self._forest, spans, self._ask))
+        return self._content(known).accepts(Siblings(self._table, spans, self._ask))
 
-    def _content(self, known: _Known) -> Content:
+    def _content(self, known: _Known) -> Automaton:
         if known.content is None:
             known.content = content_of(known.pattern.children or ())
         return known.content
@@ -277,7 +277,7 @@ class Matcher:
     def _with_children(self, known: _Known, candidates: list[int]) -> list[int]:
         """Return the candidates whose children are as the pattern says, as far as that can be said."""
         if not known.pattern.children:
-            stops = self._forest.stops
+            stops = self._table.stops
             return [i for i in candidates if stops[i] == i + 1]
         if len(candidates) <= _FEW:
             return [i for i in candidates if self._ask_below(known, i)]
@@ -287,16 +287,16 @@ class Matcher:
         self._open.update((part.everywhere, None) for part in parts if part.found is None)
         return [] if self._open else self._with_words(content, parts, candidates)
 
-    def _with_words(self, content: Content, parts: list[_Known], candidates: list[int]) -> list[int]:
+    def _with_words(self, content: Automaton, parts: list[_Known], candidates: list[int]) -> list[int]:
         """Return the candidates whose children `content` accepts, all its patterns being known everywhere.
 
         Most of the lists of children look alike, if all that is seen of a child is which patterns match it.
         """
-        forest, stops = self._forest, self._forest.stops
+        table, stops = self._table, self._table.stops
         for units in content.required:
             its = [self._know(pattern).found or () for pattern in units.patterns]
             if sum(map(len, its)) < len(candidates):
-                above = {forest.parents[k] for found in its for k in found}
+                above = {table.parents[k] for found in its for k in found}
                 candidates = [i for i in candidates if i in above]
         letters = [0] * self._size
         for number, part in enumerate(parts):
@@ -311,7 +311,7 @@ class Matcher:
                 k = stops[k]
             key = tuple(word)
             if key not in answers:
-                answers[key] = content.accepts(Siblings(forest, forest.children(i), self._ask))
+                answers[key] = content.accepts(Siblings(table, table.children(i), self._ask))
             if answers[key]:
                 accepted.append(i)
         return accepted
@@ -333,7 +333,7 @@ class Matcher:
         if any(known.found is None for known in alternatives):
             return None
         marks = self._marks[id(pattern)] = bytearray(self._size)
-        parents = self._forest.parents
+        parents = self._table.parents
         for known in alternatives:
             for i in known.found or ():
                 above = parents[i]

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_mlflow_traces.core.patterns.nodes import SpanPattern, Text
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 Check: TypeAlias = "Callable[[int], bool]"
 
 
 class Predicates:
-    """Make the checks of patterns against one forest."""
+    """The checks of patterns against one table."""
 
-    def __init__(self, forest: Forest) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable) -> None:
+        self._table = table
         self._everywhere: list[int] | None = None
         self._of_texts: dict[tuple[Text | None, ...], tuple[tuple[str, Check], ...]] = {}
 
     def checks(self, pattern: SpanPattern) -> tuple[tuple[str, Check], ...]:
-        """Return the fields that `pattern` speaks of, each with the check of a position in the forest.
+        """Return the fields that `pattern` speaks of, each with the check of a position in the table.
 
         The fields are `name`, `type`, `status`, `within`, `error`, `attributes.KEY`, `inputs` and `outputs`. `has`,
         `lacks` and the children are no matter of the span alone.
@@ -37,39 +37,39 @@ class Predicates:
         texts = pattern.name, pattern.type, pattern.status
         said = self._of_texts.get(texts)
         if said is None:  # a strict pattern of a large trace says the same few texts thousands of times
-            forest = self._forest
-            columns = zip(("name", "type", "status"), (forest.names, forest.types, forest.statuses), texts, strict=True)
+            table = self._table
+            columns = zip(("name", "type", "status"), (table.names, table.types, table.statuses), texts, strict=True)
             said = tuple((field, _text(column, text)) for field, column, text in columns if text is not None)
             self._of_texts[texts] = said
-        rarer = _rarer_checks(self._forest, pattern)
+        rarer = _rarer_checks(self._table, pattern)
         return (*said, *rarer) if rarer else said
 
     def narrowed(self, pattern: SpanPattern) -> list[int]:
         """Return the positions of all spans that pass every check of `pattern`, in pre-order."""
         said = self.checks(pattern)
         if isinstance(pattern.name, str):
-            positions, said = self._forest.named(pattern.name), said[1:]
+            positions, said = self._table.named(pattern.name), said[1:]
         else:
             if self._everywhere is None:
-                self._everywhere = list(range(len(self._forest)))
+                self._everywhere = list(range(len(self._table)))
             positions = self._everywhere
         for _, check in said:
             positions = list(compress(positions, map(check, positions)))
         return positions
 
 
-def _rarer_checks(forest: Forest, pattern: SpanPattern) -> list[tuple[str, Check]]:
+def _rarer_checks(table: SpanTable, pattern: SpanPattern) -> list[tuple[str, Check]]:
     said: list[tuple[str, Check]] = []
     if pattern.within_ns is not None:
-        said.append(("within", _within(forest, pattern.within_ns)))
+        said.append(("within", _within(table, pattern.within_ns)))
     if pattern.error is not None:
-        said.append(("error", _error(forest, pattern.error)))
+        said.append(("error", _error(table, pattern.error)))
     for key, operand in pattern.attributes or ():
-        said.append((f"attributes.{key}", _attribute(forest, key, operand)))
+        said.append((f"attributes.{key}", _attribute(table, key, operand)))
     if isinstance(pattern.inputs, Operand):
-        said.append(("inputs", _equal(forest, "inputs", forest.inputs, pattern.inputs)))
+        said.append(("inputs", _equal(table, "inputs", table.inputs, pattern.inputs)))
     if isinstance(pattern.outputs, Operand):
-        said.append(("outputs", _equal(forest, "outputs", forest.outputs, pattern.outputs)))
+        said.append(("outputs", _equal(table, "outputs", table.outputs, pattern.outputs)))
     return said
 
 
@@ -80,8 +80,8 @@ def _text(column: list[str], said: Text) -> Check:
     return lambda i: fullmatch(column[i]) is not None
 
 
-def _within(forest: Forest, longest_ns: int) -> Check:
-    starts, ends = forest.starts, forest.ends
+def _within(table: SpanTable, longest_ns: int) -> Check:
+    starts, ends = table.starts, table.ends
 
     def test(i: int) -> bool:
         end = ends[i]
@@ -90,9 +90,9 @@ def _within(forest: Forest, longest_ns: int) -> Check:
     return test
 
 
-def _error(forest: Forest, said: str | bool) -> Check:
+def _error(table: SpanTable, said: str | bool) -> Check:
     def test(i: int) -> bool:
-        error = forest.error(i)
+        error = table.error(i)
         if isinstance(said, bool):
             return (error is not None) is said
         if error is None or error.type is None:
@@ -103,13 +103,13 @@ def _error(forest: Forest, said: str | bool) -> Check:
     return test
 
 
-def _attribute(forest: Forest, key: str, operand: Operand) -> Check:
+def _attribute(table: SpanTable, key: str, operand: Operand) -> Check:
     # absent is not None, so the key is looked for before its value
-    value = _equal(forest, f"attributes[{key!r}]", lambda i: forest.attributes(i)[key], operand)
-    return lambda i: key in forest.attributes(i) and value(i)
+    value = _equal(table, f"attributes[{key!r}]", lambda i: table.attributes(i)[key], operand)
+    return lambda i: key in table.attributes(i) and value(i)
 
 
-def _equal(forest: Forest, field: str, actual: Callable[[int], Any], operand: Operand) -> Check:
+def _equal(table: SpanTable, field: str, actual: Callable[[int], Any], operand: Operand) -> Check:
     equals = operand.equals
 
     def test(i: int) -> bool:
@@ -117,7 +117,7 @@ def _equal(forest: Forest, field: str, actual: Callable[[int], Any], operand: Op
         try:
             return equals(value)
         except Exception as error:
-            _add_note(error, f"while comparing {field} of span {forest.path(i)} with {operand.text}")
+            _add_note(error, f"while comparing {field} of span {table.path(i)} with {operand.text}")
             raise
 
     return test

@@ -10,13 +10,13 @@ from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 Ask: TypeAlias = "Callable[[SpanPattern, int], bool]"
 
 
 class PatternTooComplexError(ValueError):
-    """Say that deciding this pattern would take too long, and what to write instead; it is neither yes nor no.
+    """The error for a pattern that would take too long to decide, with what to write instead; it is neither yes nor no.
 
     >>> issubclass(PatternTooComplexError, ValueError)
     True
@@ -24,7 +24,7 @@ class PatternTooComplexError(ValueError):
 
 
 class Units:
-    """Hold one-span patterns, any of which will do, by the names of the spans that they can match."""
+    """One-span patterns, any of which will do, by the names of the spans that they can match."""
 
     def __init__(self, parts: Iterable[SpanPattern | Units]) -> None:
         self._parts = tuple(parts)  # not flattened before it is needed, as a deep pattern makes a union at each level
@@ -65,24 +65,24 @@ class Units:
 
 
 class Siblings:
-    """Hold sibling spans of one forest, and whom to ask whether a one-span pattern matches one of them."""
+    """The sibling spans of one table, and whom to ask whether a one-span pattern matches one of them."""
 
-    __slots__ = ("_ask", "_forest", "_spans")
+    __slots__ = ("_ask", "_spans", "_table")
 
-    def __init__(self, forest: Forest, spans: Sequence[int], ask: Ask) -> None:
-        self._forest, self._spans, self._ask = forest, spans, ask
+    def __init__(self, table: SpanTable, spans: Sequence[int], ask: Ask) -> None:
+        self._table, self._spans, self._ask = table, spans, ask
 
     def __len__(self) -> int:
         return len(self._spans)
 
     def part(self, start: int, stop: int) -> Siblings:
         """Return the siblings from `start` to before `stop`, numbered from 0."""
-        return Siblings(self._forest, self._spans[start:stop], self._ask)
+        return Siblings(self._table, self._spans[start:stop], self._ask)
 
     def which(self, units: Units, k: int) -> list[SpanPattern]:
         """Return those of `units` that match the span at `k`."""
         i, ask = self._spans[k], self._ask
-        named = units.named.get(self._forest.names[i])
+        named = units.named.get(self._table.names[i])
         if named is None:
             return [pattern for pattern in units.unnamed if ask(pattern, i)]
         return [pattern for patterns in (named, units.unnamed) for pattern in patterns if ask(pattern, i)]
@@ -96,8 +96,8 @@ class Siblings:
 
     def starts(self) -> list[int]:
         """Return the start times of all."""
-        return [self._forest.starts[i] for i in self._spans]
+        return [self._table.starts[i] for i in self._spans]
 
     def ends(self) -> list[int | None]:
         """Return the end times of all."""
-        return [self._forest.ends[i] for i in self._spans]
+        return [self._table.ends[i] for i in self._spans]

@@ -46,7 +46,7 @@ def format(pattern: Pattern) -> str:  # noqa: A001  # the design's word; `notati
 
     Raises:
         TypeError: for anything but a pattern.
-        ValueError: for a pattern that compares with something that is no literal, as a matcher object.
+        ValueError: for a pattern that compares with something that is not a literal, as a matcher object.
     """
     if not isinstance(pattern, Pattern):
         raise TypeError(f"format() takes a pattern such as span('name'), got {pattern!r}")
@@ -97,7 +97,7 @@ def parse(text: str) -> Pattern:
     span('agent', type='AGENT')
 
     Raises:
-        NotationError: for a text that is no pattern, naming line, column and what was expected there.
+        NotationError: for a text that is not a pattern, naming line, column and what was expected there.
     """
     pattern = parse_lines(text)[0].pattern
     if not isinstance(pattern, Pattern):

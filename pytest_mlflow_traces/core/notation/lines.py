@@ -176,7 +176,8 @@ def _value(pattern: SpanPattern, what: str, operand: Operand) -> str:
     if operand.is_literal:
         return literal_text(operand.value)
     raise ValueError(
-        f"{short(pattern)} has no text form: {what} is {operand.text}, which is no literal; keep this pattern in code"
+        f"{short(pattern)} has no text form: {what} is {operand.text}, which is not a literal; "
+        "keep this pattern in code"
     )
 
 

@@ -33,7 +33,7 @@ _ESCAPE = re.compile(
 
 
 class ReadingError(ValueError):
-    """Say what was expected at which place of a line, and what may help; `got` where what stands there tells more."""
+    """What was expected at which place of a line, and what may help; `got` where what stands there tells more."""
 
     def __init__(self, at: int, expected: str, hint: str = "", *, got: bool = True) -> None:
         super().__init__(f"expected {expected} at {at}{hint}")
@@ -106,7 +106,7 @@ def read_literal(text: str, at: int) -> tuple[object, int]:
 
 
 class _Container:
-    """Collect what stands between two brackets."""
+    """What stands between two brackets."""
 
     def __init__(self, opening: str, start: int) -> None:
         self.start = start

@@ -25,7 +25,7 @@ _DEPTH = re.compile(r"\(depth ([0-9]{1,12})\) ")
 
 
 class NotationError(ValueError):
-    """Say where a text is no pattern (`line` and `column` count from 1), and what was expected there.
+    """The place where a text is not a pattern (`line` and `column` count from 1), and what was expected there.
 
     >>> from pytest_mlflow_traces.core import notation
     >>> try:
@@ -42,7 +42,7 @@ class NotationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """State what one line of a parsed text stands for, together with the lines below it.
+    """What one line of a parsed text stands for, together with the lines below it.
 
     `pattern` is `None` for `has:` and `lacks:`, and for a group that is part of the group above it. The lines that
     belong to it are those up to, and without, the one at index `stop`.

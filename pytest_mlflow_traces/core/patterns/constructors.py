@@ -111,7 +111,7 @@ def repeat(pattern: Pattern, min: int = 0, max: int | None = None) -> Repeat:  #
     repeat(span('genie_attempt'), min=1, max=3)
 
     Raises:
-        TypeError: for a limit that is no whole number.
+        TypeError: for a limit that is not a whole number.
         ValueError: for a negative limit, or `min` above `max`.
     """
     at_least = _checked_limit(min, "min")

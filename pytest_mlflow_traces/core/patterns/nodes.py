@@ -32,13 +32,13 @@ Code: TypeAlias = "list[str | Pattern]"
 
 
 class Pattern:
-    """Be what every form of the language is: comparable by structure, joinable with `|`, printable as code."""
+    """What every form of the language is: comparable by structure, joinable with `|`, printable as code."""
 
     __slots__ = ("_hash",)
     _hash: int
 
     def __post_init__(self) -> None:
-        # the parts carry their hashes already, so this is no recursion
+        # the parts carry their hashes already, so this is not recursion
         object.__setattr__(self, "_hash", hash((type(self), self._said(), self.parts)))
 
     @property
@@ -109,7 +109,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SpanPattern(Pattern):
-    """Stand for one span; what is `None` (or `UNSAID`) is not checked. Made by `span()`."""
+    """One span; what is `None` (or `UNSAID`) is not checked. Made by `span()`."""
 
     name: Text | None = None
     type: Text | None = None
@@ -182,7 +182,7 @@ class SpanPattern(Pattern):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Repeat(Pattern):
-    """Stand for a run of consecutive matches, `min` to `max` of them (`None`: no limit)."""
+    """A run of consecutive matches, `min` to `max` of them (`None`: no limit)."""
 
     item: Pattern
     min: int = 0
@@ -205,7 +205,7 @@ class Repeat(Pattern):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneOf(Pattern):
-    """Stand for whichever of the alternatives matches."""
+    """Whichever of the alternatives matches."""
 
     alternatives: tuple[Pattern, ...]
 
@@ -222,7 +222,7 @@ class OneOf(Pattern):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AnyOrder(Pattern):
-    """Stand for all items in any order, each span used once; `gap` lets other spans stand between."""
+    """All items in any order, each span used once; `gap` lets other spans stand between."""
 
     items: tuple[Pattern, ...]
     gap: bool = False

@@ -27,7 +27,7 @@ _ATOMS = (type(None), bool, int, float, str)
 
 
 class Unsaid(Enum):
-    """Mark what a pattern does not say, where `None` is something to say."""
+    """The mark of what a pattern does not say, where `None` is something to say."""
 
     UNSAID = "unsaid"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Stand for the node at `index` of the list."""
+    """What stands for the node at `index` of the list."""
 
     index: int
 

@@ -15,50 +15,50 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from pytest_mlflow_traces.core.patterns.nodes import Item
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 
-def recorded(forest: Forest, unordered: Container[int] = ()) -> Pattern:
+def recorded(table: SpanTable, unordered: Container[int] = ()) -> Pattern:
     """Return the pattern of a whole trace.
 
     Args:
-        forest: The spans of the trace.
+        table: The spans of the trace.
         unordered: The positions of spans whose children are recorded as `any order`, overlapping or not.
 
     Raises:
         ValueError: for a trace without spans, which equals no pattern.
     """
-    if not len(forest):
+    if not len(table):
         raise ValueError("a trace without spans equals no pattern")
     made: dict[int, Pattern] = {}
-    for i in range(len(forest) - 1, -1, -1):
-        items = grouped(forest, forest.children(i), made, everything=i in unordered)
-        for child in forest.children(i):
+    for i in range(len(table) - 1, -1, -1):
+        items = grouped(table, table.children(i), made, everything=i in unordered)
+        for child in table.children(i):
             del made[child]
-        made[i] = strict(forest, i, items)
-    roots = grouped(forest, forest.roots(), made, everything=True)  # the language has no sequence of roots
+        made[i] = strict(table, i, items)
+    roots = grouped(table, table.roots(), made, everything=True)  # the language has no sequence of roots
     return roots[0]
 
 
-def strict(forest: Forest, i: int, children: tuple[Item, ...] | None) -> SpanPattern:
+def strict(table: SpanTable, i: int, children: tuple[Item, ...] | None) -> SpanPattern:
     """Return what is recorded of one span."""
-    return SpanPattern(forest.names[i], forest.types[i], forest.statuses[i], children=children)
+    return SpanPattern(table.names[i], table.types[i], table.statuses[i], children=children)
 
 
 def grouped(
-    forest: Forest, siblings: Sequence[int], made: dict[int, Pattern], *, everything: bool
+    table: SpanTable, siblings: Sequence[int], made: dict[int, Pattern], *, everything: bool
 ) -> tuple[Pattern, ...]:
     """Return the patterns of siblings, those that overlap (or `everything`) as `any order`."""
-    groups = [list(siblings)] if everything and siblings else overlapping(forest, siblings)
+    groups = [list(siblings)] if everything and siblings else overlapping(table, siblings)
     return tuple(made[group[0]] if len(group) == 1 else AnyOrder(tuple(made[i] for i in group)) for group in groups)
 
 
-def overlapping(forest: Forest, siblings: Sequence[int]) -> list[list[int]]:
+def overlapping(table: SpanTable, siblings: Sequence[int]) -> list[list[int]]:
     """Cut siblings into runs, each span of which overlaps some other of its run; most runs are of one span."""
     runs: list[list[int]] = []
     low, high = 0, None  # from the first start to the last end of the run at hand
     for i in siblings:
-        start, end = forest.starts[i], forest.ends[i]
+        start, end = table.starts[i], table.ends[i]
         if runs and overlap(low, high, start, end):
             runs[-1].append(i)
             low = min(low, start)

@@ -23,7 +23,7 @@ from pytest_mlflow_traces.core.text.durations import readable_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
     from pytest_mlflow_traces.core.trace import Trace
 
 SAME, DIFFERS, NOT_COMPARABLE = "same", "differs", "not comparable"
@@ -41,7 +41,7 @@ _ID = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """State how what one test traced compares with what it traced before."""
+    """How what one test traced compares with what it traced before."""
 
     test: str
     verdict: str
@@ -60,9 +60,9 @@ def compare(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Comparison
     soft: list[Finding] = []
     texts = []
     for before, after in _paired(old, new):
-        pattern = recorded(before.forest)
+        pattern = recorded(before.table)
         # which of two that take turns by chance overlap is chance, too: the order is free if either run says so
-        if not (after == pattern or before == recorded(after.forest)):
+        if not (after == pattern or before == recorded(after.table)):
             said = mismatch_of(after, pattern)
             findings += said.findings
             texts.append(said.text())
@@ -92,7 +92,7 @@ def _incomparable(old: Sequence[Trace], new: Sequence[Trace]) -> str | None:
         return f"{len(old)} trace(s) before, {len(new)} now{_only(old, new, 'before')}{_only(new, old, 'now')}"
     for which, traces in (("old", old), ("new", new)):
         for trace in traces:
-            wrong = "it has no spans" if not len(trace.forest) else next(iter(trace.problems), None)
+            wrong = "it has no spans" if not len(trace.table) else next(iter(trace.problems), None)
             if wrong is not None:
                 return f"the {which} trace '{visible(trace.name)}' is not whole: {wrong}"
     for before, after in _paired(old, new):
@@ -133,14 +133,14 @@ def _order(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[Fi
 
 def _state(before: Trace, after: Trace) -> Finding | None:
     """Return the finding on the status of the trace as a whole, which the code under test can set by itself."""
-    if before.status == after.status or all(each.status == each.forest.statuses[0] for each in (before, after)):
+    if before.status == after.status or all(each.status == each.table.statuses[0] for each in (before, after)):
         return None  # the tree tells of the root's
     return Finding("trace.status", f"trace '{visible(after.name)}'", repr(before.status), repr(after.status))
 
 
 def _softly(before: Trace, after: Trace) -> Iterator[Finding]:
     name = visible(after.name)
-    if before.name != after.name and before.forest.names[0] == after.forest.names[0]:
+    if before.name != after.name and before.table.names[0] == after.table.names[0]:
         yield Finding("soft.name", "the name of the trace", repr(before.name), repr(after.name))
     yield from _changed("soft.tag", "tag", before.tags, after.tags)
     yield from _changed("soft.metadata", "metadata", *(_of_user(trace.metadata) for trace in (before, after)))
@@ -151,23 +151,23 @@ def _softly(before: Trace, after: Trace) -> Iterator[Finding]:
     if old_ms is not None and new_ms is not None and _is_far(old_ms, new_ms):
         yield Finding("soft.latency", name, *(readable_duration(round(ms * 1e6)) for ms in (old_ms, new_ms)))
     places: dict[tuple[int, str, int], int] = {}
-    spans = dict(zip(_places(before.forest, places), range(len(before.forest)), strict=True))
-    for place, i in zip(_places(after.forest, places), range(len(after.forest)), strict=True):
+    spans = dict(zip(_places(before.table, places), range(len(before.table)), strict=True))
+    for place, i in zip(_places(after.table, places), range(len(after.table)), strict=True):
         if place in spans:
-            yield from _span_softly(before.forest, spans[place], after.forest, i)
+            yield from _span_softly(before.table, spans[place], after.table, i)
 
 
-def _span_softly(before: Forest, k: int, after: Forest, i: int) -> Iterator[Finding]:
+def _span_softly(before: SpanTable, k: int, after: SpanTable, i: int) -> Iterator[Finding]:
     errors = before.error(k), after.error(i)
     if before.statuses[k] == after.statuses[i] and errors[0] is not None and errors[1] is not None:
         sides = [(error.type, _without_ids(error.message)) for error in errors if error is not None]
         if sides[0] != sides[1]:
             yield Finding("soft.error", f"{after.path(i)}, exception", *map(_told, sides))
-    events = [[event.name for event in forest.events(at)] for forest, at in ((before, k), (after, i))]
+    events = [[event.name for event in table.events(at)] for table, at in ((before, k), (after, i))]
     if events[0] != events[1]:
         told = (shortened(", ".join(map(visible, names))) if names else "none" for names in events)
         yield Finding("soft.event", f"{after.path(i)}, events", *told)
-    at_once = [_run_at_once(forest, at) for forest, at in ((before, k), (after, i))]
+    at_once = [_run_at_once(table, at) for table, at in ((before, k), (after, i))]
     if None not in at_once and at_once[0] != at_once[1]:
         words = ("some at the same time" if each else "one after the other" for each in at_once)
         yield Finding("soft.parallel", f"{after.path(i)}, children", *words)
@@ -180,10 +180,10 @@ def _told(error: tuple[str | None, Any]) -> str:
     return ": ".join(shortened(str(part)) for part in error if part) or "none"
 
 
-def _run_at_once(forest: Forest, i: int) -> bool | None:
+def _run_at_once(table: SpanTable, i: int) -> bool | None:
     """Return whether some children overlap in time; `None` where there are not two."""
-    children = forest.children(i)
-    return None if len(children) < 2 else len(overlapping(forest, children)) < len(children)
+    children = table.children(i)
+    return None if len(children) < 2 else len(overlapping(table, children)) < len(children)
 
 
 def _of_user(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,11 +200,11 @@ def _is_far(old: float, new: float) -> bool:
     return high - low >= _MS and high >= low * _RATIO
 
 
-def _places(forest: Forest, places: dict[tuple[int, str, int], int]) -> Iterator[int]:
+def _places(table: SpanTable, places: dict[tuple[int, str, int], int]) -> Iterator[int]:
     """Number each span by the place it has in the tree: its parent's place, its name, and which of that name it is."""
     found: list[int] = []
     seen: Counter[tuple[int, str]] = Counter()
-    for parent, name in zip(forest.parents, forest.names, strict=True):
+    for parent, name in zip(table.parents, table.names, strict=True):
         above = -1 if parent < 0 else found[parent]
         seen[above, name] += 1
         found.append(places.setdefault((above, name, seen[above, name]), len(places)))

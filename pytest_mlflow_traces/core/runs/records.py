@@ -23,7 +23,7 @@ CHANGES = ("written", "updated", "removed", "refused")
 
 @dataclass(frozen=True, slots=True)
 class TraceRecord:
-    """State the facts of one trace; `tokens` and `ms` are `None` where the trace does not tell."""
+    """The facts of one trace; `tokens` and `ms` are `None` where the trace does not tell."""
 
     id: str
     name: str
@@ -36,11 +36,11 @@ class TraceRecord:
     @classmethod
     def of(cls, trace: Trace) -> TraceRecord:
         """Take the facts from a trace."""
-        forest = trace.forest
-        tools = Counter(name for name, type_ in zip(forest.names, forest.types, strict=True) if type_ == TOOL)
+        table = trace.table
+        tools = Counter(name for name, type_ in zip(table.names, table.types, strict=True) if type_ == TOOL)
         total = (trace.token_usage or {}).get("total_tokens")
         tokens = total if isinstance(total, int) else None
-        return cls(trace.id, trace.name, trace.status, len(forest), tuple(tools.items()), tokens, trace.duration_ms)
+        return cls(trace.id, trace.name, trace.status, len(table), tuple(tools.items()), tokens, trace.duration_ms)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain data."""
@@ -54,7 +54,7 @@ class TraceRecord:
 
 @dataclass(frozen=True, slots=True)
 class BaselineChange:
-    """State what a run did to one baseline file; `lines` are its changed lines, each after a `-` or a `+`.
+    """What a run did to one baseline file; `lines` are its changed lines, each after a `-` or a `+`.
 
     `kind` is written, updated, removed, or refused: the update left it alone, and `lines` say why.
     """
@@ -75,7 +75,7 @@ class BaselineChange:
 
 @dataclass(frozen=True, slots=True)
 class TracedTest:
-    """State how one test that captured traces ended, and what was learned; of a rerun test, its last run.
+    """How one test that captured traces ended, and what was learned; of a rerun test, its last run.
 
     `outcome` is passed, failed, error (outside the test itself), skipped, xfailed or xpassed; `failure` is the text
     of a failure, the marked tree where it was about a trace.
@@ -116,7 +116,7 @@ class TracedTest:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """State what one session learned.
+    """What one session learned.
 
     `exit_status` is pytest's; `others` counts the failed tests that captured no trace; `notes` are what else a reader
     must know before trusting a green run, as the baselines that no test used; `uncollected` are the modules whose tests

@@ -1,4 +1,4 @@
-"""Anything with MLflow's public attributes, or MLflow's own JSON, as a forest and what is known of the whole trace.
+"""Anything with MLflow's public attributes, or MLflow's own JSON, as a table and what is known of the whole trace.
 
 Duck-typed on purpose: `mlflow.entities.Trace` is never imported, so stored traces can be read without MLflow, and any
 object with `.info` and `.data.spans` whose parts have MLflow's public attributes will do.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.spans.table import Forest
+from pytest_mlflow_traces.core.spans.table import SpanTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ def facts_of(info: Any) -> TraceFacts:
     )
 
 
-def forest_of(trace: Any) -> Forest:
+def forest_of(trace: Any) -> SpanTable:
     """Return the spans of an object like `mlflow.entities.Trace`."""
     data = getattr(trace, "data", None)
     spans = getattr(data, "spans", None)
@@ -73,7 +73,7 @@ def forest_of(trace: Any) -> Forest:
         raise TypeError(
             f"expected a trace with .info and .data.spans, as mlflow.get_trace() returns, got {trace!r:.200}"
         )
-    return Forest(list(spans))
+    return SpanTable(list(spans))
 
 
 def decoded_numbers(metadata: Mapping[str, Any], key: str) -> dict[str, Any] | None:
@@ -157,7 +157,7 @@ class JsonSpan:
         ]
 
 
-def parse_json(text: str | bytes) -> tuple[TraceFacts, Forest, Any]:
+def parse_json(text: str | bytes) -> tuple[TraceFacts, SpanTable, Any]:
     """Read `mlflow.entities.Trace.to_json()`; raise a ValueError that names what is wrong with it."""
     try:
         said = json.loads(text)
@@ -166,7 +166,7 @@ def parse_json(text: str | bytes) -> tuple[TraceFacts, Forest, Any]:
     return *parse_dict(said), said
 
 
-def parse_dict(said: Any) -> tuple[TraceFacts, Forest]:
+def parse_dict(said: Any) -> tuple[TraceFacts, SpanTable]:
     """Read `mlflow.entities.Trace.to_dict()`; raise a ValueError that names what is wrong with it."""
     if not isinstance(said, dict) or not isinstance(said.get("info"), dict) or not isinstance(said.get("data"), dict):
         raise ValueError("not a trace: expected an object with `info` and `data`, as Trace.to_json() of MLflow writes")
@@ -186,7 +186,7 @@ def parse_dict(said: Any) -> tuple[TraceFacts, Forest]:
         start_ns=_time_ns(info.get("request_time")),
         duration_ms=duration_ms if isinstance(duration_ms, int | float) and not isinstance(duration_ms, bool) else None,
     )
-    return facts, Forest([JsonSpan(each) for each in spans])
+    return facts, SpanTable([JsonSpan(each) for each in spans])
 
 
 def _text(said: Mapping[str, Any], key: str) -> str:

@@ -24,7 +24,7 @@ from pytest_mlflow_traces.core.text.durations import readable_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _SHOWN = 9  # lines of a path in a message
 _INDENTED = 12  # levels; deeper ones stay there
@@ -32,7 +32,7 @@ _INDENTED = 12  # levels; deeper ones stay there
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """State one span of a critical path: its position, when the path runs through it, and its own part of that."""
+    """One span of a critical path: its position, when the path runs through it, and its own part of that."""
 
     position: int
     start_ns: int
@@ -43,55 +43,55 @@ class Step:
 _Visit: TypeAlias = "tuple[int, int, int]"  # a position, and from when to when
 
 
-def critical_path(forest: Forest, top: int | None = None) -> list[Step]:
+def critical_path(table: SpanTable, top: int | None = None) -> list[Step]:
     """Return the critical path of the subtree at `top`, or of the whole trace, parents first and then by time.
 
     The own parts add up to the duration, but for what passes between the roots of a trace that has several.
     """
-    tops = forest.roots() if top is None else [top]
-    ends = _ends(forest, tops)
-    first = min((forest.starts[i] for i in tops), default=0)
-    visits = _backwards(forest, tops, ends, first, max((ends[i] for i in tops), default=0))
+    tops = table.roots() if top is None else [top]
+    ends = _ends(table, tops)
+    first = min((table.starts[i] for i in tops), default=0)
+    visits = _backwards(table, tops, ends, first, max((ends[i] for i in tops), default=0))
     if not visits and tops:  # none of them took any time
         visits = [(tops[0], first, first)]
     steps = []
     while visits:
         i, start, end = visits.pop()
-        below = _backwards(forest, forest.children(i), ends, start, end)
+        below = _backwards(table, table.children(i), ends, start, end)
         steps.append(Step(i, start, end, end - start - sum(visit[2] - visit[1] for visit in below)))
         visits += below
     return steps
 
 
-def path_lines(forest: Forest, top: int | None = None) -> list[str]:
+def path_lines(table: SpanTable, top: int | None = None) -> list[str]:
     """Return the critical path as about ten lines, each span with its own part; the least parts are only summed up."""
-    steps = critical_path(forest, top)
+    steps = critical_path(table, top)
     shown = sorted(sorted(range(len(steps)), key=lambda k: -steps[k].own_ns)[:_SHOWN])
     if len(steps) == _SHOWN + 1:  # the line that counts the rest could as well show it
         shown = list(range(len(steps)))
-    depths = [forest.depth(steps[k].position) for k in shown]
+    depths = [table.depth(steps[k].position) for k in shown]
     times = [readable_duration(steps[k].own_ns) for k in shown]
     width = max(map(len, times), default=0)
     lines = [
-        f"{time:>{width}}  {'  ' * min(depth - min(depths), _INDENTED)}{span_label(forest, steps[k].position)}"
+        f"{time:>{width}}  {'  ' * min(depth - min(depths), _INDENTED)}{span_label(table, steps[k].position)}"
         for k, depth, time in zip(shown, depths, times, strict=True)
     ]
     rest = [step.own_ns for k, step in enumerate(steps) if k not in set(shown)]
     return lines + ([f"{readable_duration(sum(rest)):>{width}}  ... {len(rest):,} more spans"] if rest else [])
 
 
-def max_concurrency(forest: Forest) -> int:
+def max_concurrency(table: SpanTable) -> int:
     """Return the most strands of work that ran at one moment: spans that run while no child of theirs does.
 
     Touching ends do not overlap, and an unfinished span runs on.
     """
     running: set[int] = set()
-    children = [0] * len(forest)  # how many of them run
+    children = [0] * len(table)  # how many of them run
     strands = most = 0
 
     def move(i: int, step: int) -> None:
         nonlocal strands
-        parent = forest.parents[i]
+        parent = table.parents[i]
         if parent >= 0:
             before = parent in running and not children[parent]
             children[parent] += step
@@ -102,7 +102,7 @@ def max_concurrency(forest: Forest) -> int:
         else:
             running.discard(i)
 
-    moments = sorted(_moments(forest))
+    moments = sorted(_moments(table))
     for k, (moment, order, i) in enumerate(moments):
         if order == _INSTANT:
             move(i, 1)
@@ -119,8 +119,8 @@ def max_concurrency(forest: Forest) -> int:
 _END, _INSTANT, _START = range(3)  # at one moment: who ends has gone before anyone starts
 
 
-def _moments(forest: Forest) -> Iterator[tuple[float, int, int]]:
-    for i, (start, end) in enumerate(zip(forest.starts, forest.ends, strict=True)):
+def _moments(table: SpanTable) -> Iterator[tuple[float, int, int]]:
+    for i, (start, end) in enumerate(zip(table.starts, table.ends, strict=True)):
         if end is not None and end <= start:
             yield start, _INSTANT, i
             continue
@@ -128,28 +128,28 @@ def _moments(forest: Forest) -> Iterator[tuple[float, int, int]]:
         yield float("inf") if end is None else end, _END, i
 
 
-def _ends(forest: Forest, tops: Sequence[int]) -> dict[int, int]:
+def _ends(table: SpanTable, tops: Sequence[int]) -> dict[int, int]:
     """Return when each span of the subtrees at `tops` ended as far as its parent is concerned."""
     ends: dict[int, int] = {}
     for top in tops:
-        below = range(top, forest.stops[top])
-        end = forest.ends[top]
+        below = range(top, table.stops[top])
+        end = table.ends[top]
         if end is None:
-            end = max(moment for i in below for moment in (forest.starts[i], forest.ends[i]) if moment is not None)
+            end = max(moment for i in below for moment in (table.starts[i], table.ends[i]) if moment is not None)
         ends[top] = end
         for i in below[1:]:  # parents come first
-            limit, end = ends[forest.parents[i]], forest.ends[i]
+            limit, end = ends[table.parents[i]], table.ends[i]
             ends[i] = limit if end is None else min(end, limit)
     return ends
 
 
-def _backwards(forest: Forest, spans: Sequence[int], ends: dict[int, int], first: int, last: int) -> list[_Visit]:
+def _backwards(table: SpanTable, spans: Sequence[int], ends: dict[int, int], first: int, last: int) -> list[_Visit]:
     """Return which of the siblings the path runs through between two moments, and when, the latest first.
 
     At each moment the next one is, of those that run just before it: one that ends at this very moment before one
     that runs on, since it may have been waited for; then the one that started first, since it explains most.
     """
-    starts = forest.starts
+    starts = table.starts
     by_end = sorted((i for i in spans if starts[i] < ends[i]), key=lambda i: (ends[i], -starts[i], -i))
     running: list[tuple[int, int]] = []
     visits = []

@@ -21,7 +21,7 @@ def overlap(start: int, end: int | None, other_start: int, other_end: int | None
 
 
 class OverlappingWindow:
-    """Hold consecutive spans that overlap pairwise; both ends of the window move forward, in O(1) each on average."""
+    """Consecutive spans that overlap pairwise; both ends of the window move forward, in O(1) each on average."""
 
     __slots__ = ("_earliest_ends", "_ends", "_latest_starts", "_starts")
 

@@ -16,7 +16,7 @@ _COMMAND = re.compile(r"\A(?P<margin>\s*):(?=:)|(?<=##)\[")
 
 @dataclass(frozen=True, slots=True)
 class SpanError:
-    """State the exception that a span recorded; `type` is `None` where the span is ERROR and recorded none.
+    """The exception that a span recorded; `type` is `None` where the span is ERROR and recorded none.
 
     >>> import mlflow
     >>> from pytest_mlflow_traces import capture_traces
@@ -37,7 +37,7 @@ class SpanError:
 
 @dataclass(frozen=True, slots=True)
 class SpanEvent:
-    """State one event of a span; MLflow gives its time in nanoseconds.
+    """One event of a span; MLflow gives its time in nanoseconds.
 
     >>> import mlflow
     >>> from pytest_mlflow_traces import capture_traces

@@ -11,7 +11,7 @@ from pytest_mlflow_traces.core.text.durations import readable_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 INDENTED_LEVELS = 24  # deeper rows stay at this indent and say their depth, else a chain prints O(n * depth) characters
 _NOTES_COLUMN = 58  # one long name does not push the notes of all others further out than this
@@ -55,28 +55,28 @@ def draw(rows: Sequence[Row]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def span_label(forest: Forest, i: int) -> str:
+def span_label(table: SpanTable, i: int) -> str:
     """The name and type of a span, as one line."""
-    return f"{visible(forest.names[i])}  {visible(forest.types[i])}"
+    return f"{visible(table.names[i])}  {visible(table.types[i])}"
 
 
-def span_notes(forest: Forest, i: int) -> str:
+def span_notes(table: SpanTable, i: int) -> str:
     """The duration of a span, and what went wrong in it."""
-    end = forest.ends[i]
-    notes = "unfinished" if end is None else readable_duration(end - forest.starts[i])
-    error = forest.error(i)
+    end = table.ends[i]
+    notes = "unfinished" if end is None else readable_duration(end - table.starts[i])
+    error = table.error(i)
     if error is None:
         return notes
     said = ": ".join(visible(str(part)) for part in (error.type, error.message) if part)
-    status = forest.statuses[i] if forest.statuses[i] == "ERROR" else "exception"
+    status = table.statuses[i] if table.statuses[i] == "ERROR" else "exception"
     return f"{notes}  {status}{' ' if said else ''}{said if len(said) <= 80 else said[:77] + '...'}"
 
 
-def tree_lines(forest: Forest) -> list[str]:
+def tree_lines(table: SpanTable) -> list[str]:
     """Return the whole tree, one span a line."""
     depths: list[int] = []
     rows = []
-    for i, parent in enumerate(forest.parents):
+    for i, parent in enumerate(table.parents):
         depths.append(depths[parent] + 1 if parent >= 0 else 0)
-        rows.append(Row(depths[i], span_label(forest, i), span_notes(forest, i)))
+        rows.append(Row(depths[i], span_label(table, i), span_notes(table, i)))
     return draw(rows) or ["(no spans)"]

@@ -1,7 +1,7 @@
 """The spans of one trace as columns in pre-order: the form in which they are built, matched and explained.
 
 Position `i` is one span in every column; its subtree is `i .. stops[i] - 1`, and `parents[i]` is `-1` for a root. Any
-list of spans becomes a forest: orphans and the members of a cycle become roots, and what was wrong is in `problems`.
+list of spans becomes a table: orphans and the members of a cycle become roots, and what was wrong is in `problems`.
 Nothing recurses, so a chain of 100,000 spans is as good as any. Building is O(n), or O(n log n) where the spans do not
 come in the order of their start times.
 """
@@ -52,8 +52,8 @@ class SpanRecord(Protocol):
     def events(self) -> Sequence[Any]: ...
 
 
-class Forest:
-    """Hold the spans of one trace, siblings ordered by start time and then by order of creation."""
+class SpanTable:
+    """The spans of one trace in pre-order, siblings ordered by start time and then by order of creation."""
 
     __slots__ = ("_asked", "_by_name", "_decoded", "ends", "names", "parents", "records", "starts", "statuses",
                  "stops", "structural_problems", "types")  # fmt: skip
@@ -213,10 +213,10 @@ class Forest:
         found += _told("early child", early, self.path, lambda _: "starts before its parent")
         return tuple(found)
 
-    def without(self, removed: Iterable[int]) -> Forest:
-        """The same forest with the spans at `removed` gone and their children in their place."""
+    def without(self, removed: Iterable[int]) -> SpanTable:
+        """The same table with the spans at `removed` gone and their children in their place."""
         gone = set(removed)
-        new = object.__new__(Forest)
+        new = object.__new__(SpanTable)
         kept = [i for i in range(len(self.names)) if i not in gone]
         renumbered = {i: k for k, i in enumerate(kept)}
         above = list(self.parents)  # the nearest ancestor that stays; parents stand before children

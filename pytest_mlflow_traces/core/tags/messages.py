@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pytest_mlflow_traces.core.tags.formats import Form
-    from pytest_mlflow_traces.core.tags.validate import Plan, Problem
+    from pytest_mlflow_traces.core.tags.validate import CompiledSchema, Problem
 
 _ALIKE = 0.8  # of two names, from which on one is taken for the other misspelt
 _MOST_SHOWN = 400  # characters of the tags that a rule looked at
@@ -56,15 +56,15 @@ def findings_of(schema: type[BaseModel], given: Mapping[Any, Any], problems: Seq
     return found
 
 
-def _where(plan: Plan, tag: str) -> str:
+def _where(plan: CompiledSchema, tag: str) -> str:
     return metadata_where(plan.sources[tag]) if tag in plan.sources else tag_where(tag)
 
 
-def _set_metadata(plan: Plan, tag: str) -> str:
+def _set_metadata(plan: CompiledSchema, tag: str) -> str:
     return f"set it by mlflow.update_current_trace(metadata={{{plan.sources[tag]!r}: ...}})"
 
 
-def _of_unknown(tag: str, given: Mapping[Any, Any], plan: Plan, missing: list[str]) -> Finding:
+def _of_unknown(tag: str, given: Mapping[Any, Any], plan: CompiledSchema, missing: list[str]) -> Finding:
     """Return the finding on a tag that the schema does not name; take the one that was meant from `missing`."""
     hint: str | None = None
     if tag in plan.sources:
@@ -81,7 +81,7 @@ def _of_unknown(tag: str, given: Mapping[Any, Any], plan: Plan, missing: list[st
     return Finding("tags.unknown", tag_where(tag), "only tags that the schema names", shown(tag, given.get(tag)), hint)
 
 
-def _of_value(problem: Problem, value: Any, plan: Plan) -> Finding:
+def _of_value(problem: Problem, value: Any, plan: CompiledSchema) -> Finding:
     where, form = _where(plan, problem.tag), plan.forms[problem.tag]
     own = [each["msg"] for each in problem.errors if each["type"] in ("value_error", "assertion_error")]
     words = [re.sub(r"^(Value error|Assertion failed), ", "", text) for text in own]
@@ -98,7 +98,7 @@ def _of_value(problem: Problem, value: Any, plan: Plan) -> Finding:
     return Finding("tags.value", where, expected, shown(problem.tag, value), hint)
 
 
-def _of_rule(problem: Problem, given: Mapping[Any, Any], plan: Plan) -> Finding:
+def _of_rule(problem: Problem, given: Mapping[Any, Any], plan: CompiledSchema) -> Finding:
     parts = []
     for tag in plan.names if problem.reads is None else problem.reads:
         if tag in given:

@@ -2,7 +2,7 @@
 
 The limits are MLflow's: `mlflow.tracing.constant` (a client cuts metadata at 250 characters, tag names at 250, tag
 values at 4096) and `mlflow.utils.validation` (the names that `set_trace_tag` refuses). What each backend does with a
-value that is no string was seen on MLflow 3.17, on SQLite and over REST.
+value that is not a string was seen on MLflow 3.17, on SQLite and over REST.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _RETRIEVERS = re.compile(r'\[\{.*"primary_key".*\}\]', re.DOTALL)
 
 
 class SecretTagWarning(UserWarning):
-    """Warn of a tag that looks like a secret: tags are shown, searched and exported by everyone who sees the trace.
+    """A tag looks like a secret: tags are shown, searched and exported by everyone who sees the trace.
 
     >>> import mlflow, pytest
     >>> from pytest_mlflow_traces import SecretTagWarning, TagSchema, assert_trace, capture_traces
@@ -163,7 +163,7 @@ def _reserved(key: str, value: Any) -> Finding | None:
 
 def _renamed(trace: Trace, value: Any) -> Finding | None:
     root = trace.root
-    if root is None or len(trace.forest.roots()) > 1 or value == root.name:
+    if root is None or len(trace.table.roots()) > 1 or value == root.name:
         return None
     hint = "MLflow's own tag was overwritten: it is the name by which the trace is listed and searched"
     return Finding("tags.reserved", tag_where(TRACE_NAME), repr(root.name), shown(TRACE_NAME, value), hint)

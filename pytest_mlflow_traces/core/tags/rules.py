@@ -63,7 +63,7 @@ class _Watched:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """State which rule refuses the tags, with which words, after a look at which fields."""
+    """A rule that refuses the tags, with which words, after a look at which fields."""
 
     rule: str
     message: str

@@ -25,7 +25,7 @@ __all__ = ["BoolTag", "FloatTag", "IntTag", "ListTag", "Metadata", "TagSchema"]
 
 
 class TagSchema(BaseModel):
-    """Say what the tags of a trace must be: each field is a tag, its type says what the tag's text holds.
+    """What the tags of a trace must be: each field is a tag, its type says what the tag's text holds.
 
     Fields without a default must be there; unknown tags are findings unless the model says `extra="allow"`. Rules that
     span several tags are pydantic's own `@model_validator(mode="after")`. A field annotated with `Metadata(key)` is

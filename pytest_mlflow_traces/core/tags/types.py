@@ -25,14 +25,14 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class TagText:
-    """Mark an annotation as one of a tag: `holds` says what the text holds."""
+    """The mark of an annotation as one of a tag: `holds` says what the text holds."""
 
     holds: str
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Say that a field of a schema is no tag but a piece of trace metadata, such as the session.
+    """The mark of a field that is not a tag but a piece of trace metadata, such as the session.
 
     >>> from typing import Annotated
     >>> from pytest_mlflow_traces import TagSchema
@@ -41,7 +41,7 @@ class Metadata:
     ...     session: Annotated[str, Metadata("mlflow.trace.session")]
 
     Raises:
-        TypeError: for a key that is no string.
+        TypeError: for a key that is not a string.
         ValueError: for an empty key, or one that misspells the session or the user.
     """
 

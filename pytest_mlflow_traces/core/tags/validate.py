@@ -47,7 +47,7 @@ _VALIDATORS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """State one way in which tags are not what a schema says; `kind` is missing, unknown, value or rule."""
+    """One way in which tags are not what a schema says; `kind` is missing, unknown, value or rule."""
 
     kind: str
     tag: str = ""
@@ -58,7 +58,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CompiledSchema:
     """What a schema says, read once: by tag, the name of its field and the form of its text."""
 
     schema: type[BaseModel]
@@ -124,13 +124,13 @@ def _may_be_bool(form: Form) -> bool:
     return isinstance(form, BoolForm | OtherForm)
 
 
-def plan_of(schema: type[BaseModel]) -> Plan:
+def plan_of(schema: type[BaseModel]) -> CompiledSchema:
     """Return what a schema says.
 
     Raises:
         TypeError: for what no tag can be.
     """
-    plan: Plan | None = schema.__dict__.get(_PLAN)
+    plan: CompiledSchema | None = schema.__dict__.get(_PLAN)
     if plan is None:
         try:
             schema.model_rebuild()  # of a schema that named what was not defined yet; else it does nothing
@@ -141,7 +141,7 @@ def plan_of(schema: type[BaseModel]) -> Plan:
     return plan
 
 
-def _read(schema: type[BaseModel]) -> Plan:
+def _read(schema: type[BaseModel]) -> CompiledSchema:
     extra = schema.model_config.get("extra")
     if extra not in {"forbid", "allow"}:
         raise TypeError(f"{schema.__name__}: extra is 'forbid' or 'allow', got {extra!r}")
@@ -169,7 +169,7 @@ def _read(schema: type[BaseModel]) -> Plan:
         elif (refused := name_problem(tag)) is not None:
             raise TypeError(f"{where}: no tag can have {refused}")
     required = {tag for tag, name in names.items() if schema.model_fields[name].is_required()}
-    return Plan(schema, names, forms, required, sources)
+    return CompiledSchema(schema, names, forms, required, sources)
 
 
 def problems(
@@ -216,7 +216,7 @@ def problems(
     return found or ([] if stopped is None else [stopped])
 
 
-def _one_by_one(plan: Plan, given: Mapping[str, Any], unknown: AbstractSet[str]) -> list[Problem]:
+def _one_by_one(plan: CompiledSchema, given: Mapping[str, Any], unknown: AbstractSet[str]) -> list[Problem]:
     errors, values, stopped = _validated(plan, given)
     found = [
         Problem("unknown" if each[0]["type"] == "extra_forbidden" else "value", tag, tuple(each))
@@ -233,7 +233,9 @@ def _one_by_one(plan: Plan, given: Mapping[str, Any], unknown: AbstractSet[str])
     return found + broken_rules(plan, values)
 
 
-def _validated(plan: Plan, given: Mapping[str, Any]) -> tuple[dict[str, list[Any]], BaseModel | None, Problem | None]:
+def _validated(
+    plan: CompiledSchema, given: Mapping[str, Any]
+) -> tuple[dict[str, list[Any]], BaseModel | None, Problem | None]:
     """Return the errors by tag, the values of the tags that have none, and what has stopped pydantic, if anything."""
     errors: dict[str, list[Any]] = {}
     try:
@@ -255,7 +257,7 @@ def _validated(plan: Plan, given: Mapping[str, Any]) -> tuple[dict[str, list[Any
         return errors, None, None
 
 
-def _alone(plan: Plan, tag: str, value: Any) -> dict[str, list[Any]]:
+def _alone(plan: CompiledSchema, tag: str, value: Any) -> dict[str, list[Any]]:
     """Return what is wrong with one tag whatever the others are: not what a validator says, which may look at them."""
     try:
         plan.bare.model_validate({tag: value})
@@ -271,14 +273,14 @@ def _is_own(error: Any) -> bool:
     return error["type"] not in ("value_error", "assertion_error") or "Input should be" in error["msg"]
 
 
-def _tag_at(plan: Plan, error: Any) -> str:
+def _tag_at(plan: CompiledSchema, error: Any) -> str:
     name = str(error["loc"][0])
     if error["type"] == "extra_forbidden" or name in plan.names:
         return name
     return plan.tags.get(name, name)  # where the schema says loc_by_alias=False
 
 
-def broken_rules(plan: Plan, values: BaseModel, undecided: set[str] | None = None) -> list[Problem]:
+def broken_rules(plan: CompiledSchema, values: BaseModel, undecided: set[str] | None = None) -> list[Problem]:
     """Return the rules that refuse `values`, an instance of `plan.bare`; add those to `undecided` that cannot tell."""
     found = []
     for broken in broken_after(plan.schema, plan.rules, values, undecided):

@@ -19,7 +19,7 @@ def parse_duration(value: object, what: str) -> int:
 
     Raises:
         TypeError: for anything but text and `timedelta`; a bare number does not say its unit.
-        ValueError: for text that is no duration, and for a negative duration.
+        ValueError: for text that is not a duration, and for a negative duration.
     """
     if isinstance(value, timedelta):
         nanoseconds = (value.days * 86_400 + value.seconds) * 1_000_000_000 + value.microseconds * 1_000
@@ -31,9 +31,11 @@ def parse_duration(value: object, what: str) -> int:
     found = _TEXT.fullmatch(value)
     unit = _UNITS_NS.get(_SPELLINGS.get(found[2], found[2])) if found else None
     if found is None or unit is None:
-        raise ValueError(f"{what}: {value!r} is no duration; write a number and one of {', '.join(_UNITS_NS)}: '800ms'")
+        raise ValueError(
+            f"{what}: {value!r} is not a duration; write a number and one of {', '.join(_UNITS_NS)}: '800ms'"
+        )
     whole, _, fraction = found[1].partition(".")
-    # in integers: 0.1 s is no exact float, and a limit must not move by a rounding
+    # in integers: 0.1 s is not an exact float, and a limit must not move by a rounding
     part, rest = divmod(int(fraction or 0) * unit, int("1" + "0" * len(fraction)))
     if rest:
         raise ValueError(f"{what}: {value!r} is finer than a nanosecond")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _LOOKED_AT = 8192  # characters: more than any server keeps
-# the lookahead asks for a digit: "sk-learn-pipeline" is no key, "basic understanding" are no credentials
+# the lookahead asks for a digit: "sk-learn-pipeline" is not a key, "basic understanding" are not credentials
 _SECRETS = {
     "a token": re.compile(
         r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeprs]-[\w-]{10,}|hf_[A-Za-z]{20,}"

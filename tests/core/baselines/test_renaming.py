@@ -10,7 +10,7 @@ from tests.support.building import tree
 
 
 def changed(text, *spans):
-    found = rewritten(text, tree(*spans).forest)
+    found = rewritten(text, tree(*spans).table)
 
     assert tree(*spans) == notation.parse(found)
     return found

@@ -42,8 +42,8 @@ AGENT = text_of(
 def changed(block, *spans, unordered=()):
     """Return what became of a text: its new lines, `-` and `+` before those that are gone or new."""
     text = text_of(block)
-    found = rewritten(text, tree(*spans).forest, unordered)
-    assert rewritten(found, tree(*spans).forest, unordered) == found
+    found = rewritten(text, tree(*spans).table, unordered)
+    assert rewritten(found, tree(*spans).table, unordered) == found
     return found
 
 
@@ -53,7 +53,7 @@ def test_a_text_that_holds_is_left_alone():
         "agent AGENT", ["plan LLM", "attempt TOOL", ["request"], "attempt TOOL", ["request", "x"], "answer LLM"]
     )
 
-    assert rewritten(text, trace.forest) is text
+    assert rewritten(text, trace.table) is text
 
 
 def test_names_types_and_status_change_in_place():
@@ -233,7 +233,7 @@ def test_what_is_more_than_one_span_is_kept_or_lost_as_a_whole():
 def test_what_is_too_tangled_is_recorded_anew_below_its_comments(monkeypatch):
     monkeypatch.setattr(update._Rewriting, "run", lambda self, top, roots: top)
 
-    assert rewritten("# note\na\n  c\n# end", tree("a", ["b"]).forest) == "# note\na UNKNOWN OK\n  b UNKNOWN OK\n# end"
+    assert rewritten("# note\na\n  c\n# end", tree("a", ["b"]).table) == "# note\na UNKNOWN OK\n  b UNKNOWN OK\n# end"
 
 
 @pytest.mark.parametrize(
@@ -252,22 +252,22 @@ def test_what_was_demanded_by_hand_is_not_for_a_record_to_change(text, says):
     trace = tree("a", [node("b @1-9", inputs=2), "c @10-11"])
 
     with pytest.raises(DemandError, match=exactly(says)):
-        rewritten(text, trace.forest)
+        rewritten(text, trace.table)
 
 
 def test_what_is_no_pattern_is_refused():
     with pytest.raises(NotationError):
-        rewritten("a\n\tb", tree("a").forest)
+        rewritten("a\n\tb", tree("a").table)
 
 
 @given(traces(), traces())
 def test_whatever_came_is_what_the_text_then_says(old, new):
-    text = notation.format(recorded(old.forest))
+    text = notation.format(recorded(old.table))
 
-    found = rewritten(text, new.forest)
+    found = rewritten(text, new.table)
 
     assert new == notation.parse(found)
-    assert rewritten(found, new.forest) == found
+    assert rewritten(found, new.table) == found
 
 
 def test_a_chain_of_any_depth():
@@ -277,9 +277,9 @@ def test_a_chain_of_any_depth():
             spec = ["a", spec]
         return tree(*spec)
 
-    text = notation.format(recorded(chain("old").forest))
+    text = notation.format(recorded(chain("old").table))
 
-    assert rewritten(text, chain("new").forest) == text.replace("old", "new")
+    assert rewritten(text, chain("new").table) == text.replace("old", "new")
 
 
 EDITED = {"rename": (1, 1), "retype": (1, 1), "status": (1, 1), "insert leaf": (0, 1), "wrap": (0, 1),
@@ -292,14 +292,14 @@ def test_one_edit_changes_the_lines_concerned(seed, monkeypatch):
     """Lines are counted without their indents: what is wrapped is indented."""
     random = Random(seed)
     top = mutating.random_root(random, random.randint(3, 40))
-    text = noted(random, notation.format(recorded(mutating.trace_of(top).forest)))
+    text = noted(random, notation.format(recorded(mutating.trace_of(top).table)))
     kind = random.choice(list(EDITED))
     if not mutating.EDITS[kind][0](random, top):
         return
     new = mutating.trace_of(top)
     monkeypatch.setattr(update, "recorded", None)  # nothing here is too tangled
 
-    found = rewritten(text, new.forest)
+    found = rewritten(text, new.table)
 
     assert new == notation.parse(found)
     old_lines, new_lines = (Counter(line.strip() for line in each.split("\n")) for each in (text, found))
@@ -315,10 +315,10 @@ def test_any_edit_of_anything_loose_is_taken_in(seed):
     edit(random, top)
     new = mutating.trace_of(top)
 
-    found = rewritten(text, new.forest)
+    found = rewritten(text, new.table)
 
     assert new == notation.parse(found)
-    assert rewritten(found, new.forest) == found
+    assert rewritten(found, new.table) == found
 
 
 def noted(random, text):

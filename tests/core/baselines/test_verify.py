@@ -15,7 +15,7 @@ from tests.support.messages import exactly
 
 
 def changed(text, *spans):
-    found = rewritten(text, tree(*spans).forest)
+    found = rewritten(text, tree(*spans).table)
 
     assert tree(*spans) == notation.parse(found)
     return found
@@ -98,12 +98,12 @@ def test_a_group_whose_lines_are_all_lost_goes_and_leaves_its_gap():
 )
 def test_an_update_that_would_ask_no_more_for_what_is_there_is_refused(text, says):
     with pytest.raises(DemandError, match=exactly(says)):
-        rewritten(text, tree("a", ["b LLM", "x LLM"]).forest)
+        rewritten(text, tree("a", ["b LLM", "x LLM"]).table)
 
 
 def test_at_the_root_an_update_that_would_ask_no_more_is_refused():
     with pytest.raises(DemandError, match=exactly("line 2: `b TOOL` does not hold for b")):
-        rewritten("any order\n  b TOOL\n  * LLM {1,}", tree("b LLM", "x LLM").forest)
+        rewritten("any order\n  b TOOL\n  * LLM {1,}", tree("b LLM", "x LLM").table)
 
 
 def test_what_was_demanded_by_hand_of_a_span_that_moved_is_not_dropped():
@@ -112,8 +112,8 @@ def test_what_was_demanded_by_hand_of_a_span_that_moved_is_not_dropped():
     text = "a\n  k\n  b within=20ms\n    x\n  c"
 
     with pytest.raises(DemandError, match=exactly("line 3: `within` does not hold for a > b")):
-        rewritten(text, slow.forest)
-    assert rewritten(text, quick.forest) == "a\n  k\n  c\n  b within=20ms\n    other UNKNOWN OK"
+        rewritten(text, slow.table)
+    assert rewritten(text, quick.table) == "a\n  k\n  c\n  b within=20ms\n    other UNKNOWN OK"
 
 
 # -- whatever the text, and whatever came ------------------------------------------------------------------------------
@@ -159,16 +159,16 @@ def test_no_name_that_was_asked_for_and_is_there_may_vanish_after_an_update(seed
     random = Random(seed)
     text, asked = random_text(random)
     trace = random_trace(random)
-    forest = trace.forest
+    table = trace.table
 
     try:
-        found = notation.parse(rewritten(text, forest))
+        found = notation.parse(rewritten(text, table))
     except DemandError as error:
         assert error.line > 1  # noqa: PT017  # a refusal is as good, and rare
         return
 
     assert trace == found
     assert isinstance(found, SpanPattern)
-    for name in asked.intersection(forest.names):
-        rest = [i for i in forest.children(0) if forest.names[i] != name]
-        assert not Matcher(forest).accepts(found.children or (), rest)
+    for name in asked.intersection(table.names):
+        rest = [i for i in table.children(0) if table.names[i] != name]
+        assert not Matcher(table).accepts(found.children or (), rest)

@@ -76,14 +76,14 @@ def test_a_budget_limits_something(said):
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"latency": "2"}, "latency: '2' is no duration; write a number and one of ns, us, ms, s, m, h: '800ms'"),
+        ({"latency": "2"}, "latency: '2' is not a duration; write a number and one of ns, us, ms, s, m, h: '800ms'"),
         ({"latency": timedelta(-1)}, "latency: a duration cannot be negative, got datetime.timedelta(days=-1)"),
         ({"latency_of": {}}, "latency_of={} limits nothing; name a span, or leave it out"),
         ({"calls": {}}, "calls={} limits nothing; name a span, or leave it out"),
         ({"tokens": -1}, "tokens cannot be negative, got -1"),
         ({"cost_usd": -0.5}, "cost_usd cannot be negative, got -0.5"),
-        ({"cost_usd": float("nan")}, "cost_usd is no limit: nan"),
-        ({"cost_usd": float("inf")}, "cost_usd is no limit: inf"),
+        ({"cost_usd": float("nan")}, "cost_usd is not a limit: nan"),
+        ({"cost_usd": float("inf")}, "cost_usd is not a limit: inf"),
         ({"calls": {"a": -1}}, "calls['a'] cannot be negative, got -1"),
         ({"calls": {"a": (-1, 2)}}, "calls['a'] cannot be negative, got -1"),
         ({"calls": {"a": (3, 2)}}, "calls['a']: (3, 2) has its min above its max: no number is that"),

@@ -8,16 +8,16 @@ import pytest
 
 from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
 from pytest_mlflow_traces.core.explaining.align.anchors import pieces
-from pytest_mlflow_traces.core.explaining.align.beam import Forward
-from pytest_mlflow_traces.core.explaining.align.bipartite import Bids
-from pytest_mlflow_traces.core.explaining.align.chains import Descents
+from pytest_mlflow_traces.core.explaining.align.beam import Beam
+from pytest_mlflow_traces.core.explaining.align.bipartite import CheapestAssignment
+from pytest_mlflow_traces.core.explaining.align.chains import Chains
 from pytest_mlflow_traces.core.explaining.align.costs import Assumed, Costs
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced, Missing, Moved, Unexpected
-from pytest_mlflow_traces.core.explaining.align.graph import Content, Kind, Step, slots_of
-from pytest_mlflow_traces.core.explaining.align.minhash import Likeness
+from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, slots_of
+from pytest_mlflow_traces.core.explaining.align.minhash import MinHash
 from pytest_mlflow_traces.core.explaining.align.moves import with_moves
 from pytest_mlflow_traces.core.explaining.align.reorder import order_of
-from pytest_mlflow_traces.core.explaining.align.subtree_hashes import Ledger
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes
 from pytest_mlflow_traces.core.explaining.report.paths import Paths
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
@@ -43,11 +43,11 @@ def test_paths_are_those_of_the_forest_whatever_is_asked_first():
     for _ in range(20):
         deep = ["s", "t", deep, "s"]
     for trace in (tree(*deep), tree("a", "b", "a", ["c", "c"]), *(trace_of(random_root(random, 40)) for _ in range(9))):
-        positions = list(range(len(trace.forest)))
+        positions = list(range(len(trace.table)))
         random.shuffle(positions)
-        paths = Paths(trace.forest)
+        paths = Paths(trace.table)
 
-        assert [paths.of(i) for i in positions] == [trace.forest.path(i) for i in positions]
+        assert [paths.of(i) for i in positions] == [trace.table.path(i) for i in positions]
 
 
 # -- groups as slots ---------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_a_group_that_shares_its_parts_too_often_has_no_slots():
 
 
 def test_a_list_that_shares_its_parts_too_often_goes_on_as_a_gap():
-    content = Content((shared(lambda one, two: repeat(one, 0, 1) | two), span("b")))
+    content = ContentGraph((shared(lambda one, two: repeat(one, 0, 1) | two), span("b")))
     kinds, seen, todo = set(), set(), [content.first]
     while todo:
         step = todo.pop()
@@ -95,7 +95,7 @@ def test_a_list_that_shares_its_parts_too_often_goes_on_as_a_gap():
 
 
 def moves(trace, *edits):
-    return with_moves(edits, trace.forest, Matcher(trace.forest))
+    return with_moves(edits, trace.table, Matcher(trace.table))
 
 
 def test_what_is_missing_and_unexpected_below_one_parent_is_out_of_order():
@@ -132,8 +132,8 @@ def test_beyond_a_limit_missing_and_unexpected_remain_two(monkeypatch, limit, mo
 
 def pieces_of(items, names):
     trace, pattern = tree("r", list(names)), span("r")[tuple(map(span, items))]
-    forest = trace.forest
-    return pieces(Content(pattern.children), list(forest.children(0)), Aligner(forest, Matcher(forest), pattern))
+    table = trace.table
+    return pieces(ContentGraph(pattern.children), list(table.children(0)), Aligner(table, Matcher(table), pattern))
 
 
 def test_a_long_list_is_cut_at_what_is_the_only_one_of_its_kind():
@@ -155,8 +155,8 @@ def test_a_long_list_is_not_cut_where_its_items_have_no_name_or_the_matcher_has_
     trace = tree("r", ["x", *names, "y"])
 
     def found(*items):
-        forest, pattern = trace.forest, span("r")[items]
-        return pieces(Content(items), list(forest.children(0)), Aligner(forest, Matcher(forest), pattern))
+        table, pattern = trace.table, span("r")[items]
+        return pieces(ContentGraph(items), list(table.children(0)), Aligner(table, Matcher(table), pattern))
 
     assert len(found(*map(span, names))) == 2
     assert found(*(span(type="UNKNOWN") for _ in range(50))) == [(0, 50, 0, 102)]
@@ -171,7 +171,7 @@ def test_a_long_list_is_cut_at_a_row_of_one_kind():
     assert sum(piece.span_stop - piece.span for piece in found) == 12
 
 
-# -- descents ----------------------------------------------------------------------------------------------------------
+# -- chains ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_descent_that_begins_inside_another_is_as_deep_as_what_is_left_of_it():
@@ -183,26 +183,26 @@ def test_a_descent_that_begins_inside_another_is_as_deep_as_what_is_left_of_it()
     below = ["s"]
     for _ in range(60):
         below = ["s", below]
-    forest = tree(*below).forest
-    matcher = Matcher(forest)
-    descents = Descents(forest, matcher, Costs(forest, matcher, pattern, Assumed()))
+    table = tree(*below).table
+    matcher = Matcher(table)
+    chains = Chains(table, matcher, Costs(table, matcher, pattern, Assumed()))
 
-    assert descents.is_deep(lower, 10)
-    assert descents.is_deep(pattern, 0)
-    assert not descents.is_deep(lowest, 0)
+    assert chains.is_deep(lower, 10)
+    assert chains.is_deep(pattern, 0)
+    assert not chains.is_deep(lowest, 0)
 
 
 # -- seats, order, likeness --------------------------------------------------------------------------------------------
 
 
 def test_a_span_that_has_another_seat_gives_its_own_to_one_that_has_not():
-    assert Bids({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 1, 2: 0}
+    assert CheapestAssignment({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 1, 2: 0}
 
 
 def test_a_chain_of_spans_that_is_too_long_is_given_up(monkeypatch):
     monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.bipartite._CHAINED", 1)
 
-    assert Bids({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 0}
+    assert CheapestAssignment({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 0}
 
 
 def test_alternatives_that_are_groups_are_slots_that_may_be_empty():
@@ -214,8 +214,8 @@ def test_alternatives_that_are_groups_are_slots_that_may_be_empty():
 
 
 def order(trace, *items):
-    forest = trace.forest
-    return order_of(items, list(forest.children(0)), 0, Aligner(forest, Matcher(forest), span("r")[items]))
+    table = trace.table
+    return order_of(items, list(table.children(0)), 0, Aligner(table, Matcher(table), span("r")[items]))
 
 
 def test_an_order_that_would_not_match_either_is_none():
@@ -237,32 +237,32 @@ def test_an_order_that_is_too_much_to_ask_about_is_none(monkeypatch):
 
 
 def test_trees_beside_each_other_have_no_names_in_common():
-    forest = tree("a", ["b"], "c", ["d"]).forest
+    table = tree("a", ["b"], "c", ["d"]).table
     pattern = span("c")[span("d")]
-    likeness = Likeness(forest, Ledger(forest, Matcher(forest), pattern))
+    likeness = MinHash(table, SubtreeHashes(table, Matcher(table), pattern))
 
     assert [likeness.alike(pattern, i) for i in (0, 2)] == [False, True]
 
 
 def test_a_part_that_says_what_went_in_has_no_print():
-    forest = tree("a").forest
+    table = tree("a").table
     plain = span("a", type="UNKNOWN", status="OK")[()]
     said = span("a", type="UNKNOWN", status="OK", inputs=1)[()]
 
-    assert Ledger(forest, Matcher(forest), plain).print_of(plain) is not None
-    assert Ledger(forest, Matcher(forest), said).print_of(said) is None
+    assert SubtreeHashes(table, Matcher(table), plain).hash_of(plain) is not None
+    assert SubtreeHashes(table, Matcher(table), said).hash_of(said) is None
 
 
 def test_a_group_stands_nowhere_as_a_whole():
-    forest = tree("a", "b").forest
+    table = tree("a", "b").table
     group = any_order(span("a"), span("b"))
 
-    assert not Ledger(forest, Matcher(forest), group).stands_elsewhere(group)
+    assert not SubtreeHashes(table, Matcher(table), group).stands_elsewhere(group)
 
 
 def test_what_is_far_behind_a_row_of_matches_is_left_behind():
     for run, left in ((1, False), (12, True)):
-        forward = Forward(range(200), 200, has_gap=False, hurried=False)
+        forward = Beam(range(200), 200, has_gap=False, hurried=False)
         forward.reached((Step(Kind.SPAN, 100, 0), 100, 0), run)
 
         assert forward.is_left_behind((Step(Kind.SPAN, 0, 0), 0, 0)) is left

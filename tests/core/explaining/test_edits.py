@@ -37,9 +37,9 @@ def test_a_single_edit_is_one_finding_of_its_rule_and_undoing_it_makes_the_trace
         tried += 1
         pattern, trace = trace_of(pair[0]).to_pattern(), trace_of(pair[1])
         assert trace != pattern
-        forest = trace.forest
-        told = differences(forest, Matcher(forest), pattern, forest.roots())
-        findings = explain.mismatch(forest, pattern, forest.roots(), "it").findings
+        table = trace.table
+        told = differences(table, Matcher(table), pattern, table.roots())
+        findings = explain.mismatch(table, pattern, table.roots(), "it").findings
         right += len(told) == len(findings) == 1 and (
             findings[0].rule == EDITS[kind][1] and undone(pair[1], told[0], pattern)
         )

@@ -14,8 +14,8 @@ from tests.support.building import node, tree
 
 
 def mismatch(trace, pattern):
-    forest = trace.forest
-    return explain.mismatch(forest, pattern, forest.roots(), "trace 'agent'")
+    table = trace.table
+    return explain.mismatch(table, pattern, table.roots(), "trace 'agent'")
 
 
 def told(trace, pattern):
@@ -320,7 +320,7 @@ def test_a_trace_without_spans_says_so():
 def test_one_span_is_compared_by_itself():
     trace = tree("agent", ["search TOOL", ["http"]])
 
-    explanation = explain.mismatch(trace.forest, span("search")[span("https")], [1], "span 'search'")
+    explanation = explain.mismatch(trace.table, span("search")[span("https")], [1], "span 'search'")
 
     assert explanation.text() == text("""
         span 'search' does not match: 1 different
@@ -799,7 +799,7 @@ SEARCHES = tree(
 
 
 def absent(pattern):
-    return explain.absent(SEARCHES.forest, pattern, "trace 'agent'")
+    return explain.absent(SEARCHES.table, pattern, "trace 'agent'")
 
 
 def test_of_spans_with_that_name_the_nearest_are_shown_and_why_they_fail():
@@ -824,7 +824,7 @@ def test_of_spans_with_that_name_the_nearest_are_shown_and_why_they_fail():
 
 def test_of_many_spans_with_that_name_the_others_are_counted():
     trace = tree("agent", ["search"] * 5)
-    lines = explain.absent(trace.forest, span("search", type="TOOL"), "trace 'agent'").lines()
+    lines = explain.absent(trace.table, span("search", type="TOOL"), "trace 'agent'").lines()
 
     assert "... 2 more spans of that name" in lines
     assert sum(line.startswith("  agent > search") for line in lines) == 3
@@ -897,7 +897,7 @@ def test_each_alternative_has_its_near_misses():
 
 
 def test_an_empty_trace_has_nothing_near():
-    assert explain.absent(tree().forest, span("search"), "trace 'agent'").text() == text("""
+    assert explain.absent(tree().table, span("search"), "trace 'agent'").text() == text("""
         trace 'agent' has no spans
 
         expected span('search')
@@ -905,7 +905,7 @@ def test_an_empty_trace_has_nothing_near():
 
 
 def test_what_is_found_and_must_not_be_is_listed_with_its_path():
-    explanation = explain.present(SEARCHES.forest, span("search"), "trace 'agent'")
+    explanation = explain.present(SEARCHES.table, span("search"), "trace 'agent'")
 
     assert explanation.text() == text("""
         trace 'agent' has 3 spans like span('search'), expected none
@@ -922,8 +922,8 @@ def test_what_is_found_and_must_not_be_is_listed_with_its_path():
 
 
 def test_of_much_that_is_found_the_first_are_listed():
-    forest = tree("agent", ["search"] * 200).forest
-    explanation = explain.present(forest, span("search"), "trace 'agent'")
+    table = tree("agent", ["search"] * 200).table
+    explanation = explain.present(table, span("search"), "trace 'agent'")
 
     assert len(explanation.lines()) == 25
     assert explanation.lines()[-1] == "... 178 more, -vv shows all"

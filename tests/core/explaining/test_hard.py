@@ -1,4 +1,4 @@
-"""What is hard to explain is explained all the same: loose patterns, long lists, deep descents, little in common."""
+"""What is hard to explain is explained all the same: loose patterns, long lists, deep chains, little in common."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ STEPS = [f"s{k}" for k in range(200)]
 
 
 def explained(trace, pattern):
-    forest = trace.forest
-    return explain.mismatch(forest, pattern, forest.roots(), "it")
+    table = trace.table
+    return explain.mismatch(table, pattern, table.roots(), "it")
 
 
 def headline(trace, pattern):
@@ -221,6 +221,6 @@ def test_spans_below_what_is_missing_are_told_as_moved():
 
 
 def test_without_name_or_type_every_span_comes_near():
-    forest = tree("r", ["a"]).forest
+    table = tree("r", ["a"]).table
 
-    assert "nearest:\n  r  UNKNOWN\n" in explain.absent(forest, span(status="ERROR"), "it").text()
+    assert "nearest:\n  r  UNKNOWN\n" in explain.absent(table, span(status="ERROR"), "it").text()

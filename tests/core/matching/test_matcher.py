@@ -513,14 +513,14 @@ def test_a_matcher_names_the_fields_that_fail():
         has=[span("y"), span("q")], lacks=span("y", type="UNKNOWN"),
     )  # fmt: skip
 
-    assert Matcher(trace.forest).local_failures(pattern, 1) == [
+    assert Matcher(trace.table).local_failures(pattern, 1) == [
         "name", "status", "within", "error", "attributes.k", "attributes.l", "inputs", "has", "lacks",
     ]  # fmt: skip
-    assert Matcher(trace.forest).local_failures(span("x", has=span("y")), 1) == []
+    assert Matcher(trace.table).local_failures(span("x", has=span("y")), 1) == []
 
 
 def test_what_a_matcher_found_is_the_callers_to_change():
-    matcher, everything = Matcher(children("a", "b").forest), span()
+    matcher, everything = Matcher(children("a", "b").table), span()
     matcher.find(everything).clear()
 
     assert matcher.find(everything) == [0, 1, 2]
@@ -531,7 +531,7 @@ def test_what_a_matcher_found_is_the_callers_to_change():
 
 def test_a_matcher_goes_on_after_an_operand_has_raised():
     trace = tree("r", ["a", ["b"], "a", [node("b", inputs=1)]])
-    matcher = Matcher(trace.forest)
+    matcher = Matcher(trace.table)
     angry, calm = span("a")[span("b", inputs=Angry())], span("a")[b]
 
     for _ in range(2):
@@ -546,7 +546,7 @@ def test_a_matcher_goes_on_after_an_operand_has_raised():
 
 def test_a_matcher_takes_patterns_of_one_span_only():
     with pytest.raises(TypeError, match=r"a pattern of one span: span\(...\) or one_of of spans, not repeat"):
-        Matcher(tree("a").forest).matches(repeat(a), 0)
+        Matcher(tree("a").table).matches(repeat(a), 0)
 
 
 # ---- what must not pass

@@ -318,7 +318,7 @@ def comparisons(rng):
             pattern = author.one(each, 3)
             if size(pattern) <= 40:
                 right = oracle.find(pattern)
-                answers = [matcher.find(trace.forest, pattern), everywhere(trace, pattern), one_by_one(trace, pattern)]
+                answers = [matcher.find(trace.table, pattern), everywhere(trace, pattern), one_by_one(trace, pattern)]
                 yield oracle.index[each] in right, answers, right, trace, pattern
         else:
             above = rng.choice((None, *trace.spans[:2]))
@@ -326,18 +326,18 @@ def comparisons(rng):
             pattern = author.item(author.slipped(trace.spans[i] for i in word), 2)
             if size(pattern) <= 40:
                 right = oracle.accepts((pattern,), word)
-                yield right, [matcher.matches(trace.forest, pattern, list(word))], right, trace, pattern
+                yield right, [matcher.matches(trace.table, pattern, list(word))], right, trace, pattern
 
 
 def everywhere(trace, pattern):
     """Find as if there were too many candidates to look into them one by one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matcher, "_FEW", 0)
-        return matcher.find(trace.forest, pattern)
+        return matcher.find(trace.table, pattern)
 
 
 def one_by_one(trace, pattern):
-    asked = matcher.Matcher(trace.forest)
+    asked = matcher.Matcher(trace.table)
     return [i for i in reversed(range(len(trace.spans))) if asked.matches(pattern, i)][::-1]
 
 

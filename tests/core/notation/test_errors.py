@@ -10,7 +10,7 @@ A = span("a")
 AFTER_TYPE = "expected a status, a field, a quantifier, `...` or the end of the line"
 AFTER_NAME = "expected a type, a status, a field, a quantifier, `...` or the end of the line"
 BELOW_HAS = "expected one span below `has:`, or `one of` spans, without a quantifier"
-NO_LITERAL = "which is no literal; keep this pattern in code"
+NO_LITERAL = "which is not a literal; keep this pattern in code"
 
 
 # What has no text

@@ -280,7 +280,7 @@ def test_each_line_knows_its_number_and_what_it_stands_for():
         ),
     ]
     assert [line.pattern for line in lines[1:]] == [
-        None,  # `has:` is no pattern
+        None,  # `has:` is not a pattern
         span("plan"),
         optional(any_order(A, B, ...)),
         A,

@@ -272,7 +272,7 @@ def test_what_is_of_the_wrong_kind_is_a_type_error(make, message):
         ),
         (
             lambda: span(within="2 sec"),
-            "within: '2 sec' is no duration; write a number and one of ns, us, ms, s, m, h: '800ms'",
+            "within: '2 sec' is not a duration; write a number and one of ns, us, ms, s, m, h: '800ms'",
         ),
         (lambda: repeat(A, -1), "repeat(): min cannot be negative, got -1"),
         (lambda: repeat(A, max=-1), "repeat(): max cannot be negative, got -1"),

@@ -15,13 +15,13 @@ from tests.support.tracing import traces
 def test_names_types_status_and_the_tree():
     trace = tree("agent AGENT", ["plan LLM ERROR", ["model CHAT_MODEL UNSET"], "search TOOL"])
 
-    assert recorded(trace.forest) == trace.to_pattern()
+    assert recorded(trace.table) == trace.to_pattern()
 
 
 def test_overlapping_siblings_are_in_any_order():
     trace = tree("agent @0-90", ["plan @0-10", "cost @10-30", "security @20-50", "quality @45-60", "save @60-70"])
 
-    assert recorded(trace.forest) == span("agent", type="UNKNOWN", status="OK")[
+    assert recorded(trace.table) == span("agent", type="UNKNOWN", status="OK")[
         said("plan"), any_order(said("cost"), said("security"), said("quality")), said("save")
     ]  # fmt: skip
 
@@ -29,34 +29,34 @@ def test_overlapping_siblings_are_in_any_order():
 def test_a_span_may_overlap_one_that_began_long_before():
     trace = tree("agent @0-90", ["long @0-80", "one @10-20", "two @30-40", "after @85-90"])
 
-    assert recorded(trace.forest).children == (any_order(said("long"), said("one"), said("two")), said("after"))
+    assert recorded(trace.table).children == (any_order(said("long"), said("one"), said("two")), said("after"))
 
 
 def test_spans_of_no_length_do_not_overlap():
     trace = tree("agent @5-5", ["one @5-5", "two @5-5"])
 
-    assert recorded(trace.forest).children == (said("one"), said("two"))
+    assert recorded(trace.table).children == (said("one"), said("two"))
 
 
 def test_children_may_be_unordered_on_demand():
     trace = tree("agent", ["a", "b", ["c", "d"]])
 
-    assert recorded(trace.forest, unordered=[0]) == span("agent", type="UNKNOWN", status="OK")[
+    assert recorded(trace.table, unordered=[0]) == span("agent", type="UNKNOWN", status="OK")[
         any_order(said("a"), span("b", type="UNKNOWN", status="OK")[said("c"), said("d")])
     ]  # fmt: skip
 
 
 def test_an_only_child_needs_no_order():
-    assert recorded(tree("agent", ["a"]).forest, unordered=[0]).children == (said("a"),)
+    assert recorded(tree("agent", ["a"]).table, unordered=[0]).children == (said("a"),)
 
 
 def test_several_roots_are_in_any_order():
-    assert recorded(tree("a", "b").forest) == any_order(said("a"), said("b"))
+    assert recorded(tree("a", "b").table) == any_order(said("a"), said("b"))
 
 
 def test_a_trace_without_spans_is_refused():
     with pytest.raises(ValueError, match=exactly("a trace without spans equals no pattern")):
-        recorded(tree().forest)
+        recorded(tree().table)
 
 
 def test_a_chain_of_any_depth():
@@ -65,19 +65,19 @@ def test_a_chain_of_any_depth():
         spec = ["a", spec]
     trace = tree(*spec)
 
-    assert trace == recorded(trace.forest)
+    assert trace == recorded(trace.table)
 
 
 @given(traces())
 def test_a_trace_is_what_it_is_recorded_as(trace):
-    assert trace == recorded(trace.forest)
-    assert trace == recorded(trace.forest, unordered=range(len(trace.forest)))
+    assert trace == recorded(trace.table)
+    assert trace == recorded(trace.table, unordered=range(len(trace.table)))
 
 
 @given(traces())
 def test_a_run_is_cut_where_nothing_overlaps(trace):
-    siblings = trace.forest.roots()
-    runs = overlapping(trace.forest, siblings)
+    siblings = trace.table.roots()
+    runs = overlapping(trace.table, siblings)
 
     assert [i for run in runs for i in run] == siblings
     for number, run in enumerate(runs):

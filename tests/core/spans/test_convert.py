@@ -152,10 +152,10 @@ def test_a_time_that_is_none_is_not_known(time):
 
 
 def test_a_span_of_a_trace_is_decoded_when_asked():
-    forest = parse_dict(trace_json(span_json(attributes={"mlflow.spanInputs": "[" * 50_000})))[1]
+    table = parse_dict(trace_json(span_json(attributes={"mlflow.spanInputs": "[" * 50_000})))[1]
 
-    assert forest.inputs(0) == "[" * 50_000
-    assert forest.records[0].events == []
+    assert table.inputs(0) == "[" * 50_000
+    assert table.records[0].events == []
 
 
 @pytest.mark.parametrize(

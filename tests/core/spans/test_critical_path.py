@@ -13,7 +13,7 @@ from tests.support.building import Record, trace_of, tree
 
 def path(trace):
     """The critical path as one reads it: names, each with its own milliseconds on it."""
-    return [f"{trace.forest.names[step.position]} {step.own_ns / NS_PER_MS:g}" for step in critical_path(trace.forest)]
+    return [f"{trace.table.names[step.position]} {step.own_ns / NS_PER_MS:g}" for step in critical_path(trace.table)]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_the_trace_shows_the_path_as_spans():
 
 
 def test_a_part_of_the_trace_has_a_path_of_its_own():
-    forest = tree("a @0-10", ["b @0-10", "c @1-9", ["d @2-3"]]).forest
+    table = tree("a @0-10", ["b @0-10", "c @1-9", ["d @2-3"]]).table
 
-    assert [step.position for step in critical_path(forest)] == [0, 1]
-    assert [(step.position, step.own_ns // NS_PER_MS) for step in critical_path(forest, 2)] == [(2, 7), (3, 1)]
+    assert [step.position for step in critical_path(table)] == [0, 1]
+    assert [(step.position, step.own_ns // NS_PER_MS) for step in critical_path(table, 2)] == [(2, 7), (3, 1)]
 
 
 def test_lifted_children_are_taken_by_their_times():
@@ -93,9 +93,9 @@ def test_a_chain_of_any_depth_has_a_path():
 def test_a_path_is_shown_with_its_depths_and_own_times():
     trace = tree("agent AGENT @0-20", ["plan @1-19", ["search TOOL @2-18"]])
 
-    assert path_lines(trace.forest) == [" 2 ms  agent  AGENT", " 2 ms    plan  UNKNOWN", "16 ms      search  TOOL"]
-    assert path_lines(trace.forest, 1) == [" 2 ms  plan  UNKNOWN", "16 ms    search  TOOL"]
-    assert path_lines(tree().forest) == []
+    assert path_lines(trace.table) == [" 2 ms  agent  AGENT", " 2 ms    plan  UNKNOWN", "16 ms      search  TOOL"]
+    assert path_lines(trace.table, 1) == [" 2 ms  plan  UNKNOWN", "16 ms    search  TOOL"]
+    assert path_lines(tree().table) == []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_of_a_long_path_the_least_parts_are_summed_up(count, first, last):
     edges = [k * (k + 1) // 2 for k in range(count + 1)]  # s1 takes 1 ms, s2 takes 2 ms, ...
     spans = [f"s{k} @{edges[k - 1]}-{edges[k]}" for k in range(1, count + 1)]
 
-    lines = path_lines(tree(f"root @0-{edges[-1]}", spans).forest)
+    lines = path_lines(tree(f"root @0-{edges[-1]}", spans).table)
 
     assert (len(lines), lines[0], lines[-1]) == (10, first, last)
 
@@ -203,15 +203,15 @@ def end_of(span):
 @given(SPANS.map(interval_tree))
 @settings(max_examples=300)
 def test_the_path_is_that_of_a_walk_through_every_moment(trace):
-    steps = critical_path(trace.forest)
+    steps = critical_path(trace.table)
 
-    assert {trace.forest.names[step.position]: step.own_ns // NS_PER_MS for step in steps} == path_by_moments(trace)
+    assert {trace.table.names[step.position]: step.own_ns // NS_PER_MS for step in steps} == path_by_moments(trace)
 
 
 @given(SPANS.map(interval_tree))
 @settings(max_examples=150)
 def test_the_own_parts_add_up_and_never_exceed_the_self_time(trace):
-    steps = critical_path(trace.forest)
+    steps = critical_path(trace.table)
 
     for step in steps:
         span = trace.span_at(step.position)

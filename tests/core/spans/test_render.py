@@ -191,4 +191,4 @@ def test_what_does_not_print_is_escaped(text, shown, plain):
 def test_the_lines_are_those_of_the_forest():
     trace = tree("a", ["b"])
 
-    assert tree_lines(trace.forest) == trace.tree().splitlines()
+    assert tree_lines(trace.table) == trace.tree().splitlines()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
-from pytest_mlflow_traces.core.spans.table import Forest
+from pytest_mlflow_traces.core.spans.table import SpanTable
 from tests.support.building import Event, Record, Status, node, records, tree
 
 
@@ -16,8 +16,8 @@ def record(
     return Record(f"s{span_id}", span_id, parent_id, start_time_ns=start, end_time_ns=end, **fields)
 
 
-def shape(forest: Forest) -> list[tuple[str, int]]:
-    return [(name, forest.depth(i)) for i, name in enumerate(forest.names)]
+def shape(table: SpanTable) -> list[tuple[str, int]]:
+    return [(name, table.depth(i)) for i, name in enumerate(table.names)]
 
 
 # A naive tree of the same records, to compare with
@@ -74,47 +74,47 @@ def test_any_list_of_records_becomes_the_naive_tree(spans):
         span.name = f"n{k % 3}"
         span.attributes = {"k": k}
     expected = naive(spans)
-    forest = Forest(spans)
+    table = SpanTable(spans)
     position = {k: i for i, k in enumerate(expected.order)}
 
-    assert [forest.attributes(i)["k"] for i in range(len(forest))] == expected.order
-    assert forest.parents == [position.get(expected.above[k], -1) for k in expected.order]
-    below = [sum(i <= j and above(forest, j, i) for j in range(len(forest))) for i in range(len(forest))]
-    assert forest.stops == [i + count for i, count in enumerate(below)]
-    assert forest.starts == [spans[k].start_time_ns for k in expected.order]
-    assert forest.ends == [spans[k].end_time_ns for k in expected.order]
-    assert forest.roots() == [i for i, parent in enumerate(forest.parents) if parent < 0]
-    for i in range(len(forest)):
-        assert forest.children(i) == [j for j, parent in enumerate(forest.parents) if parent == i]
-        assert forest.depth(i) == sum(above(forest, i, j) for j in range(i))
+    assert [table.attributes(i)["k"] for i in range(len(table))] == expected.order
+    assert table.parents == [position.get(expected.above[k], -1) for k in expected.order]
+    below = [sum(i <= j and above(table, j, i) for j in range(len(table))) for i in range(len(table))]
+    assert table.stops == [i + count for i, count in enumerate(below)]
+    assert table.starts == [spans[k].start_time_ns for k in expected.order]
+    assert table.ends == [spans[k].end_time_ns for k in expected.order]
+    assert table.roots() == [i for i, parent in enumerate(table.parents) if parent < 0]
+    for i in range(len(table)):
+        assert table.children(i) == [j for j, parent in enumerate(table.parents) if parent == i]
+        assert table.depth(i) == sum(above(table, i, j) for j in range(i))
     for name in ("n0", "n1", "n2", "n3", "n0"):
-        assert forest.named(name) == [i for i, each in enumerate(forest.names) if each == name]
-    assert sum(text.startswith("cycle") for text in forest.problems()) == len(expected.cut)
+        assert table.named(name) == [i for i, each in enumerate(table.names) if each == name]
+    assert sum(text.startswith("cycle") for text in table.problems()) == len(expected.cut)
 
 
-def above(forest: Forest, i: int, ancestor: int) -> bool:
+def above(table: SpanTable, i: int, ancestor: int) -> bool:
     while i > ancestor:
-        i = forest.parents[i]
+        i = table.parents[i]
     return i == ancestor
 
 
 @given(tangles, st.sets(st.integers(0, 8)))
 @settings(max_examples=100)
 def test_spans_that_are_seen_through_leave_their_children_in_their_place(spans, removed):
-    forest = Forest(spans)
-    removed = {i for i in removed if i < len(forest)}
-    lifted = forest.without(removed)
-    kept = [i for i in range(len(forest)) if i not in removed]
+    table = SpanTable(spans)
+    removed = {i for i in removed if i < len(table)}
+    lifted = table.without(removed)
+    kept = [i for i in range(len(table)) if i not in removed]
 
-    assert lifted.names == [forest.names[i] for i in kept]  # the pre-order stays
+    assert lifted.names == [table.names[i] for i in kept]  # the pre-order stays
     for new, old in enumerate(kept):
-        ancestors = [k for k, other in enumerate(kept) if other < old and above(forest, old, other)]
+        ancestors = [k for k, other in enumerate(kept) if other < old and above(table, old, other)]
         assert lifted.parents[new] == (max(ancestors) if ancestors else -1)
-        assert lifted.records[new] is forest.records[old]
-        assert lifted.stops[new] == new + sum(other >= old and above(forest, other, old) for other in kept)
+        assert lifted.records[new] is table.records[old]
+        assert lifted.stops[new] == new + sum(other >= old and above(table, other, old) for other in kept)
     columns = ("starts", "ends", "types", "statuses")
-    assert all(getattr(lifted, each) == [getattr(forest, each)[i] for i in kept] for each in columns)
-    assert lifted.structural_problems == forest.structural_problems
+    assert all(getattr(lifted, each) == [getattr(table, each)[i] for i in kept] for each in columns)
+    assert lifted.structural_problems == table.structural_problems
 
 
 # Order
@@ -123,29 +123,29 @@ def test_spans_that_are_seen_through_leave_their_children_in_their_place(spans, 
 def test_siblings_are_ordered_by_start_and_then_by_creation():
     spans = [record("0"), *(record(str(k), "0", start) for k, start in enumerate((5, 3, 5, 3, 4), 1))]
 
-    assert Forest(spans).names == ["s0", "s2", "s4", "s5", "s1", "s3"]
+    assert SpanTable(spans).names == ["s0", "s2", "s4", "s5", "s1", "s3"]
 
 
 def test_parents_stand_before_their_children_under_equal_clocks():
     # MLflow stores ties in the order in which the spans ended: children first
     spans = [record("2", "1"), record("1", "0"), record("3", "1"), record("0")]
 
-    assert shape(Forest(spans)) == [("s0", 0), ("s1", 1), ("s2", 2), ("s3", 2)]
+    assert shape(SpanTable(spans)) == [("s0", 0), ("s1", 1), ("s2", 2), ("s3", 2)]
 
 
 def test_an_early_child_stays_below_its_parent():
-    forest = Forest([record("0", start=5), record("1", "0", start=2)])
+    table = SpanTable([record("0", start=5), record("1", "0", start=2)])
 
-    assert shape(forest) == [("s0", 0), ("s1", 1)]
-    assert forest.problems() == ("early child: span s0 > s1 starts before its parent",)
+    assert shape(table) == [("s0", 0), ("s1", 1)]
+    assert table.problems() == ("early child: span s0 > s1 starts before its parent",)
 
 
 def test_times_may_be_any_numbers_that_compare():
-    forest = Forest(
+    table = SpanTable(
         [record("0"), record("1", "0", start=2.5), record("2", "0", start=True), record("3", "0", start=None)]
     )
 
-    assert forest.names == ["s0", "s3", "s2", "s1"]
+    assert table.names == ["s0", "s3", "s2", "s1"]
 
 
 # Problems
@@ -206,14 +206,14 @@ def test_times_may_be_any_numbers_that_compare():
     ],
 )
 def test_what_is_wrong_is_kept_and_named(spans, rows, problems):
-    forest = Forest(spans)
+    table = SpanTable(spans)
 
-    assert shape(forest) == rows
-    assert forest.problems() == problems
+    assert shape(table) == rows
+    assert table.problems() == problems
 
 
 def test_many_roots_are_named_by_the_first_five():
-    assert Forest([record(str(k)) for k in range(7)]).problems() == (
+    assert SpanTable([record(str(k)) for k in range(7)]).problems() == (
         "several roots: 7 spans have no parent in this trace: s0, s1, s2, s3, s4, ...",
     )
 
@@ -228,7 +228,7 @@ def test_many_roots_are_named_by_the_first_five():
     ],
 )
 def test_of_each_kind_of_problem_fifty_are_named(spans, kind):
-    found = [text for text in Forest(spans).problems() if text.startswith(kind)]
+    found = [text for text in SpanTable(spans).problems() if text.startswith(kind)]
 
     assert len(found) == 51
     assert found[-1] == f"{kind}: 10 more spans like this"
@@ -249,11 +249,11 @@ def test_of_each_kind_of_problem_fifty_are_named(spans, kind):
     ],
 )
 def test_the_status_is_one_of_three(status, expected):
-    assert Forest([record("0", status=status)]).statuses == [expected]
+    assert SpanTable([record("0", status=status)]).statuses == [expected]
 
 
 def test_a_missing_type_is_unknown():
-    assert Forest([record("0", span_type=None), record("1", span_type="TOOL")]).types == ["UNKNOWN", "TOOL"]
+    assert SpanTable([record("0", span_type=None), record("1", span_type="TOOL")]).types == ["UNKNOWN", "TOOL"]
 
 
 @pytest.mark.parametrize(
@@ -276,13 +276,13 @@ def test_a_missing_type_is_unknown():
     ],
 )
 def test_the_error_is_the_last_exception_that_was_recorded(fields, error):
-    assert Forest([record("0", **fields)]).error(0) == error
+    assert SpanTable([record("0", **fields)]).error(0) == error
 
 
 def test_events_keep_their_order():
-    forest = Forest([record("0", events=[Event("b", {"k": 1}, 7), Event("a", None)])])
+    table = SpanTable([record("0", events=[Event("b", {"k": 1}, 7), Event("a", None)])])
 
-    assert forest.events(0) == (SpanEvent("b", 7, {"k": 1}), SpanEvent("a", 0, {}))
+    assert table.events(0) == (SpanEvent("b", 7, {"k": 1}), SpanEvent("a", 0, {}))
 
 
 def test_a_field_is_decoded_when_first_asked_for_and_once():
@@ -298,37 +298,37 @@ def test_a_field_is_decoded_when_first_asked_for_and_once():
         def inputs(self, value):
             pass
 
-    forest = Forest([Lazy("a", "0"), Lazy("b", "1")])
+    table = SpanTable([Lazy("a", "0"), Lazy("b", "1")])
     assert not asked
 
-    assert forest.inputs(1) is forest.inputs(1) is None
+    assert table.inputs(1) is table.inputs(1) is None
     assert asked == ["b"]
 
 
 def test_absent_attributes_are_none_at_all():
-    assert Forest([record("0", attributes=None)]).attributes(0) == {}
+    assert SpanTable([record("0", attributes=None)]).attributes(0) == {}
 
 
 # Paths
 
 
 def test_a_path_numbers_siblings_of_one_name():
-    forest = tree("a", ["b", ["c", "c"], "d", "b", ["c"]], "a").forest
+    table = tree("a", ["b", ["c", "c"], "d", "b", ["c"]], "a").table
 
-    assert [forest.path(i) for i in range(len(forest))] == [
+    assert [table.path(i) for i in range(len(table))] == [
         *("a", "a > b", "a > b > c", "a > b > c[2]", "a > d", "a > b[2]", "a > b[2] > c", "a[2]"),
     ]
 
 
 def test_a_path_escapes_what_does_not_print():
-    assert Forest([record("\n\x1b")]).path(0) == r"s\n\x1b"
+    assert SpanTable([record("\n\x1b")]).path(0) == r"s\n\x1b"
 
 
 def test_of_a_very_deep_path_the_ends_are_shown():
     spans = [record(str(k), str(k - 1) if k else None) for k in range(20)]
 
-    assert Forest(spans).path(19) == "s0 > s1 > s2 > s3 > ... 12 more ... > s16 > s17 > s18 > s19"
-    assert Forest(spans).path(11) == " > ".join(f"s{k}" for k in range(12))
+    assert SpanTable(spans).path(19) == "s0 > s1 > s2 > s3 > ... 12 more ... > s16 > s17 > s18 > s19"
+    assert SpanTable(spans).path(11) == " > ".join(f"s{k}" for k in range(12))
 
 
 # Size
@@ -346,32 +346,32 @@ class Bare:
 
 def test_a_hundred_thousand_spans_deep():
     count = 100_000
-    forest = Forest([Bare(k, k - 1 if k > 1 else None, start=k) for k in range(1, count + 1)])
+    table = SpanTable([Bare(k, k - 1 if k > 1 else None, start=k) for k in range(1, count + 1)])
 
-    assert forest.stops == [count] * count
-    assert forest.depth(count - 1) == count - 1
-    assert len(forest.without(range(1, count, 2))) == count // 2
-    assert forest.problems() == ()
+    assert table.stops == [count] * count
+    assert table.depth(count - 1) == count - 1
+    assert len(table.without(range(1, count, 2))) == count // 2
+    assert table.problems() == ()
 
 
 def test_a_hundred_thousand_spans_wide_in_any_order():
     order = list(range(2, 100_001))
     random.Random(1).shuffle(order)
-    forest = Forest([Bare(1), *(Bare(k, 1, start=k) for k in order)])
+    table = SpanTable([Bare(1), *(Bare(k, 1, start=k) for k in order)])
 
-    assert forest.children(0) == list(range(1, 100_000))
-    assert forest.starts == sorted(forest.starts)
+    assert table.children(0) == list(range(1, 100_000))
+    assert table.starts == sorted(table.starts)
 
 
 def test_cycles_of_any_length_are_cut_in_linear_time():
     count = 50_000
-    forest = Forest(
+    table = SpanTable(
         [Bare(k, k % count + 1) for k in range(1, count + 1)] + [Bare(-k, -(k ^ 1)) for k in range(2, count)]
     )
 
-    assert len(forest) == 2 * count - 2
-    assert len(forest.roots()) == 1 + (count - 2) // 2
+    assert len(table) == 2 * count - 2
+    assert len(table.roots()) == 1 + (count - 2) // 2
 
 
 def test_records_are_read_by_their_public_attributes():
-    assert Forest(records("a TOOL ERROR", [node("b", inputs={"q": 1}, outputs=None)])).inputs(1) == {"q": 1}
+    assert SpanTable(records("a TOOL ERROR", [node("b", inputs={"q": 1}, outputs=None)])).inputs(1) == {"q": 1}

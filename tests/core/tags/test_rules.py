@@ -342,7 +342,7 @@ def test_one_of_several_before_the_fields_is_told_by_its_name():
         @classmethod
         def refusing(cls, tags: Any) -> Any:
             if tags["team"] == "black":
-                raise ValueError("black is no team")
+                raise ValueError("black is not a team")
             return {"made": tags["team"]}
 
     assert rules(Several, {"team": "red"}) == []

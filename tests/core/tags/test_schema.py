@@ -350,7 +350,7 @@ class TestInheritance:
         @model_validator(mode="after")
         def not_black(self):
             if self.team == "black":
-                raise ValueError("black is no team")
+                raise ValueError("black is not a team")
             return self
 
     def test_fields_config_and_rules_are_inherited(self):

@@ -40,7 +40,7 @@ def test_a_duration_is_text_with_a_unit_or_a_timedelta(given, nanoseconds):
     "text", ["", "5", "ms", "-1s", "+1s", "1e3s", "1_000s", "1.s", ".5s", "5MS", "5 S", "2s 3ms", "1s\n2"]
 )
 def test_text_that_is_no_duration_is_refused(text):
-    message = f"within: {text!r} is no duration; write a number and one of ns, us, ms, s, m, h: '800ms'"
+    message = f"within: {text!r} is not a duration; write a number and one of ns, us, ms, s, m, h: '800ms'"
 
     with pytest.raises(ValueError, match=exactly(message)):
         parse_duration(text, "within")
@@ -48,7 +48,7 @@ def test_text_that_is_no_duration_is_refused(text):
 
 @pytest.mark.parametrize("text", ["\uff11s", "\u0663s", "9" * 5_000 + "s", "0." + "1" * 5_000 + "s"])
 def test_odd_and_endless_digits_are_no_duration(text):
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text, "within")
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pytest_mlflow_traces.core.explaining.align.anchors import pieces
-from pytest_mlflow_traces.core.explaining.align.chains import Descents
+from pytest_mlflow_traces.core.explaining.align.chains import Chains
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER, SLIGHT, WRAPPER, Assumed, Costs, named
-from pytest_mlflow_traces.core.explaining.align.graph import Content
+from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph
 from pytest_mlflow_traces.core.explaining.align.reorder import order_of
 from pytest_mlflow_traces.core.explaining.align.search import Search, span_alternatives
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.align.search import Point
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 # what does this span cost as that pattern, as far as it is below this limit?
 Question: TypeAlias = "tuple[SpanPattern, int, float]"
@@ -41,15 +41,15 @@ _GUESS = 10.0
 
 
 class Aligner:
-    """Align one pattern with one forest, pair by pair."""
+    """The alignment of one pattern with one trace."""
 
-    def __init__(self, forest: Forest, matcher: Matcher, pattern: Pattern, assumed: Assumed = Assumed()) -> None:  # noqa: B008  # immutable
-        self.forest = forest
+    def __init__(self, table: SpanTable, matcher: Matcher, pattern: Pattern, assumed: Assumed = Assumed()) -> None:  # noqa: B008  # immutable
+        self.table = table
         self.matcher = matcher
-        self.costs = Costs(forest, matcher, pattern, assumed)
+        self.costs = Costs(table, matcher, pattern, assumed)
         self.work = 0  # points of all searches so far
-        self._descents = Descents(forest, matcher, self.costs)
-        self._contents: dict[int, Content] = {}
+        self._chains = Chains(table, matcher, self.costs)
+        self._contents: dict[int, ContentGraph] = {}
         self._prices: dict[tuple[int, int], tuple[float, bool]] = {}  # whether it is exact, or a lower bound
 
     @property
@@ -59,7 +59,7 @@ class Aligner:
 
     def aligned(self, items: tuple[Item, ...], parent: int, first: int, stop: int) -> list[Edit]:
         """Return what is different between `items` and the siblings from `first` up to `stop`, below `parent`."""
-        found = self._run(self._listed(Content(items), parent, first, stop, float("inf")))
+        found = self._run(self._listed(ContentGraph(items), parent, first, stop, float("inf")))
         return found[1]() if found else []
 
     def below(self, pattern: SpanPattern, i: int) -> list[Edit]:
@@ -101,14 +101,14 @@ class Aligner:
     def _known(self, pattern: SpanPattern, i: int, limit: float) -> float | None:
         if self.matcher.matches(pattern, i):
             return 0.0
-        if not pattern.children and (pattern.children is None or self.forest.stops[i] == i + 1):
+        if not pattern.children and (pattern.children is None or self.table.stops[i] == i + 1):
             return min(max(SLIGHT, self.costs.own(pattern, i)), self.costs.most(pattern, i))
         kept = self._prices.get((id(pattern), i))
         return kept[0] if kept is not None and (kept[1] or kept[0] >= limit) else None
 
     def _pair(self, pattern: SpanPattern, i: int, limit: float) -> Generator[Question, float, float]:
         """Price a pair that does not match."""
-        costs, stop = self.costs, self.forest.stops[i]
+        costs, stop = self.costs, self.table.stops[i]
         own, most = costs.own(pattern, i), costs.most(pattern, i)
         kept = self._prices.get((id(pattern), i))
         limit = min(most, max(limit, 2 * kept[0] if kept else 0.0))
@@ -118,10 +118,10 @@ class Aligner:
             return self._keep(pattern, i, min(own + _GUESS, most), exact=True)
         items = pattern.children or ()
         only = items[0] if len(items) == 1 else None
-        deep = self._descents.is_deep(pattern, i)
-        if not deep and isinstance(only, SpanPattern) and i + 1 < stop == self.forest.stops[i + 1]:
+        deep = self._chains.is_deep(pattern, i)
+        if not deep and isinstance(only, SpanPattern) and i + 1 < stop == self.table.stops[i + 1]:
             cost = 0.0
-            if only.name is None or named(only, self.forest.names[i + 1]):
+            if only.name is None or named(only, self.table.names[i + 1]):
                 cost = yield only, i + 1, limit - own
             if 0.0 < cost <= WRAPPER and own + cost < limit:  # no other way to align the two can cost less
                 return self._keep(pattern, i, own + cost, exact=True)
@@ -131,38 +131,38 @@ class Aligner:
         return self._keep(pattern, i, max(SLIGHT, own + found[0]), exact=True)
 
     def _below(self, pattern: SpanPattern, i: int, limit: float) -> Generator[Question, float, Found | None]:
-        """Align the children of `pattern` and those of the span at `i`, long descents as a whole."""
-        if self._descents.is_deep(pattern, i):
-            deep = self._descents.aligned(pattern, i, limit)
+        """Align the children of `pattern` and those of the span at `i`, long chains as a whole."""
+        if self._chains.is_deep(pattern, i):
+            deep = self._chains.aligned(pattern, i, limit)
             if deep is not None:
                 cost, edits, (last, k) = deep
                 if last.children is None or self.matcher.matches(last, k):
                     return cost, lambda: edits
-                rest = yield from self._listed(self._content(last), k, k + 1, self.forest.stops[k], limit - cost)
+                rest = yield from self._listed(self._content(last), k, k + 1, self.table.stops[k], limit - cost)
                 return None if rest is None else (cost + rest[0], lambda: [*edits, *rest[1]()])
             if limit < float("inf"):
                 return None
-        return (yield from self._listed(self._content(pattern), i, i + 1, self.forest.stops[i], limit))
+        return (yield from self._listed(self._content(pattern), i, i + 1, self.table.stops[i], limit))
 
     def _keep(self, pattern: SpanPattern, i: int, cost: float, *, exact: bool) -> float:
         self._prices[id(pattern), i] = cost, exact
         return cost
 
-    def _content(self, pattern: SpanPattern) -> Content:
+    def _content(self, pattern: SpanPattern) -> ContentGraph:
         content = self._contents.get(id(pattern))
         if content is None:
-            content = self._contents[id(pattern)] = Content(pattern.children or ())
+            content = self._contents[id(pattern)] = ContentGraph(pattern.children or ())
         return content
 
     def _listed(
-        self, content: Content, parent: int, first: int, stop: int, limit: float
+        self, content: ContentGraph, parent: int, first: int, stop: int, limit: float
     ) -> Generator[Question, float, Found | None]:
         """Align a list of children: what that costs, and how it is done; nothing where it costs `limit` or more."""
         spans = []
         k = first
         while k < stop:
             spans.append(k)
-            k = self.forest.stops[k]
+            k = self.table.stops[k]
         searches: list[Search] = []
         cost = 0.0
         for start, goal, some in self._parts(content, spans, stop):
@@ -179,7 +179,7 @@ class Aligner:
                 return order[0], lambda: [order[1]]
         return (cost, lambda: [edit for each in searches for edit in each.edits()]) if cost < limit else None
 
-    def _parts(self, content: Content, spans: list[int], stop: int) -> Iterator[tuple[Point, Point, list[int]]]:
+    def _parts(self, content: ContentGraph, spans: list[int], stop: int) -> Iterator[tuple[Point, Point, list[int]]]:
         """Yield the parts of a list to be searched: from where, to where, and the spans between."""
         steps = content.steps
         if steps is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
-    from pytest_mlflow_traces.core.explaining.align.graph import Content
+    from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 _LONG = 64  # items and spans
@@ -35,7 +35,7 @@ class Piece(NamedTuple):
     span_stop: int
 
 
-def pieces(content: Content, spans: Sequence[int], aligner: Aligner) -> list[Piece]:
+def pieces(content: ContentGraph, spans: Sequence[int], aligner: Aligner) -> list[Piece]:
     """Return the pieces of the list that do not match, in order."""
     matches = aligner.matcher.matches
     units = [step.unit for step in content.steps or () if step.unit is not None]
@@ -91,18 +91,18 @@ def _certain(units: Sequence[Pattern], spans: Sequence[int], aligner: Aligner) -
 
 def _matching(units: Sequence[Pattern], spans: Sequence[int], aligner: Aligner) -> list[int]:
     """Return for each span the items that match it, as bits."""
-    ledger, names = aligner.costs.ledger, aligner.forest.names
+    hashes, names = aligner.costs.hashes, aligner.table.names
     strict: dict[int, int] = {}
     loose: dict[str, list[int]] = {}
     for item, unit in enumerate(units):
-        kind = ledger.print_of(unit)
+        kind = hashes.hash_of(unit)
         if kind is not None:
             strict[kind] = strict.get(kind, 0) | 1 << item
         elif isinstance(unit, SpanPattern) and isinstance(unit.name, str):
             loose.setdefault(unit.name, []).append(item)
     asked, rows = 0, []
     for span in spans:
-        row = strict.get(ledger.prints[span], 0)
+        row = strict.get(hashes.prints[span], 0)
         for item in loose.get(names[span], ()):
             asked += 1
             if asked <= _ASKED and aligner.matcher.matches(units[item], span):

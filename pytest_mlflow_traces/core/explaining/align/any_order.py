@@ -10,7 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.align.bipartite import Bids, Seating, Takers, alternatives
+from pytest_mlflow_traces.core.explaining.align.bipartite import (
+    BipartiteMatching,
+    Candidates,
+    CheapestAssignment,
+    alternatives,
+)
 from pytest_mlflow_traces.core.explaining.align.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, named
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Apart, Missing, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import slots_of
@@ -46,7 +51,7 @@ def windows(
     if last:
         yield len(spans), 0.0
         return
-    seating = Seating(Takers(slots, aligner), len(slots))
+    seating = BipartiteMatching(Candidates(slots, aligner), len(slots))
     room = [float("inf") if slot.high is None else slot.high for slot in slots]
     needed = sum(slot.low for slot in slots)
     found = [(0, 0)]
@@ -65,8 +70,8 @@ def assigned(
     slots: Sequence[Slot], spans: Sequence[int], aligner: Aligner, *, gap: bool, parent: int, before: int
 ) -> Generator[Question, float, tuple[float, list[Edit]]]:
     """Assign `spans` to `slots`; return what it costs, and what is then missing, unexpected or different."""
-    takers = Takers(slots, aligner)
-    seating = Seating(takers, len(slots))
+    takers = Candidates(slots, aligner)
+    seating = BipartiteMatching(takers, len(slots))
     waiting = [span for span in spans if not seating.seated(span, [slot.low for slot in slots])]
     room = [float("inf") if slot.high is None else slot.high for slot in slots]
     rest = _Rest([span for span in waiting if not seating.seated(span, room)], {}, {})
@@ -95,11 +100,11 @@ def assigned(
     return rest.cost, rest.edits
 
 
-def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Takers, aligner: Aligner) -> None:
+def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Candidates, aligner: Aligner) -> None:
     """Look for what is missing below spans that are unexpected."""
     for span in list(rest.spans):
         inside: dict[int, int] = {}  # span: slot
-        children = aligner.forest.children(span)
+        children = aligner.table.children(span)
         if not children or _lacks_namesake(rest, slots, aligner, span):
             continue
         for child in children:
@@ -129,7 +134,7 @@ def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, bef
         inner = (
             slots_of(AnyOrder(tuple(item for item in items if isinstance(item, Pattern)))) if items else None
         ) or ()
-        seating = Seating(Takers(inner, aligner), len(inner))
+        seating = BipartiteMatching(Candidates(inner, aligner), len(inner))
         room = [float("inf") if slot.high is None else slot.high for slot in inner]
         there = [span for span in rest.spans if seating.seated(span, room)] if inner else []
         lacking = [(slot, slot.low - len(seating.sitting[n])) for n, slot in enumerate(inner)]
@@ -148,7 +153,7 @@ def _pair(
 ) -> Generator[Question, float, None]:
     """Let spans that match nothing stand for items that nothing matches, where that is cheaper."""
     open_slots = [*rest.lacking, *rest.spare]
-    names = aligner.forest.names
+    names = aligner.table.names
     few = not namesakes and len(rest.spans) * len(open_slots) <= _PRICED
     saved: dict[tuple[int, int], float] = {}
     meant: dict[tuple[int, int], SpanPattern] = {}
@@ -177,7 +182,7 @@ def _pair(
                 saved[span, number] = both - price
                 meant[span, number] = which
     room = {**{n: float(count) for n, count in rest.lacking.items()}, **rest.spare}
-    for span, number in Bids(saved, room).taken.items():
+    for span, number in CheapestAssignment(saved, room).taken.items():
         rest.spans.remove(span)
         rest.cost += _apart_cost(rest, slots, aligner, span, number, gap=gap) - saved[span, number]
         rest.edits.append(Aligned(meant[span, number], span))
@@ -191,7 +196,7 @@ def _apart_cost(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, span: int,
 
 
 def _lacks_namesake(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, span: int) -> bool:
-    name = aligner.forest.names[span]
+    name = aligner.table.names[span]
     return any(_is_named(slots[number].unit, name) for number in rest.lacking)
 
 
@@ -206,14 +211,14 @@ def _fill(lacking: dict[int, int], number: int) -> None:
             del lacking[number]
 
 
-def _apart(slots: Sequence[Slot], seating: Seating, aligner: Aligner, parent: int) -> list[Apart]:
+def _apart(slots: Sequence[Slot], seating: BipartiteMatching, aligner: Aligner, parent: int) -> list[Apart]:
     """Return two spans that do not overlap, for each group that is to run in parallel."""
     members: dict[int, list[int]] = {}
     groups = {id(group): group for slot in slots for group in slot.together}
     for number, slot in enumerate(slots):
         for group in slot.together:
             members.setdefault(id(group), []).extend(seating.sitting[number])
-    starts, ends = aligner.forest.starts, aligner.forest.ends
+    starts, ends = aligner.table.starts, aligner.table.ends
     found = []
     for key, spans in members.items():
         spans.sort()

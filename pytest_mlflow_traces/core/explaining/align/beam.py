@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.align.search import Point
 
-_ROW = 12  # exact matches in a row that are no accident
+_ROW = 12  # exact matches in a row that are not accident
 _BEHIND = 24  # items and spans
 FAR = 96  # items and spans
 _PATIENCE, _HASTE = 2_000, 100  # points of one search; of one that comes after many others
 
 
-class Forward:
-    """Keep a long search going forward, by what is certain at first and by what is ahead when it takes too long.
+class Beam:
+    """What a long search still looks at: what is certain at first, and what is ahead when it takes too long.
 
-    A row of exact matches is no accident, and what is far behind one is not looked at again. After so many points, nor
-    is what is far behind the point that is ahead; the distance shrinks, so that the search comes to an end.
+    A row of exact matches is not an accident, and what is far behind one is not looked at again. After so many points,
+    nor is what is far behind the point that is ahead; the distance shrinks, so that the search comes to an end.
     """
 
     def __init__(self, spans: Sequence[int], items: int, *, has_gap: bool, hurried: bool) -> None:
@@ -47,5 +47,5 @@ class Forward:
 
     def _progress(self, point: Point) -> int:
         rank = point[0].rank
-        # a gap gets to the end of the spans at once, which is no progress
+        # a gap gets to the end of the spans at once, which is not progress
         return 2 * rank if self._has_gap else rank + bisect_right(self._spans, point[1])

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 _CHAINED = 200  # spans that are looked at to find a slot for one more
 
 
-class Takers:
-    """Tell which slots of a group a span matches, looking only at those that its name does not rule out."""
+class Candidates:
+    """The slots of a group that a span matches, looked for only where its name does not rule them out."""
 
     def __init__(self, slots: Sequence[Slot], aligner: Aligner) -> None:
         self._slots = slots
         self._aligner = aligner
-        self._ledger = aligner.costs.ledger
+        self._hashes = aligner.costs.hashes
         self._printed: dict[int, list[int]] = {}
         self._named: dict[str, list[int]] = {}
         self._any: list[int] = []
         for number, slot in enumerate(slots):
             names = {each.name if isinstance(each, SpanPattern) else None for each in alternatives(slot.unit)}
-            kind = self._ledger.print_of(slot.unit)
+            kind = self._hashes.hash_of(slot.unit)
             if kind is not None:
                 self._printed.setdefault(kind, []).append(number)
             elif all(isinstance(name, str) for name in names):
@@ -48,10 +48,10 @@ class Takers:
         known = self._known.get(span)
         if known is None:
             matches = self._aligner.matcher.matches
-            candidates = [*self._named.get(self._aligner.forest.names[span], ()), *self._any]
+            candidates = [*self._named.get(self._aligner.table.names[span], ()), *self._any]
             known = [n for n in candidates if matches(self._slots[n].unit, span)]
             # those that say most come first, so that what says little is left for what fits nothing else
-            known = [*self._printed.get(self._ledger.prints[span], ()), *sorted(known, key=self._says_little)]
+            known = [*self._printed.get(self._hashes.prints[span], ()), *sorted(known, key=self._says_little)]
             self._known[span] = known
         return known
 
@@ -61,10 +61,10 @@ class Takers:
         )
 
 
-class Seating:
-    """Hold which span sits in which slot, and seat others by moving those that sit."""
+class BipartiteMatching:
+    """Which span has which slot; others are placed by moving those that have one."""
 
-    def __init__(self, takers: Takers, count: int) -> None:
+    def __init__(self, takers: Candidates, count: int) -> None:
         self.takers = takers
         self.seat: dict[int, int] = {}  # by span
         self.sitting: list[set[int]] = [set() for _ in range(count)]  # by slot
@@ -97,8 +97,8 @@ class Seating:
             slot = left
 
 
-class Bids:
-    """Give slots to spans so that the most is saved: cheapest augmenting paths, span by span."""
+class CheapestAssignment:
+    """The slots that spans take so that the most is saved: cheapest augmenting paths, span by span."""
 
     def __init__(self, saved: dict[tuple[int, int], float], room: dict[int, float]) -> None:
         self._saved = saved

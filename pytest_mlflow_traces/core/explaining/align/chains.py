@@ -1,9 +1,9 @@
-"""Long descents, one child to each span and one to each pattern, aligned as two lists instead of level by level.
+"""Long chains, one child to each span and one to each pattern, aligned as two lists instead of level by level.
 
 A chain of 100,000 spans with one edit at its bottom differs on every level, and priced one in the other, the levels
 cannot see past the first few edits. As lists, what differs is where the levels do not agree by themselves: Eugene
 Myers, "An O(ND) Difference Algorithm" (1986), with the end left open, as what is below the shorter of the two may be
-missing or unexpected as a whole. O((levels) x differences); beyond `_STEPS`, descents are aligned level by level.
+missing or unexpected as a whole. O((levels) x differences); beyond `_STEPS`, chains are aligned level by level.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _DEEP = 24  # levels
 _STEPS = 4_000_000  # comparisons and points of all searches for one trace
@@ -27,11 +27,11 @@ _FURTHEST = 400  # differences
 _TABLE = 2_500  # levels times levels between two that agree
 
 
-class Descents:
-    """Align descents of one forest with those of one pattern."""
+class Chains:
+    """The alignment of long chains of one trace with those of one pattern."""
 
-    def __init__(self, forest: Forest, matcher: Matcher, costs: Costs) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable, matcher: Matcher, costs: Costs) -> None:
+        self._table = table
         self._matcher = matcher
         self._costs = costs
         self._bottoms: list[int] = []
@@ -40,10 +40,10 @@ class Descents:
 
     def is_deep(self, pattern: SpanPattern, i: int) -> bool:
         """Return whether both go down without a fork for many levels."""
-        if self._forest.stops[i] - i < _DEEP or self._steps > _STEPS or _only(pattern) is None:
+        if self._table.stops[i] - i < _DEEP or self._steps > _STEPS or _only(pattern) is None:
             return False
         if not self._bottoms:
-            stops = self._forest.stops
+            stops = self._table.stops
             self._bottoms = list(range(len(stops)))
             for k in range(len(stops) - 2, -1, -1):
                 if stops[k + 1] == stops[k]:
@@ -123,7 +123,7 @@ class Descents:
         return None if end is None else _path(history, *end)
 
     def _agree(self, pattern: SpanPattern, i: int) -> bool:
-        if isinstance(pattern.name, str) and pattern.name != self._forest.names[i]:
+        if isinstance(pattern.name, str) and pattern.name != self._table.names[i]:
             return False
         return self._costs.own(pattern, i) == 0.0
 
@@ -138,7 +138,7 @@ class Descents:
         ends = [*spans, below]
         j = k = 0
         for item, place in [*pairs, (n, m)]:
-            parent = max(above, self._forest.parents[ends[place]])
+            parent = max(above, self._table.parents[ends[place]])
             edits.extend(Unexpected(span, wrapper=True) for span in spans[k:place])
             edits.extend(Missing(each, parent, ends[place], lifted=True) for each in patterns[j:item])
             cost += WRAPPER * (place - k + item - j)

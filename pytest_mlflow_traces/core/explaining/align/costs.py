@@ -12,14 +12,14 @@ import re
 from math import log2
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.explaining.align.minhash import Likeness
-from pytest_mlflow_traces.core.explaining.align.subtree_hashes import Ledger, positions_in
+from pytest_mlflow_traces.core.explaining.align.minhash import MinHash
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes, positions_in
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 from pytest_mlflow_traces.core.patterns.operands import UNSAID
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 WRAPPER = 10.0  # one span between parent and children, or one such span gone
 SLIGHT = 6.0  # the least that a span which differs costs: two of them cost more than a move
@@ -45,15 +45,15 @@ class Assumed(NamedTuple):
 
 
 class Costs:
-    """Say what each difference between one pattern and one forest costs."""
+    """What each difference between one pattern and one trace costs."""
 
-    def __init__(self, forest: Forest, matcher: Matcher, pattern: Pattern, assumed: Assumed) -> None:
+    def __init__(self, table: SpanTable, matcher: Matcher, pattern: Pattern, assumed: Assumed) -> None:
         self.shell = WRAPPER if assumed.shells else 1e6
         self._assumed = assumed
-        self._forest = forest
+        self._table = table
         self._matcher = matcher
-        self.ledger = Ledger(forest, matcher, pattern)
-        self._likeness = Likeness(forest, self.ledger)
+        self.hashes = SubtreeHashes(table, matcher, pattern)
+        self._likeness = MinHash(table, self.hashes)
         self._missing: dict[int, float] = {}
         self._unexpected: dict[int, float] = {}
         self._sizes: dict[int, int] = {}
@@ -67,7 +67,7 @@ class Costs:
             return self._lost(pattern) + _EACH * min(count - 1, _MANY)
         known = self._missing.get(id(pattern))
         if known is None:
-            elsewhere = any(map(self.ledger.stands_elsewhere, _alternatives(pattern)))
+            elsewhere = any(map(self.hashes.stands_elsewhere, _alternatives(pattern)))
             known = self._missing[id(pattern)] = STANDS_ELSEWHERE if elsewhere else self._lost(pattern)
         return known + _EACH * min(count - 1, _MANY)
 
@@ -78,8 +78,8 @@ class Costs:
             if i == self._assumed.span:
                 known = _ASSUMED
             else:
-                here = self.ledger.belongs_elsewhere(i)
-                known = BELONGS_ELSEWHERE if here else lost(self._forest.stops[i] - i)
+                here = self.hashes.belongs_elsewhere(i)
+                known = BELONGS_ELSEWHERE if here else lost(self._table.stops[i] - i)
             self._unexpected[i] = known
         return known
 
@@ -89,11 +89,11 @@ class Costs:
 
     def own(self, pattern: SpanPattern, i: int) -> float:
         """What it costs that the span at `i` fails fields of `pattern`, its children apart."""
-        forest = self._forest
+        table = self._table
         if (
-            (pattern.name is None or pattern.name == forest.names[i])
-            and (pattern.type is None or pattern.type == forest.types[i])
-            and (pattern.status is None or pattern.status == forest.statuses[i])
+            (pattern.name is None or pattern.name == table.names[i])
+            and (pattern.type is None or pattern.type == table.types[i])
+            and (pattern.status is None or pattern.status == table.statuses[i])
             and _says_no_more(pattern)
         ):
             return 0.0  # most often so, and then there is nothing worth keeping
@@ -107,17 +107,17 @@ class Costs:
 
     def least(self, pattern: SpanPattern, i: int) -> float:
         """What `own` is at least, at a glance, where the span at `i` does not match."""
-        return SLIGHT if pattern.name is None or named(pattern, self._forest.names[i]) else _FIELDS["name"]
+        return SLIGHT if pattern.name is None or named(pattern, self._table.names[i]) else _FIELDS["name"]
 
     def most(self, pattern: SpanPattern, i: int) -> float:
         """What it costs at most to let the span at `i` stand for `pattern`."""
         if self._assumed.pair is not None and self._assumed.pair[0] is pattern and self._assumed.pair[1] == i:
             return _ASSUMED
-        both = lost(self._forest.stops[i] - i) + self._lost(pattern)
+        both = lost(self._table.stops[i] - i) + self._lost(pattern)
         if pattern.name is None:
             same = pattern.type is not None and "type" not in self._matcher.local_failures(pattern, i)
         else:
-            same = named(pattern, self._forest.names[i])
+            same = named(pattern, self._table.names[i])
         if same:
             return both * _NAMESAKE
         return both * _ALIKE if pattern.children is not None and self._likeness.alike(pattern, i) else both
@@ -132,7 +132,7 @@ class Costs:
     def _size(self, pattern: Pattern) -> int:
         """Count the spans in `pattern`; a part that is shared may make that many."""
         if not self._sizes:
-            for each in self.ledger.order:
+            for each in self.hashes.order:
                 below = sum(self._sizes[id(part)] for part in positions_in(each))
                 self._sizes[id(each)] = min(below + isinstance(each, SpanPattern), _COUNTED)
         return self._sizes.get(id(pattern), 1)

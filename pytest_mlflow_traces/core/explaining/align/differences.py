@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _AGAIN = 8  # as many other explanations are tried
 _FEW = 8  # of more differences, another explanation would hardly make few
@@ -30,24 +30,24 @@ _LOOKED_AT = 5_000  # spans and points of searches that looking again may take
 _SAME_KIND = 4  # places that one unexpected span may come from
 
 
-def differences(forest: Forest, matcher: Matcher, pattern: Pattern, spans: Sequence[int]) -> list[Edit]:
+def differences(table: SpanTable, matcher: Matcher, pattern: Pattern, spans: Sequence[int]) -> list[Edit]:
     """Return what is different between `pattern` and the siblings at `spans`."""
-    aligner = Aligner(forest, matcher, pattern)
+    aligner = Aligner(table, matcher, pattern)
     first = _aligned(aligner, pattern, spans)
-    best = with_moves(first, forest, matcher)
+    best = with_moves(first, table, matcher)
     spent = 0
     for assumed in _assumptions(first, aligner) if 1 < len(best) <= _FEW else ():
-        spent += aligner.work + len(forest)
+        spent += aligner.work + len(table)
         if spent > _LOOKED_AT or len(best) == 1:
             break
-        aligner = Aligner(forest, matcher, pattern, assumed)
-        edits = with_moves(_aligned(aligner, pattern, spans), forest, matcher)
-        if _weight(edits, forest) < _weight(best, forest):
+        aligner = Aligner(table, matcher, pattern, assumed)
+        edits = with_moves(_aligned(aligner, pattern, spans), table, matcher)
+        if _weight(edits, table) < _weight(best, table):
             best = edits
     return best
 
 
-def _weight(edits: Sequence[Edit], forest: Forest) -> int:
+def _weight(edits: Sequence[Edit], table: SpanTable) -> int:
     """Count the differences; a wrapper that has the name of something missing stands for all that is below it.
 
     It is the span that seems to be missing, and its siblings were opened below it.
@@ -55,24 +55,24 @@ def _weight(edits: Sequence[Edit], forest: Forest) -> int:
     missing = [each for edit in edits if isinstance(edit, Missing) for each in alternatives_of(edit.pattern)]
     lost = {each.name for each in missing if isinstance(each, SpanPattern)}
     wrappers = [edit.span for edit in edits if isinstance(edit, Unexpected) and edit.wrapper]
-    return len(edits) + sum(len(forest.children(i)) for i in wrappers if forest.names[i] in lost)
+    return len(edits) + sum(len(table.children(i)) for i in wrappers if table.names[i] in lost)
 
 
 def within(aligner: Aligner, pair: Aligned) -> list[Edit]:
     """Return what is different in one span that is to stand for one pattern."""
-    return with_moves(_resolved([pair], aligner), aligner.forest, aligner.matcher)
+    return with_moves(_resolved([pair], aligner), aligner.table, aligner.matcher)
 
 
 def _aligned(aligner: Aligner, pattern: Pattern, spans: Sequence[int]) -> list[Edit]:
-    forest, first = aligner.forest, spans[0]
+    table, first = aligner.table, spans[0]
     if len(spans) == 1 and isinstance(pattern, SpanPattern) and _agree(aligner, pattern, first):
         return _resolved([Aligned(pattern, first)], aligner)
-    edits = aligner.aligned((pattern,), forest.parents[first], first, forest.stops[spans[-1]])
-    return _resolved(edits, aligner) or [Unfit((pattern,), forest.parents[first], first)]
+    edits = aligner.aligned((pattern,), table.parents[first], first, table.stops[spans[-1]])
+    return _resolved(edits, aligner) or [Unfit((pattern,), table.parents[first], first)]
 
 
 def _agree(aligner: Aligner, pattern: SpanPattern, i: int) -> bool:
-    return pattern.name == aligner.forest.names[i] and aligner.costs.own(pattern, i) == 0.0
+    return pattern.name == aligner.table.names[i] and aligner.costs.own(pattern, i) == 0.0
 
 
 def _assumptions(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
@@ -83,14 +83,14 @@ def _assumptions(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
         yield Assumed(shells=False)
     yield from _namesakes(edits, aligner)
     parts: dict[str, list[SpanPattern]] = {}
-    for each in aligner.costs.ledger.order:
+    for each in aligner.costs.hashes.order:
         if isinstance(each, SpanPattern) and isinstance(each.name, str):
             parts.setdefault(each.name, []).append(each)
     for edit in edits:
         if isinstance(edit, Unexpected) and not edit.wrapper:
             same = [
                 each
-                for each in parts.get(aligner.forest.names[edit.span], ())
+                for each in parts.get(aligner.table.names[edit.span], ())
                 if aligner.matcher.matches(each, edit.span)
             ]
             for each in same[:_SAME_KIND]:
@@ -108,7 +108,7 @@ def _namesakes(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
     for edit in edits:
         if isinstance(edit, Missing) and isinstance(edit.pattern, SpanPattern):
             for i in sorted(taken):
-                if aligner.forest.parents[i] == edit.parent and _agree(aligner, edit.pattern, i):
+                if aligner.table.parents[i] == edit.parent and _agree(aligner, edit.pattern, i):
                     yield Assumed(shells=False, pair=(edit.pattern, i))
 
 

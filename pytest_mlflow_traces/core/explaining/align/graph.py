@@ -68,7 +68,7 @@ class Step:
     below: dict[int, Step] = field(default_factory=dict)  # by id of a pattern it takes: the first item below that
 
 
-class Content:
+class ContentGraph:
     """The graph of one list of children."""
 
     __slots__ = ("end", "first", "has_gap", "items", "names", "steps")

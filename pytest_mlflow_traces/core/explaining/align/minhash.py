@@ -16,19 +16,19 @@ from pytest_mlflow_traces.core.explaining.align.subtree_hashes import positions_
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.explaining.align.subtree_hashes import Ledger
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _VALUES = 12
 _EMPTY = (1 << 32,) * _VALUES
 
 
-class Likeness:
-    """Compare the parts of one pattern with the subtrees of one forest."""
+class MinHash:
+    """How alike the parts of one pattern and the subtrees of one trace are."""
 
-    def __init__(self, forest: Forest, ledger: Ledger) -> None:
-        self._forest = forest
-        self._ledger = ledger
+    def __init__(self, table: SpanTable, hashes: SubtreeHashes) -> None:
+        self._table = table
+        self._hashes = hashes
         self._columns: list[tuple[int, ...]] = []
         self._of: dict[int, tuple[int, ...]] = {}
 
@@ -40,15 +40,15 @@ class Likeness:
         return 2 * sum(map(int.__eq__, values, self._columns[i])) > _VALUES and values is not _EMPTY
 
     def _make(self) -> None:
-        forest = self._forest
+        table = self._table
         sketch = cache(_sketch)
-        columns = [sketch(name) for name in forest.names]
+        columns = [sketch(name) for name in table.names]
         for i in range(len(columns) - 1, 0, -1):
-            above = forest.parents[i]
+            above = table.parents[i]
             if above >= 0:
                 columns[above] = tuple(map(min, columns[above], columns[i]))
         self._columns = columns
-        for each in self._ledger.order:
+        for each in self._hashes.order:
             name = each.name if isinstance(each, SpanPattern) else None
             values = sketch(name) if isinstance(name, str) else _EMPTY
             for part in positions_in(each):

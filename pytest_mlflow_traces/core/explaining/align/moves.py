@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _LOOKED_AT = 5_000  # spans and patterns inside what is unexpected and missing
 _ASKED = 20_000  # pairs that the matcher is asked about
@@ -28,7 +28,7 @@ _ASKED = 20_000  # pairs that the matcher is asked about
 _Candidate: TypeAlias = "tuple[tuple[bool, int, bool, int], Missing, Pattern, Unexpected | None, int]"
 
 
-def with_moves(edits: Sequence[Edit], forest: Forest, matcher: Matcher) -> list[Edit]:
+def with_moves(edits: Sequence[Edit], table: SpanTable, matcher: Matcher) -> list[Edit]:
     """Return `edits` with each missing and unexpected pair that match told as one."""
     missing = [edit for edit in edits if isinstance(edit, Missing) and not edit.lifted and edit.count == 1]
     unexpected = [edit for edit in edits if isinstance(edit, Unexpected) and not edit.wrapper]
@@ -39,44 +39,44 @@ def with_moves(edits: Sequence[Edit], forest: Forest, matcher: Matcher) -> list[
     moved: list[Edit] = []
     displaced: dict[int, dict[int, Displaced]] = {}
     place = {id(edit): number for number, edit in enumerate(edits)}
-    for _, edit, pattern, home, i in _candidates(missing, unexpected, forest, matcher):
+    for _, edit, pattern, home, i in _candidates(missing, unexpected, table, matcher):
         whole = pattern is edit.pattern
-        if id(edit) in gone or any(k < forest.stops[i] and i < forest.stops[k] for k in taken):
+        if id(edit) in gone or any(k < table.stops[i] and i < table.stops[k] for k in taken):
             continue
         if whole:
             gone.add(id(edit))
         taken.append(i)
         if home is not None:
             gone.add(id(home))
-        if whole and forest.parents[i] == edit.parent:
+        if whole and table.parents[i] == edit.parent:
             displaced.setdefault(edit.parent, {})[place[id(edit)]] = Displaced(i, edit.before)
         else:
             moved.append(Moved(pattern, i, edit.parent, edit.before))
-    moved += [_disordered(parent, found, forest) for parent, found in displaced.items()]
+    moved += [_disordered(parent, found, table) for parent, found in displaced.items()]
     return [edit for edit in edits if id(edit) not in gone] + moved
 
 
-def _disordered(parent: int, found: dict[int, Displaced], forest: Forest) -> Disordered:
+def _disordered(parent: int, found: dict[int, Displaced], table: SpanTable) -> Disordered:
     """Tell the spans in the order in which they belong, each before one that stays."""
     spans = {each.span for each in found.values()}
-    stop = forest.stops[parent] if parent >= 0 else len(forest)
+    stop = table.stops[parent] if parent >= 0 else len(table)
     told = []
     for _, each in sorted(found.items()):
         before = each.before
         while before in spans and before < stop:
-            before = forest.stops[before]
+            before = table.stops[before]
         told.append(Displaced(each.span, before))
     return Disordered(parent, tuple(told))
 
 
 def _candidates(
-    missing: list[Missing], unexpected: list[Unexpected], forest: Forest, matcher: Matcher
+    missing: list[Missing], unexpected: list[Unexpected], table: SpanTable, matcher: Matcher
 ) -> list[_Candidate]:
     by_name: dict[str, list[tuple[int, Unexpected | None]]] = {}
     seen = 0
     for extra in unexpected:
-        for i in range(extra.span, forest.stops[extra.span]):
-            by_name.setdefault(forest.names[i], []).append((i, extra if i == extra.span else None))
+        for i in range(extra.span, table.stops[extra.span]):
+            by_name.setdefault(table.names[i], []).append((i, extra if i == extra.span else None))
             seen += 1
             if seen > _LOOKED_AT:
                 break
@@ -92,8 +92,8 @@ def _candidates(
                 if asked > _ASKED:
                     return sorted(found, key=lambda each: each[0])
                 if matcher.matches(pattern, i):
-                    size = forest.stops[i] - i
-                    near = forest.parents[i] == edit.parent
+                    size = table.stops[i] - i
+                    near = table.parents[i] == edit.parent
                     found.append(((not whole, -size, not near, i), edit, pattern, home, i))
     return sorted(found, key=lambda each: each[0])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.align.bipartite import Seating, Takers
+from pytest_mlflow_traces.core.explaining.align.bipartite import BipartiteMatching, Candidates
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced
 from pytest_mlflow_traces.core.explaining.align.graph import Slot, slots_of
@@ -47,7 +47,7 @@ def order_of(
     rank_of = {span: ranks[slot] for span, slot in seating.seat.items()}
     ways = [_ranked(spans, rank_of, gap) for gap in gaps[:_GAPS]] or [dict(rank_of)]
     ways.append(_among_gaps(spans, rank_of, gaps))
-    shifts = [_displaced(spans, way, rank_of, aligner.forest.stops[spans[-1]]) for way in ways]
+    shifts = [_displaced(spans, way, rank_of, aligner.table.stops[spans[-1]]) for way in ways]
     for cost, told in sorted(shifts, key=lambda each: each[0]):
         if told and _accepted(aligner.matcher, items, in_order(spans, told)):
             return cost, Disordered(parent, tuple(told))
@@ -86,8 +86,8 @@ def _displaced(
     return ORDER + 3.0 * min(len(told) - 1, 10) + 5.0 * nowhere, told
 
 
-def _seated(slots: list[Slot], spans: Sequence[int], aligner: Aligner) -> Seating | None:
-    seating = Seating(Takers(slots, aligner), len(slots))
+def _seated(slots: list[Slot], spans: Sequence[int], aligner: Aligner) -> BipartiteMatching | None:
+    seating = BipartiteMatching(Candidates(slots, aligner), len(slots))
     lows, highs = [slot.low for slot in slots], [float("inf") if slot.high is None else slot.high for slot in slots]
     waiting = [span for span in spans if not seating.seated(span, lows)]
     if any(len(seating.sitting[n]) < low for n, low in enumerate(lows)):
@@ -121,7 +121,7 @@ def _room(slots: list[Slot], count: int, gap: bool) -> bool:
     return gap or any(slot.high is None for slot in slots) or sum(slot.high or 0 for slot in slots) >= count
 
 
-def _untangled(seating: Seating) -> None:
+def _untangled(seating: BipartiteMatching) -> None:
     """Let spans that match the same slots sit in the order of the slots, so that none seems displaced."""
     alike: dict[tuple[int, ...], list[int]] = {}
     for span in sorted(seating.seat):

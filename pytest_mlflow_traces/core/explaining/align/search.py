@@ -17,10 +17,10 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.explaining.align.any_order import assigned, windows
-from pytest_mlflow_traces.core.explaining.align.beam import FAR, Forward
+from pytest_mlflow_traces.core.explaining.align.beam import FAR, Beam
 from pytest_mlflow_traces.core.explaining.align.costs import WRAPPER
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Missing, Unexpected
-from pytest_mlflow_traces.core.explaining.align.graph import Content, Kind, Step, below, entered
+from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, below, entered
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _OPENED = 4  # spans that are tried as wrappers around some of a group
 _SLIGHTLY = 0.01
 _AT_ONCE = 8  # spans that one round of a repeated group takes where it may take any number
 _STRAY = 4  # unexpected spans in a group that another item follows
-_LOOSE = 4.0  # a span in a gap below a missing span, which is no gap of this list
+_LOOSE = 4.0  # a span in a gap below a missing span, which is not a gap of this list
 
 Point: TypeAlias = "tuple[Step, int, int]"  # step, place, and how many spans a repeated step has taken
 
@@ -70,21 +70,19 @@ class Search:
         spans: Sequence[int],
         start: Point,
         goal: Point,
-        content: Content,
+        content: ContentGraph,
     ) -> None:
         self._aligner = aligner
         self._spans = spans
         self._content = content
         self._names = content.names
-        self._there = {aligner.forest.names[k] for k in spans}
+        self._there = {aligner.table.names[k] for k in spans}
         self._start = start
         self._has_gap = content.has_gap
-        self._forward = Forward(
-            spans, goal[0].rank - start[0].rank, has_gap=content.has_gap, hurried=aligner.is_hurried
-        )
+        self._forward = Beam(spans, goal[0].rank - start[0].rank, has_gap=content.has_gap, hurried=aligner.is_hurried)
         self._costs = aligner.costs
-        self._stops = aligner.forest.stops
-        self._parents = aligner.forest.parents
+        self._stops = aligner.table.stops
+        self._parents = aligner.table.parents
         self._matches = aligner.matcher.matches
         self._parent = parent
         self._goal, self._stop, _ = goal
@@ -214,7 +212,7 @@ class Search:
         return False
 
     def _is_at_home(self, unit: Pattern, k: int) -> bool:
-        known = self._names is not None and self._aligner.forest.names[k] in self._names
+        known = self._names is not None and self._aligner.table.names[k] in self._names
         return known and any(each.name in self._there for each in span_alternatives(unit))
 
     def _leave(self, cost: float, point: Point, unit: Pattern) -> None:
@@ -251,13 +249,13 @@ class Search:
         step, k, count = point
         if self._may_wrap(k):
             price = self._costs.shell + _NAMESAKE * (
-                self._names is not None and self._aligner.forest.names[k] in self._names
+                self._names is not None and self._aligner.table.names[k] in self._names
             )
             self._push(cost + price, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
 
     def _may_wrap(self, k: int) -> bool:
         """Return whether something below the span at `k` has the name of an item of the list."""
-        inside = self._aligner.forest.names[k + 1 : min(self._stops[k], k + 1 + _INSIDE)]
+        inside = self._aligner.table.names[k + 1 : min(self._stops[k], k + 1 + _INSIDE)]
         return bool(inside) and (self._names is None or any(name in self._names for name in inside))
 
     def _group(self, cost: float, point: Point) -> None:

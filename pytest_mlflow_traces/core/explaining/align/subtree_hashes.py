@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _NAMESAKES = 200  # as many spans of one name are looked through for those that match
 _KINDS = 12  # as many parts of a pattern with one name
 
 
-class Ledger:
-    """Count the subtrees of a forest and the span patterns of a pattern by kind."""
+class SubtreeHashes:
+    """The subtrees of a trace and the span patterns of a pattern, counted by kind."""
 
-    def __init__(self, forest: Forest, matcher: Matcher, pattern: Pattern) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable, matcher: Matcher, pattern: Pattern) -> None:
+        self._table = table
         self._matcher = matcher
         self._pattern = pattern
         self._made = False
@@ -47,17 +47,17 @@ class Ledger:
 
     @property
     def prints(self) -> list[int]:
-        """The print of each span of the forest."""
+        """The print of each span of the table."""
         self._make()
         return self._prints
 
-    def print_of(self, pattern: Pattern) -> int | None:
+    def hash_of(self, pattern: Pattern) -> int | None:
         """Return the print of the one subtree that `pattern` matches, `None` where it may match others."""
         self._make()
         return self._print_of.get(id(pattern))
 
     def stands_elsewhere(self, pattern: Pattern) -> bool:
-        """Return whether the forest has all the subtrees like `pattern` that are expected."""
+        """Return whether the table has all the subtrees like `pattern` that are expected."""
         self._make()
         if not isinstance(pattern, SpanPattern):
             return False
@@ -74,13 +74,13 @@ class Ledger:
             return self._there[kind] <= self._wanted[kind]
         return any(
             self._matcher.matches(each, i) and self._matching(each) <= self._wanted[key]
-            for key, each in self._loose.get(self._forest.names[i], {}).items()
+            for key, each in self._loose.get(self._table.names[i], {}).items()
         )
 
     def _matching(self, pattern: SpanPattern) -> int:
         key = hash(pattern)
         if key not in self._found:
-            named = self._forest.named(str(pattern.name))
+            named = self._table.named(str(pattern.name))
             few = len(named) <= _NAMESAKES
             self._found[key] = sum(self._matcher.matches(pattern, i) for i in named) if few else 0
         return self._found[key]
@@ -89,13 +89,13 @@ class Ledger:
         if self._made:
             return
         self._made = True
-        forest = self._forest
-        below: list[list[int]] = [[] for _ in range(len(forest) + 1)]  # at -1, which is the last, those of the roots
-        self._prints = [0] * len(forest)
-        for i in range(len(forest) - 1, -1, -1):
-            self._prints[i] = hash((forest.names[i], forest.types[i], forest.statuses[i], tuple(below[i])))
+        table = self._table
+        below: list[list[int]] = [[] for _ in range(len(table) + 1)]  # at -1, which is the last, those of the roots
+        self._prints = [0] * len(table)
+        for i in range(len(table) - 1, -1, -1):
+            self._prints[i] = hash((table.names[i], table.types[i], table.statuses[i], tuple(below[i])))
             below[i] = []
-            below[forest.parents[i]].append(self._prints[i])
+            below[table.parents[i]].append(self._prints[i])
         self._there.update(self._prints)
         for each in self.order:
             kind = self._strict_print(each)

@@ -16,7 +16,7 @@ from pytest_mlflow_traces.core.spans.render import Row, draw, span_notes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _LABEL = 40
 _ENDS = 3  # levels shown at each end of a folded descent
@@ -46,11 +46,11 @@ class _View:
     most: int  # lines, beyond which nobody looks at the result
 
 
-class Picture:
-    """Draw the spans from `first` up to `stop`, with notes."""
+class AnnotatedTree:
+    """The picture of the spans from `first` up to `stop`, with notes."""
 
-    def __init__(self, forest: Forest, first: int, stop: int, notes: Sequence[Note]) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable, first: int, stop: int, notes: Sequence[Note]) -> None:
+        self._table = table
         self._first = first
         self._stop = stop
         self._notes = sorted(notes, key=lambda note: note.order)
@@ -75,7 +75,7 @@ class Picture:
         return draw(self._rows(self._notes[:low], view) or []), len(self._notes) - low
 
     def _rows(self, notes: Sequence[Note], view: _View) -> list[Row] | None:
-        return _Rows(self._forest, notes, self._notes, view).all(self._first, self._stop)
+        return _Rows(self._table, notes, self._notes, view).all(self._first, self._stop)
 
 
 @dataclass(slots=True)
@@ -90,8 +90,8 @@ class _List:
 
 
 class _Rows:
-    def __init__(self, forest: Forest, notes: Sequence[Note], everything: Sequence[Note], view: _View) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable, notes: Sequence[Note], everything: Sequence[Note], view: _View) -> None:
+        self._table = table
         self._view = view
         self._on: dict[int, list[Note]] = {}
         self._between: dict[tuple[int, int], list[Note]] = {}
@@ -101,21 +101,21 @@ class _Rows:
         for note in notes:
             if note.span >= 0:
                 self._on.setdefault(note.span, []).append(note)
-                self._up_from(forest.parents[note.span], self._open)
+                self._up_from(table.parents[note.span], self._open)
             else:
                 self._between.setdefault((note.parent, note.before), []).append(note)
                 self._up_from(note.parent, self._open)
         for note in everything:
-            self._up_from(forest.parents[note.span] if note.span >= 0 else note.parent, self._above)
+            self._up_from(table.parents[note.span] if note.span >= 0 else note.parent, self._above)
             self._noted.add(note.span)
 
     def _up_from(self, i: int, spans: set[int]) -> None:
         while i >= 0 and i not in spans:
             spans.add(i)
-            i = self._forest.parents[i]
+            i = self._table.parents[i]
 
     def all(self, first: int, stop: int) -> list[Row] | None:
-        above = self._forest.parents[first] if first < stop else -1
+        above = self._table.parents[first] if first < stop else -1
         rows: list[Row] = []
         stack = [self._list(above, first, stop, 0, quiet=False)]
         while stack:
@@ -157,17 +157,17 @@ class _Rows:
                     rows.append(self._row(each, depth, root=False))
                     depth += 1
                 i = descent[-1]
-        return self._list(i, i + 1, self._forest.stops[i], depth, quiet=quiet)
+        return self._list(i, i + 1, self._table.stops[i], depth, quiet=quiet)
 
     def _only(self, i: int) -> int | None:
         """Return the child of `i` to go on with, where there is nothing else to be said on that level."""
-        stop = self._forest.stops[i]
+        stop = self._table.stops[i]
         k, found = i + 1, None
         while k < stop:
             if k in self._on or k in self._noted or (i, k) in self._between or (k in self._open and found is not None):
                 return None
             found = k if k in self._open else found
-            k = self._forest.stops[k]
+            k = self._table.stops[k]
         return None if (i, stop) in self._between else found
 
     def _list(self, parent: int, first: int, stop: int, depth: int, *, quiet: bool) -> _List:
@@ -189,7 +189,7 @@ class _Rows:
                 entries.append(k)
             else:
                 run.append(k)
-            k = self._forest.stops[k]
+            k = self._table.stops[k]
         entries.reverse()
         return _List(parent, entries, depth, quiet)
 
@@ -204,7 +204,7 @@ class _Rows:
         folded = run[len(head) : len(run) - len(tail)]
         entries.extend(head)
         if len(folded) > 1:
-            below = sum(self._forest.stops[k] - k for k in folded)
+            below = sum(self._table.stops[k] - k for k in folded)
             more = f" ({below:,} with those below)" if below > len(folded) else ""
             fine = self._above.isdisjoint(folded) and self._noted.isdisjoint(folded)
             said = "spans as expected" if fine else "more spans"
@@ -214,17 +214,17 @@ class _Rows:
         entries.extend(tail)
 
     def _row(self, i: int, depth: int, *, root: bool) -> Row:
-        forest = self._forest
-        label = f"{shortened(forest.names[i], _LABEL)}  {shortened(forest.types[i], 30)}"
+        table = self._table
+        label = f"{shortened(table.names[i], _LABEL)}  {shortened(table.types[i], 30)}"
         notes = [text for note in self._on.get(i, ()) for text in note.notes]
         mark = next((note.mark for note in self._on.get(i, ())), "")
-        below = forest.stops[i] - i - 1
+        below = table.stops[i] - i - 1
         if below and i not in self._open and not any(note.folded for note in self._on.get(i, ())):
             label += (
                 f"  ({below:,} below)" if i in self._above or self._is_unfit(i) else f"  ({below:,} below as expected)"
             )
         if root:
-            notes.insert(0, span_notes(forest, i))
+            notes.insert(0, span_notes(table, i))
         return Row(depth, label, notes[0] if notes else "", mark, tuple(notes[1:]))
 
     def _is_unfit(self, i: int) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Text
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 # mlflow.entities.SpanType
 SPAN_TYPES = (
@@ -49,42 +49,42 @@ class FieldDifference(NamedTuple):
         return [f"{self.field}: expected {self.expected}", f"{'':<{len(self.field)}}       got {self.actual}"]
 
 
-def field_differences(forest: Forest, matcher: Matcher, pattern: SpanPattern, i: int) -> list[FieldDifference]:
+def field_differences(table: SpanTable, matcher: Matcher, pattern: SpanPattern, i: int) -> list[FieldDifference]:
     """Return what the span at `i` says otherwise than `pattern`, its children apart."""
     found: list[FieldDifference] = []
     for field in matcher.local_failures(pattern, i):
         if field == "name":
-            found.append(FieldDifference(field, _text(pattern.name), shown(forest.names[i])))
+            found.append(FieldDifference(field, _text(pattern.name), shown(table.names[i])))
         elif field == "type":
-            found.append(FieldDifference(field, _text(pattern.type), shown(forest.types[i])))
+            found.append(FieldDifference(field, _text(pattern.type), shown(table.types[i])))
         elif field == "status":
-            found.append(FieldDifference(field, shown(pattern.status), shown(forest.statuses[i])))
+            found.append(FieldDifference(field, shown(pattern.status), shown(table.statuses[i])))
         elif field == "within":
-            end = forest.ends[i]
-            lasted = "an unfinished span" if end is None else readable_duration(end - forest.starts[i])
-            lasted += ", it ends before it starts" if end is not None and end < forest.starts[i] else ""
+            end = table.ends[i]
+            lasted = "an unfinished span" if end is None else readable_duration(end - table.starts[i])
+            lasted += ", it ends before it starts" if end is not None and end < table.starts[i] else ""
             found.append(FieldDifference(field, f"at most {readable_duration(pattern.within_ns or 0)}", lasted))
         elif field == "error":
-            found.append(FieldDifference(field, _error(pattern.error), _recorded(forest, i)))
+            found.append(FieldDifference(field, _error(pattern.error), _recorded(table, i)))
         elif field == "inputs" and isinstance(pattern.inputs, Operand):
-            found += _values(field, pattern.inputs, forest.inputs(i))
+            found += _values(field, pattern.inputs, table.inputs(i))
         elif field == "outputs" and isinstance(pattern.outputs, Operand):
-            found += _values(field, pattern.outputs, forest.outputs(i))
+            found += _values(field, pattern.outputs, table.outputs(i))
         elif field == "has":
-            found += _has(matcher, pattern, i, forest)
+            found += _has(matcher, pattern, i, table)
         elif field == "lacks":
-            found += _lacks(matcher, pattern, i, forest)
+            found += _lacks(matcher, pattern, i, table)
         else:
-            found += _attribute(field.partition(".")[2], pattern, forest, i)
+            found += _attribute(field.partition(".")[2], pattern, table, i)
     return found
 
 
 class Hints:
-    """Say what may be misspelt in patterns: types, or names, that neither MLflow nor the trace knows."""
+    """What may be misspelt in patterns: types, or names, that neither MLflow nor the trace knows."""
 
-    def __init__(self, forest: Forest) -> None:
-        self._names = dict.fromkeys(forest.names)
-        self._types = dict.fromkeys(forest.types)
+    def __init__(self, table: SpanTable) -> None:
+        self._names = dict.fromkeys(table.names)
+        self._types = dict.fromkeys(table.types)
         self._left = _COMPARED
 
     def of(self, pattern: SpanPattern, fields: tuple[str, ...] = ()) -> list[str]:
@@ -113,8 +113,8 @@ def _error(said: str | bool | None) -> str:
     return str(said) if isinstance(said, str) else "an error" if said else "no error"
 
 
-def _recorded(forest: Forest, i: int) -> str:
-    error = forest.error(i)
+def _recorded(table: SpanTable, i: int) -> str:
+    error = table.error(i)
     if error is None:
         return "no error"
     if error.type is None:
@@ -129,8 +129,8 @@ def _values(field: str, operand: Operand, actual: object) -> list[FieldDifferenc
     ]
 
 
-def _attribute(key: str, pattern: SpanPattern, forest: Forest, i: int) -> list[FieldDifference]:
-    operand, attributes = dict(pattern.attributes or ())[key], forest.attributes(i)
+def _attribute(key: str, pattern: SpanPattern, table: SpanTable, i: int) -> list[FieldDifference]:
+    operand, attributes = dict(pattern.attributes or ())[key], table.attributes(i)
     field = f"attributes[{shown(key)}]"
     if key not in attributes:
         near = nearest(key, map(str, attributes)).rstrip("?")
@@ -138,34 +138,34 @@ def _attribute(key: str, pattern: SpanPattern, forest: Forest, i: int) -> list[F
     return _values(field, operand, attributes[key])
 
 
-def _has(matcher: Matcher, pattern: SpanPattern, i: int, forest: Forest) -> list[FieldDifference]:
+def _has(matcher: Matcher, pattern: SpanPattern, i: int, table: SpanTable) -> list[FieldDifference]:
     return [
-        FieldDifference("has", f"{short(each)} below", f"none{_near(matcher, each, i, forest)}")
+        FieldDifference("has", f"{short(each)} below", f"none{_near(matcher, each, i, table)}")
         for each in pattern.has
-        if not _below(matcher, each, i, forest)
+        if not _below(matcher, each, i, table)
     ]
 
 
-def _near(matcher: Matcher, pattern: Pattern, i: int, forest: Forest) -> str:
+def _near(matcher: Matcher, pattern: Pattern, i: int, table: SpanTable) -> str:
     """Say what comes near to a span that is not there: one of its name, or of a name that may be meant."""
-    below = range(i + 1, min(forest.stops[i], i + _LOOKED_AT))
+    below = range(i + 1, min(table.stops[i], i + _LOOKED_AT))
     if not isinstance(pattern, SpanPattern) or not isinstance(pattern.name, str):
         return ""
     for k in below:
-        if forest.names[k] == pattern.name:
-            return f": {forest.path(k)} differs in {', '.join(matcher.local_failures(pattern, k)) or 'children'}"
-    return nearest(pattern.name, {forest.names[k] for k in below})
+        if table.names[k] == pattern.name:
+            return f": {table.path(k)} differs in {', '.join(matcher.local_failures(pattern, k)) or 'children'}"
+    return nearest(pattern.name, {table.names[k] for k in below})
 
 
-def _lacks(matcher: Matcher, pattern: SpanPattern, i: int, forest: Forest) -> list[FieldDifference]:
+def _lacks(matcher: Matcher, pattern: SpanPattern, i: int, table: SpanTable) -> list[FieldDifference]:
     found = []
     for each in pattern.lacks:
-        below = _below(matcher, each, i, forest)
+        below = _below(matcher, each, i, table)
         if below:
             more = f" and {len(below) - 1} more" if len(below) > 1 else ""
-            found.append(FieldDifference("lacks", f"no {short(each)} below", f"{forest.path(below[0])}{more}"))
+            found.append(FieldDifference("lacks", f"no {short(each)} below", f"{table.path(below[0])}{more}"))
     return found
 
 
-def _below(matcher: Matcher, pattern: Pattern, i: int, forest: Forest) -> list[int]:
-    return [k for k in matcher.find(pattern) if i < k < forest.stops[i]]
+def _below(matcher: Matcher, pattern: Pattern, i: int, table: SpanTable) -> list[int]:
+    return [k for k in matcher.find(pattern) if i < k < table.stops[i]]

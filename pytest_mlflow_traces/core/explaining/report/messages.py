@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _NAMES = 8
 
 
-class Teller:
-    """Put the differences of one trace into words; `subject` names the whole of it."""
+class Messages:
+    """The differences of one trace in words; `subject` names the whole of it."""
 
-    def __init__(self, forest: Forest, matcher: Matcher, subject: str) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable, matcher: Matcher, subject: str) -> None:
+        self._table = table
         self._matcher = matcher
         self._subject = subject
-        self.paths = Paths(forest)
-        self._hints = Hints(forest)
+        self.paths = Paths(table)
+        self._hints = Hints(table)
 
     def told(self, edit: Edit) -> tuple[Finding, list[Note]]:
         """Return the finding and the notes of one difference."""
@@ -68,7 +68,7 @@ class Teller:
         return self.paths.of(i) if i >= 0 else self._subject
 
     def _name(self, i: int, number: str = "") -> str:
-        return repr(visible(self._forest.names[i]) + number) if i >= 0 else "the trace"
+        return repr(visible(self._table.names[i]) + number) if i >= 0 else "the trace"
 
     def _missing(self, edit: Missing) -> tuple[Finding, list[Note]]:
         said, hint = "missing", None
@@ -94,12 +94,12 @@ class Teller:
 
     def _unexpected(self, edit: Unexpected) -> tuple[Finding, list[Note]]:
         i = edit.span
-        below = self._forest.stops[i] - i - 1
+        below = self._table.stops[i] - i - 1
         said = "unexpected" + (f", with {_spans(below)} below" if below and not edit.wrapper else "")
         hint = None
         if edit.wrapper:
             said, hint = "unexpected; what is below belongs in its place", "what is below belongs in its place"
-        label = f"{visible(self._forest.names[i])} {visible(self._forest.types[i])}"
+        label = f"{visible(self._table.names[i])} {visible(self._table.types[i])}"
         expected = None
         if edit.kind is not None:
             said, expected = f"{said}: more than {edit.most:,}", f"at most {edit.most:,} of {short(edit.kind)}"
@@ -108,7 +108,7 @@ class Teller:
 
     def _different(self, edit: Different) -> tuple[Finding, list[Note]]:
         i = edit.span
-        fields = field_differences(self._forest, self._matcher, edit.pattern, i)
+        fields = field_differences(self._table, self._matcher, edit.pattern, i)
         expected = "; ".join(f"{each.field}: {each.expected}" for each in fields if each.expected is not None)
         actual = "; ".join(f"{each.field}: {each.actual}" for each in fields)
         hint = "; ".join(self._hints.of(edit.pattern, edit.fields)) or None
@@ -117,12 +117,12 @@ class Teller:
         return finding, [Note((i, 1), "~", [line for each in fields for line in each.lines()], span=i, unfit=below)]
 
     def _unfit(self, edit: Unfit) -> tuple[Finding, list[Note]]:
-        forest, parent = self._forest, edit.parent
+        table, parent = self._table, edit.parent
         what = "children" if parent >= 0 else "roots"
         items = ", ".join(short(each) if isinstance(each, Pattern) else "..." for each in edit.items)
         expected, actual = (
             shortened(f"[{items}]"),
-            self._names(forest.children(parent) if parent >= 0 else forest.roots()),
+            self._names(table.children(parent) if parent >= 0 else table.roots()),
         )
         finding = Finding("shape.different", self._path(parent), f"{what}: {expected}", f"{what}: {actual}")
         said = f"{what}: expected {expected}, got {actual}"
@@ -130,22 +130,22 @@ class Teller:
         return finding, [Note((span, 1), "~", [said], span=span, unfit=True)]
 
     def _moved(self, edit: Moved) -> tuple[Finding, list[Note]]:
-        i, home, here = edit.span, edit.parent, self._forest.parents[edit.span]
+        i, home, here = edit.span, edit.parent, self._table.parents[edit.span]
         expected, actual = f"below {self._path(home)}", f"below {self._path(here)}"
         finding = Finding("shape.moved", self._path(i), expected=expected, actual=actual)
         away = self._line("<", edit, f"moved: is below {self._name(here)}")
         return finding, [away, Note((i, 1), ">", [f"moved: belongs below {self._name(home)}"], span=i, folded=False)]
 
     def _disordered(self, edit: Disordered) -> tuple[Finding, list[Note]]:
-        forest, parent = self._forest, edit.parent
-        spans = forest.children(parent) if parent >= 0 else forest.roots()
+        table, parent = self._table, edit.parent
+        spans = table.children(parent) if parent >= 0 else table.roots()
         order = in_order(spans, edit.displaced)
         places = {i: place for place, i in enumerate(order)}
         numbered: dict[int, str] = {}  # siblings as a path has them: of one name, from the second on by number
         count: Counter[str] = Counter()
         for i in spans:
-            count[forest.names[i]] += 1
-            number = count[forest.names[i]]
+            count[table.names[i]] += 1
+            number = count[table.names[i]]
             numbered[i] = self._name(i, f"[{number}]" if number > 1 else "")
         notes = []
         hint = None
@@ -155,7 +155,7 @@ class Teller:
             near = order[at - 1 if goes_on else at + 1]
             place = f"{'after' if goes_on else 'before'} {numbered[near]}" if each.before in numbered else "at the end"
             said = [f"out of order: belongs {place}"]
-            if overlap(forest.starts[each.span], forest.ends[each.span], forest.starts[near], forest.ends[near]):
+            if overlap(table.starts[each.span], table.ends[each.span], table.starts[near], table.ends[near]):
                 hint = "they overlap in time: any_order(...) takes them as they come"
                 said.append(f"{self._name(each.span)} and {numbered[near]} {hint.removeprefix('they ')}")
             notes.append(Note((each.span, 1), "^", said, span=each.span))
@@ -163,8 +163,8 @@ class Teller:
         return Finding("shape.order", self._path(parent), expected, actual, hint), notes
 
     def _apart(self, edit: Apart) -> tuple[Finding, list[Note]]:
-        forest, one, two = self._forest, *sorted((edit.first, edit.second), key=self._forest.starts.__getitem__)
-        late = readable_duration(forest.starts[two] - (forest.ends[one] or 0))
+        table, one, two = self._table, *sorted((edit.first, edit.second), key=self._table.starts.__getitem__)
+        late = readable_duration(table.starts[two] - (table.ends[one] or 0))
         expected = f"{self._name(one)} and {self._name(two)} to overlap in time"
         actual = f"{self._name(two)} {late} after the end of {self._name(one)}"
         finding = Finding("shape.parallel", self._path(edit.parent), expected=expected, actual=actual)
@@ -172,7 +172,7 @@ class Teller:
         return finding, [Note((two, 1), "~", [said], span=two)]
 
     def _names(self, spans: Sequence[int]) -> str:
-        return self.listed([self._forest.names[i] for i in spans])
+        return self.listed([self._table.names[i] for i in spans])
 
     def listed(self, all_names: Sequence[str]) -> str:
         """Return names as a list, the middle left out where they are many."""

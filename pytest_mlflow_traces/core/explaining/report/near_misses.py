@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _ALIGNED = 40
 
 
 def nearest_spans(
-    forest: Forest, matcher: Matcher, pattern: Pattern, most: int
+    table: SpanTable, matcher: Matcher, pattern: Pattern, most: int
 ) -> tuple[list[tuple[int, list[Edit]]], int]:
     """Return up to `most` spans that come near to the one-span `pattern`, each with what is different in it.
 
     Also how many others have the name that is asked for.
     """
-    aligner = Aligner(forest, matcher, pattern)
+    aligner = Aligner(table, matcher, pattern)
     found: list[tuple[float, int, SpanPattern]] = []
     namesakes: set[int] = set()
     for each in span_alternatives(pattern):
-        ranked = _ranked(forest, each)
-        namesakes.update(i for i in ranked if named(each, forest.names[i]))
+        ranked = _ranked(table, each)
+        namesakes.update(i for i in ranked if named(each, table.names[i]))
         for i in ranked[:_ALIGNED]:
             cost, _ = aligner.priced(each, i, float("inf"))
             found.append((cost, i, each))
@@ -48,17 +48,17 @@ def nearest_spans(
     return list(told.items()), len(namesakes.difference(told))
 
 
-def _ranked(forest: Forest, pattern: SpanPattern) -> list[int]:
+def _ranked(table: SpanTable, pattern: SpanPattern) -> list[int]:
     """Return the spans that share the name with `pattern`, or else a name much like it, or else the type."""
-    positions = range(len(forest))
-    namesakes = [i for i in positions if named(pattern, forest.names[i])] if pattern.name is not None else []
+    positions = range(len(table))
+    namesakes = [i for i in positions if named(pattern, table.names[i])] if pattern.name is not None else []
     if namesakes:
         return namesakes
     if isinstance(pattern.name, str):
-        near = set(get_close_matches(pattern.name, set(forest.names), n=5, cutoff=0.6))
+        near = set(get_close_matches(pattern.name, set(table.names), n=5, cutoff=0.6))
         if near:
-            return [i for i in positions if forest.names[i] in near]
+            return [i for i in positions if table.names[i] in near]
         return []
     if isinstance(pattern.type, str):
-        return [i for i in positions if forest.types[i] == pattern.type]
+        return [i for i in positions if table.types[i] == pattern.type]
     return list(positions)

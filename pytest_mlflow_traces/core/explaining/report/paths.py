@@ -1,4 +1,4 @@
-"""Where spans stand, in words: the paths of many spans of one forest, each step of them looked up once."""
+"""Where spans stand, in words: the paths of many spans of one table, each step of them looked up once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.table import PATH_ENDS, PATH_WHOLE
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.spans.table import Forest
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 
 class _Names(NamedTuple):
@@ -18,10 +18,10 @@ class _Names(NamedTuple):
 
 
 class Paths:
-    """Give the same texts as `Forest.path`, in constant time a span but for the first among its siblings."""
+    """The texts of `SpanTable.path`, in constant time a span but for the first among its siblings."""
 
-    def __init__(self, forest: Forest) -> None:
-        self._forest = forest
+    def __init__(self, table: SpanTable) -> None:
+        self._table = table
         self._names: dict[int, _Names] = {-1: _Names(0, (), ())}
         self._ordinals: dict[int, dict[int, int]] = {}  # by parent
 
@@ -30,10 +30,10 @@ class Paths:
         below = []
         while i not in self._names:
             below.append(i)
-            i = self._forest.parents[i]
+            i = self._table.parents[i]
         depth, first, last = self._names[i]
         for each in reversed(below):
-            name = visible(self._forest.names[each]) + self._ordinal(each)
+            name = visible(self._table.names[each]) + self._ordinal(each)
             depth, last = depth + 1, (*last[1 - PATH_ENDS :], name)
             if depth <= PATH_WHOLE:
                 first = (*first, name)
@@ -43,12 +43,12 @@ class Paths:
         return " > ".join([*first[:PATH_ENDS], f"... {depth - 2 * PATH_ENDS} more ...", *last])
 
     def _ordinal(self, i: int) -> str:
-        parent = self._forest.parents[i]
+        parent = self._table.parents[i]
         numbers = self._ordinals.get(parent)
         if numbers is None:
             numbers = self._ordinals[parent] = {}
             seen: dict[str, int] = {}
-            for each in self._forest.children(parent) if parent >= 0 else self._forest.roots():
-                name = self._forest.names[each]
+            for each in self._table.children(parent) if parent >= 0 else self._table.roots():
+                name = self._table.names[each]
                 numbers[each] = seen[name] = seen.get(name, 0) + 1
         return f"[{numbers[i]}]" if numbers[i] > 1 else ""

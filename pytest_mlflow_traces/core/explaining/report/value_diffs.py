@@ -79,7 +79,7 @@ def differing(expected: Any, actual: Any, text: str) -> list[Differing]:
 
 
 class _Absent:
-    """Stand for a key that is not there, which is not `None`."""
+    """What stands for a key that is not there, which is not `None`."""
 
     def __repr__(self) -> str:
         return ABSENT
