@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.explaining.align.differences import differences
 from pytest_mlflow_traces.core.explaining.report.annotated_tree import AnnotatedTree, Note
 from pytest_mlflow_traces.core.explaining.report.field_diffs import Hints
-from pytest_mlflow_traces.core.explaining.report.messages import Messages, alternatives
+from pytest_mlflow_traces.core.explaining.report.messages import Messages
 from pytest_mlflow_traces.core.explaining.report.near_misses import nearest_spans
 from pytest_mlflow_traces.core.explaining.report.paths import Paths
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching.matcher import Matcher
-from pytest_mlflow_traces.core.patterns.nodes import short
+from pytest_mlflow_traces.core.patterns.nodes import short, span_patterns_of
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.render import span_label, span_notes
 
@@ -86,7 +86,7 @@ def absent(table: SpanTable, pattern: Pattern, subject: str) -> Explanation:
     messages = Messages(table, matcher, subject)
     near, others = nearest_spans(table, matcher, pattern, _CANDIDATES)
     hints = Hints(table)
-    spelling = list(dict.fromkeys(hint for each in alternatives(pattern) for hint in hints.of(each)))
+    spelling = list(dict.fromkeys(hint for each in span_patterns_of(pattern) for hint in hints.of(each)))
     nearby = [f"nearest: {table.path(near[0][0])}"] if near else []
     hint = "; ".join([*spelling, *nearby]) or None
     finding = Finding("shape.missing", subject, expected=short(pattern), actual="no such span", hint=hint)

@@ -2,9 +2,8 @@
 
 A row is a list of runs, each taking `low` to `high` spans from anywhere in a window of siblings. By the theorem of
 Mendelsohn and Dulmage a window fits just when two assignments exist, each by itself: (a) every span of the window goes
-to some run, none above its `high`; (b) every run gets its `low`. Both are matchings of a bipartite graph with
-capacities, kept up to date by one breadth-first search for an augmenting path (Kuhn, Hopcroft and Karp) for each span
-that enters the window or leaves it. A longer window makes (a) harder and (b) easier, so the windows that fit from one
+to some run, none above its `high`; (b) every run gets its `low`. Both are a `BipartiteMatching`, kept up to date as
+spans enter the window and leave it. A longer window makes (a) harder and (b) easier, so the windows that fit from one
 start end in one interval, and its two ends move forward with the start: O(spans x edges) for all starts together.
 
 With a gap, (a) is void and a longer window is never worse, so the least start alone counts.
@@ -19,8 +18,9 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.matching.bipartite import BipartiteMatching
 from pytest_mlflow_traces.core.matching.bitsets import Intervals, between, lowest, members
 from pytest_mlflow_traces.core.matching.content_model import Run
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError, Units
@@ -29,12 +29,12 @@ from pytest_mlflow_traces.core.patterns.operands import Operand
 from pytest_mlflow_traces.core.spans.overlaps import OverlappingWindow, overlapping_sets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from pytest_mlflow_traces.core.matching.bipartite import Edges
     from pytest_mlflow_traces.core.matching.disjunctive_form import Row
     from pytest_mlflow_traces.core.matching.siblings import Siblings
 
-Edges: TypeAlias = "Callable[[int], int]"  # from a span to the set of the runs that it can go to
 _MOST_STEPS = 400_000
 
 
@@ -152,12 +152,12 @@ class Assignment:
             edges(k)  # asked now, needed or not, lest each span that disappoints costs a round of its own
         best, steps = count + 1, 0
         for way in self._ways(siblings, start, edges):
-            needs = _Matching([run.low for run in self._runs], way)
+            needs = BipartiteMatching([run.low for run in self._runs], way)
             end = start
-            while needs.size < self._need and end < best - 1:
+            while len(needs) < self._need and end < best - 1:
                 needs.insert(end)
                 end += 1
-            if needs.size == self._need:
+            if len(needs) == self._need:
                 best = end
             steps = _counted(steps + end - start, count)
         return best
@@ -170,8 +170,8 @@ class Assignment:
             clear = self._clear_ends(edges, starts[0], count)
             if clear is not None:
                 return clear
-        caps = _Matching([count if run.high is None else run.high for run in self._runs], edges)
-        needs = _Matching([run.low for run in self._runs], edges)
+        caps = BipartiteMatching([count if run.high is None else run.high for run in self._runs], edges)
+        needs = BipartiteMatching([run.low for run in self._runs], edges)
         found = Intervals()
         first = full = end = starts[0]  # the window is first..end; its runs have their least from first..full on
         for start in starts:
@@ -186,10 +186,10 @@ class Assignment:
                 if overlapping is not None:
                     overlapping.push(end)
                 end += 1
-            while needs.size < self._need and full < end:
+            while len(needs) < self._need and full < end:
                 needs.insert(full)
                 full += 1
-            if needs.size == self._need:
+            if len(needs) == self._need:
                 found.add(full, end)
         return found.bits(), end
 
@@ -234,73 +234,3 @@ def _is_literal(pattern: SpanPattern) -> bool:
             if isinstance(part, SpanPattern):
                 stack += [part.inputs, part.outputs, *(value for _, value in part.attributes or ())]
     return True
-
-
-class _Matching:
-    """Which span has which run, within their capacities: always as many of the spans that are in as can be."""
-
-    def __init__(self, capacities: list[int], edges: Edges) -> None:
-        self.size = 0
-        self._edges = edges
-        self._spare = capacities
-        self._open = sum(1 << r for r, capacity in enumerate(capacities) if capacity)  # the runs with room
-        self._held: list[set[int]] = [set() for _ in capacities]
-        self._run_of: dict[int, int] = {}
-        self._left_over: dict[int, None] = {}
-
-    def insert(self, k: int) -> bool:
-        """Let the span at `k` in; return whether it has a run now."""
-        if not self._edges(k):
-            return False
-        if k in self._run_of:  # turned away before, and placed when another went
-            return True
-        self._left_over[k] = None
-        return self._augment((k,))
-
-    def drop(self, k: int) -> None:
-        """Take the span at `k` out; another may take its place."""
-        self._left_over.pop(k, None)
-        run = self._run_of.pop(k, None)
-        if run is not None:
-            self._held[run].discard(k)
-            self._spare[run] += 1
-            self._open |= 1 << run
-            self.size -= 1
-            self._augment(tuple(self._left_over))
-
-    def _augment(self, sources: tuple[int, ...]) -> bool:
-        """Give one more span a run, others moving from run to run as they must, where that is possible."""
-        came_from: dict[int, int] = {}
-        unseen = -1
-        queue = list(sources)
-        for k in queue:  # which grows
-            runs = self._edges(k) & unseen
-            if not runs:
-                continue
-            unseen &= ~runs
-            if runs & self._open:
-                run = lowest(runs & self._open)
-                came_from[run] = k
-                self._hand_on(run, came_from)
-                return True
-            for run in members(runs):
-                came_from[run] = k
-                queue.extend(self._held[run])
-        return False
-
-    def _hand_on(self, run: int, came_from: dict[int, int]) -> None:
-        """Move one span along the path that ends in `run`, which has room."""
-        self._spare[run] -= 1
-        if not self._spare[run]:
-            self._open &= ~(1 << run)
-        self.size += 1
-        while True:
-            k = came_from[run]
-            self._held[run].add(k)
-            previous = self._run_of.get(k)
-            self._run_of[k] = run
-            if previous is None:
-                del self._left_over[k]
-                return
-            self._held[previous].discard(k)
-            run = previous

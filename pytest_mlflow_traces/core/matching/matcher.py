@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pytest_mlflow_traces.core.matching.automaton import Automaton, content_of
 from pytest_mlflow_traces.core.matching.predicates import Predicates
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError, Siblings
-from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, alternatives_of, short
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
@@ -345,7 +345,7 @@ class Matcher:
 
 def _alternatives(pattern: Pattern) -> tuple[SpanPattern, ...]:
     """Return the patterns of one span, one of which `pattern` stands for."""
-    found = pattern.alternatives if isinstance(pattern, OneOf) else (pattern,)
+    found = alternatives_of(pattern)
     if not all(isinstance(each, SpanPattern) for each in found):
         raise TypeError(f"a pattern of one span: span(...) or one_of of spans, not {short(pattern)}")
     return cast("tuple[SpanPattern, ...]", found)

@@ -252,6 +252,11 @@ def alternatives_of(pattern: Pattern) -> tuple[Pattern, ...]:
     return pattern.alternatives if isinstance(pattern, OneOf) else (pattern,)
 
 
+def span_patterns_of(pattern: Pattern) -> tuple[SpanPattern, ...]:
+    """Return the span patterns, one of which a pattern of one span stands for."""
+    return tuple(each for each in alternatives_of(pattern) if isinstance(each, SpanPattern))
+
+
 def short(pattern: Pattern, width: int = 60) -> str:
     """Return the code of `pattern`, cut where it is longer than `width`."""
     text, stack = "", list(reversed(pattern._code()))

@@ -5,19 +5,18 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
-from pytest_mlflow_traces.core.explaining.align.anchors import pieces
+from pytest_mlflow_traces.core.explaining.align.anchors import anchors
 from pytest_mlflow_traces.core.explaining.align.beam import Beam
-from pytest_mlflow_traces.core.explaining.align.bipartite import CheapestAssignment
-from pytest_mlflow_traces.core.explaining.align.chains import Chains
-from pytest_mlflow_traces.core.explaining.align.costs import Assumed, Costs
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced, Missing, Moved, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, slots_of
-from pytest_mlflow_traces.core.explaining.align.minhash import MinHash
 from pytest_mlflow_traces.core.explaining.align.moves import with_moves
 from pytest_mlflow_traces.core.explaining.align.reorder import order_of
 from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes
+from pytest_mlflow_traces.core.explaining.explain import mismatch
 from pytest_mlflow_traces.core.explaining.report.paths import Paths
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
@@ -127,82 +126,64 @@ def test_beyond_a_limit_missing_and_unexpected_remain_two(monkeypatch, limit, mo
     assert moves(tree("r", ["w", ["x", "a"]]), *edits) == edits
 
 
-# -- pieces ------------------------------------------------------------------------------------------------------------
+# -- long lists and chains ---------------------------------------------------------------------------------------------
 
 
-def pieces_of(items, names):
-    trace, pattern = tree("r", list(names)), span("r")[tuple(map(span, items))]
-    table = trace.table
-    return pieces(ContentGraph(pattern.children), list(table.children(0)), Aligner(table, Matcher(table), pattern))
+def anchored(items, there):
+    pattern, table = tree("r", list(items)).to_pattern(), tree("r", list(there)).table
+    hashes = SubtreeHashes(table, Matcher(table), pattern)
+    return anchors(pattern.children, list(table.children(0)), 0, hashes)
 
 
-def test_a_long_list_is_cut_at_what_is_the_only_one_of_its_kind():
+def test_a_long_list_is_cut_at_what_is_there_once_on_both_sides():
     names = [f"s{k}" for k in range(200)]
-    there = [*names[:50], "new", *names[50:150], "new", *names[150:]]
 
-    assert pieces_of(names, there) == [(50, 50, 50, 51), (150, 150, 151, 152)]
+    found = anchored(names, [*names[:50], "new", "s3", *names[50:]])
+
+    assert found == [(k, k if k < 50 else k + 2) for k in range(200) if k != 3]
 
 
 def test_a_long_list_is_not_cut_at_what_may_be_an_accident():
-    items = [name for k in range(40) for name in (f"p{k}", "same")]
-    there = [name for k in range(40) for name in (f"q{k}", "same", f"r{k}")]
-
-    assert pieces_of(items, there) == [(0, 80, 0, 120)]
+    assert anchored(["same"] * 80, ["x", *["same"] * 80]) == []
 
 
-def test_a_long_list_is_not_cut_where_its_items_have_no_name_or_the_matcher_has_been_asked_too_often(monkeypatch):
-    names = [f"s{k}" for k in range(100)]
-    trace = tree("r", ["x", *names, "y"])
-
-    def found(*items):
-        table, pattern = trace.table, span("r")[items]
-        return pieces(ContentGraph(items), list(table.children(0)), Aligner(table, Matcher(table), pattern))
-
-    assert len(found(*map(span, names))) == 2
-    assert found(*(span(type="UNKNOWN") for _ in range(50))) == [(0, 50, 0, 102)]
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.anchors._ASKED", 0)
-    assert found(*map(span, names)) == [(0, 100, 0, 102)]
+def test_a_short_list_is_not_cut():
+    assert anchored("abc", "abc") == []
 
 
-def test_a_long_list_is_cut_at_a_row_of_one_kind():
-    found = pieces_of(["x", *["a"] * 70, "y"], ["z", *["a"] * 80, "w"])
+@given(st.permutations(range(40)))
+def test_the_cuts_are_a_longest_run_that_is_in_order(order):
+    found = anchored([f"s{k}" for k in range(40)], [f"s{k}" for k in order])
 
-    assert sum(piece.item_stop - piece.item for piece in found) == 2
-    assert sum(piece.span_stop - piece.span for piece in found) == 12
-
-
-# -- chains ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_descent_that_begins_inside_another_is_as_deep_as_what_is_left_of_it():
-    pattern = lower = lowest = span("s")
-    for level in range(60):
-        pattern = span("s")[pattern]
-        lower = pattern if level == 30 else lower
-        lowest = pattern if level == 20 else lowest
-    below = ["s"]
-    for _ in range(60):
-        below = ["s", below]
-    table = tree(*below).table
-    matcher = Matcher(table)
-    chains = Chains(table, matcher, Costs(table, matcher, pattern, Assumed()))
-
-    assert chains.is_deep(lower, 10)
-    assert chains.is_deep(pattern, 0)
-    assert not chains.is_deep(lowest, 0)
+    longest = [0] * 41
+    for place, item in enumerate(order):
+        longest[place + 1] = 1 + max((longest[k + 1] for k in range(place) if order[k] < item), default=0)
+    assert found == sorted(found, key=lambda pair: pair[1])
+    assert all(order[place] == item for item, place in found)
+    assert len(found) == max(longest)
 
 
-# -- seats, order, likeness --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kinds", [2_000, 3])
+def test_a_few_edits_of_a_long_chain_are_told_as_few(kinds):
+    names = [f"s{k % kinds}" for k in range(2_000)]
+    there = list(names)
+    for k in range(100, 2_000, 200):
+        there[k] = "renamed"
+    trace, pattern = (tree_of_chain(each) for each in (there, names))
+
+    findings = mismatch(trace.table, pattern.to_pattern(), trace.table.roots(), "it").findings
+
+    assert [finding.rule for finding in findings] == ["shape.different"] * 10
 
 
-def test_a_span_that_has_another_seat_gives_its_own_to_one_that_has_not():
-    assert CheapestAssignment({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 1, 2: 0}
+def tree_of_chain(names):
+    below = []
+    for name in reversed(names):
+        below = [name, below] if below else [name]
+    return tree(*below)
 
 
-def test_a_chain_of_spans_that_is_too_long_is_given_up(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.bipartite._CHAINED", 1)
-
-    assert CheapestAssignment({(1, 0): 5.0, (1, 1): 4.0, (2, 0): 5.0}, {0: 1.0, 1: 1.0}).taken == {1: 0}
+# -- groups, order -----------------------------------------------------------------------------------------------------
 
 
 def test_alternatives_that_are_groups_are_slots_that_may_be_empty():
@@ -215,7 +196,7 @@ def test_alternatives_that_are_groups_are_slots_that_may_be_empty():
 
 def order(trace, *items):
     table = trace.table
-    return order_of(items, list(table.children(0)), 0, Aligner(table, Matcher(table), span("r")[items]))
+    return order_of(items, list(table.children(0)), 0, Aligner(table, Matcher(table), span("r")[items]).context)
 
 
 def test_an_order_that_would_not_match_either_is_none():
@@ -234,14 +215,6 @@ def test_an_order_that_is_too_much_to_ask_about_is_none(monkeypatch):
     monkeypatch.setattr(Matcher, "accepts", too_complex)
 
     assert order(tree("r", ["b", "a"]), span("a"), span("b")) is None
-
-
-def test_trees_beside_each_other_have_no_names_in_common():
-    table = tree("a", ["b"], "c", ["d"]).table
-    pattern = span("c")[span("d")]
-    likeness = MinHash(table, SubtreeHashes(table, Matcher(table), pattern))
-
-    assert [likeness.alike(pattern, i) for i in (0, 2)] == [False, True]
 
 
 def test_a_part_that_says_what_went_in_has_no_print():

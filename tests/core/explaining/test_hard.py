@@ -128,7 +128,7 @@ def test_of_many_ends_of_a_group_the_likely_ones_are_tried(monkeypatch):
 
 
 def test_in_haste_a_pair_is_priced_without_looking_below(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.aligner._POINTS", 0)
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.context.POINTS", 0)
     trace = tree("r", ["a", ["b", ["x", "y"], "z"]])
 
     assert headline(trace, span("r")[span("a")[span("b")[span("x"), span("q")], span("z")]]) == "1 different"

@@ -6,37 +6,37 @@ priced only when the search gets there, by a search of its own on a stack of gen
 never exceeds that of losing one and adding the other, so such a search goes only a few differences far. Each price is
 kept, and a price that exceeded its limit is kept as that, and asked for again with twice the limit.
 
-Exact as long as all searches take no more than `_POINTS` points; beyond, a price is an estimate and a search goes
-forward in haste, so that a trace of any size comes to an end.
+Exact as long as all searches take no more than `context.POINTS` points; beyond, a price is an estimate and a search
+goes forward in haste, so that a trace of any size comes to an end.
 """
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from pytest_mlflow_traces.core.explaining.align.anchors import pieces
+from pytest_mlflow_traces.core.explaining.align.anchors import anchors
 from pytest_mlflow_traces.core.explaining.align.chains import Chains
+from pytest_mlflow_traces.core.explaining.align.context import Context, price
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER, SLIGHT, WRAPPER, Assumed, Costs, named
 from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph
 from pytest_mlflow_traces.core.explaining.align.reorder import order_of
-from pytest_mlflow_traces.core.explaining.align.search import Search, span_alternatives
+from pytest_mlflow_traces.core.explaining.align.search import Search
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
+    from pytest_mlflow_traces.core.explaining.align.context import Question
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.explaining.align.search import Point
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
-# what does this span cost as that pattern, as far as it is below this limit?
-Question: TypeAlias = "tuple[SpanPattern, int, float]"
 Found: TypeAlias = "tuple[float, Callable[[], list[Edit]]]"
 Answer = TypeVar("Answer")
 
-_POINTS = 60_000
 _GUESS = 10.0
 
 
@@ -44,18 +44,10 @@ class Aligner:
     """The alignment of one pattern with one trace."""
 
     def __init__(self, table: SpanTable, matcher: Matcher, pattern: Pattern, assumed: Assumed = Assumed()) -> None:  # noqa: B008  # immutable
-        self.table = table
-        self.matcher = matcher
-        self.costs = Costs(table, matcher, pattern, assumed)
-        self.work = 0  # points of all searches so far
-        self._chains = Chains(table, matcher, self.costs)
+        self.context = Context(table, matcher, Costs(table, matcher, pattern, assumed))
+        self._chains = Chains(self.context)
         self._contents: dict[int, ContentGraph] = {}
         self._prices: dict[tuple[int, int], tuple[float, bool]] = {}  # whether it is exact, or a lower bound
-
-    @property
-    def is_hurried(self) -> bool:
-        """Whether so much has been looked at that the rest is to come to an end."""
-        return self.work > _POINTS
 
     def aligned(self, items: tuple[Item, ...], parent: int, first: int, stop: int) -> list[Edit]:
         """Return what is different between `items` and the siblings from `first` up to `stop`, below `parent`."""
@@ -69,17 +61,7 @@ class Aligner:
 
     def priced(self, unit: Pattern, i: int, limit: float) -> tuple[float, SpanPattern]:
         """Return what the span at `i` costs as `unit`, as far as it is below `limit`."""
-        return self._run(self.price(unit, i, limit))
-
-    def price(self, unit: Pattern, i: int, limit: float) -> Generator[Question, float, tuple[float, SpanPattern]]:
-        """Return what the span at `i` costs as `unit`, and as which of its alternatives."""
-        first, *others = span_alternatives(unit)
-        best = (yield first, i, limit), first
-        for each in others:
-            cost = yield each, i, min(limit, best[0])
-            if cost < best[0]:
-                best = cost, each
-        return best
+        return self._run(price(unit, i, limit))
 
     def _run(self, work: Generator[Question, float, Answer]) -> Answer:
         """Run `work`, and what it asks for, and what that asks for, and so on, without recursion."""
@@ -99,29 +81,29 @@ class Aligner:
                 stack.append(self._pair(*asked))
 
     def _known(self, pattern: SpanPattern, i: int, limit: float) -> float | None:
-        if self.matcher.matches(pattern, i):
+        if self.context.matcher.matches(pattern, i):
             return 0.0
-        if not pattern.children and (pattern.children is None or self.table.stops[i] == i + 1):
-            return min(max(SLIGHT, self.costs.own(pattern, i)), self.costs.most(pattern, i))
+        if not pattern.children and (pattern.children is None or self.context.table.stops[i] == i + 1):
+            return min(max(SLIGHT, self.context.costs.own(pattern, i)), self.context.costs.most(pattern, i))
         kept = self._prices.get((id(pattern), i))
         return kept[0] if kept is not None and (kept[1] or kept[0] >= limit) else None
 
     def _pair(self, pattern: SpanPattern, i: int, limit: float) -> Generator[Question, float, float]:
         """Price a pair that does not match."""
-        costs, stop = self.costs, self.table.stops[i]
+        costs, stop = self.context.costs, self.context.table.stops[i]
         own, most = costs.own(pattern, i), costs.most(pattern, i)
         kept = self._prices.get((id(pattern), i))
         limit = min(most, max(limit, 2 * kept[0] if kept else 0.0))
         if own >= limit:
             return self._keep(pattern, i, limit, exact=limit == most)
-        if self.is_hurried:
+        if self.context.is_hurried:
             return self._keep(pattern, i, min(own + _GUESS, most), exact=True)
         items = pattern.children or ()
         only = items[0] if len(items) == 1 else None
         deep = self._chains.is_deep(pattern, i)
-        if not deep and isinstance(only, SpanPattern) and i + 1 < stop == self.table.stops[i + 1]:
+        if not deep and isinstance(only, SpanPattern) and i + 1 < stop == self.context.table.stops[i + 1]:
             cost = 0.0
-            if only.name is None or named(only, self.table.names[i + 1]):
+            if only.name is None or named(only, self.context.table.names[i + 1]):
                 cost = yield only, i + 1, limit - own
             if 0.0 < cost <= WRAPPER and own + cost < limit:  # no other way to align the two can cost less
                 return self._keep(pattern, i, own + cost, exact=True)
@@ -136,13 +118,13 @@ class Aligner:
             deep = self._chains.aligned(pattern, i, limit)
             if deep is not None:
                 cost, edits, (last, k) = deep
-                if last.children is None or self.matcher.matches(last, k):
+                if last.children is None or self.context.matcher.matches(last, k):
                     return cost, lambda: edits
-                rest = yield from self._listed(self._content(last), k, k + 1, self.table.stops[k], limit - cost)
+                rest = yield from self._listed(self._content(last), k, k + 1, self.context.table.stops[k], limit - cost)
                 return None if rest is None else (cost + rest[0], lambda: [*edits, *rest[1]()])
             if limit < float("inf"):
                 return None
-        return (yield from self._listed(self._content(pattern), i, i + 1, self.table.stops[i], limit))
+        return (yield from self._listed(self._content(pattern), i, i + 1, self.context.table.stops[i], limit))
 
     def _keep(self, pattern: SpanPattern, i: int, cost: float, *, exact: bool) -> float:
         self._prices[id(pattern), i] = cost, exact
@@ -162,11 +144,11 @@ class Aligner:
         k = first
         while k < stop:
             spans.append(k)
-            k = self.table.stops[k]
+            k = self.context.table.stops[k]
         searches: list[Search] = []
         cost = 0.0
         for start, goal, some in self._parts(content, spans, stop):
-            search = Search(self, parent, some, start, goal, content)
+            search = Search(self.context, parent, some, start, goal, content)
             found = yield from search.run(limit - cost)
             if not found:
                 cost = limit
@@ -174,18 +156,28 @@ class Aligner:
             searches.append(search)
             cost += search.cost
         if cost > ORDER:
-            order = order_of(content.items, spans, parent, self)
+            order = order_of(content.items, spans, parent, self.context)
             if order is not None and order[0] < cost:
                 return order[0], lambda: [order[1]]
         return (cost, lambda: [edit for each in searches for edit in each.edits()]) if cost < limit else None
 
     def _parts(self, content: ContentGraph, spans: list[int], stop: int) -> Iterator[tuple[Point, Point, list[int]]]:
         """Yield the parts of a list to be searched: from where, to where, and the spans between."""
-        steps = content.steps
+        ends, steps = [*spans, stop], content.steps
         if steps is None:
-            yield (content.first, spans[0] if spans else stop, 0), (content.end, stop, 0), spans
+            yield (content.first, ends[0], 0), (content.end, stop, 0), spans
             return
-        ends = [*spans, stop]
-        for piece in pieces(content, spans, self):
-            start, goal = (steps[piece.item], ends[piece.span], 0), (steps[piece.item_stop], ends[piece.span_stop], 0)
-            yield start, goal, spans[piece.span : piece.span_stop]
+        units = [step.unit for step in steps if step.unit is not None]
+        head = self._sure(content, zip(units, spans, strict=False))
+        tail = self._sure(content, zip(reversed(units[head:]), reversed(spans[head:]), strict=False))
+        item = span = head
+        end = len(units) - tail, len(spans) - tail
+        for j, k in [*anchors(units[: end[0]], spans[: end[1]], head, self.context.costs.hashes), end]:
+            if item < j or span < k:
+                yield (steps[item], ends[span], 0), (steps[j], ends[k], 0), spans[span:k]
+            item, span = j + 1, k + 1
+
+    def _sure(self, content: ContentGraph, pairs: Iterable[tuple[Pattern, int]]) -> int:
+        """Return how many pairs of an item and a span match one after the other, and are sure to be meant."""
+        matches = self.context.matcher.matches
+        return sum(1 for _ in takewhile(lambda pair: content.is_sure(pair[0]) and matches(*pair), pairs))

@@ -1,8 +1,7 @@
 """Which span stands for which item of a group in any order: an assignment instead of an alignment.
 
-First as many exact matches as possible, by augmenting paths (Kuhn 1955; iteratively, and keeping every filled item
-filled); what is left over is then assigned by price, again by augmenting paths along the cheapest (the Hungarian
-method), where there is little of it, and by name or else by place where there is much.
+First as many exact matches as possible, by augmenting paths; what is left over is then assigned by price, what saves
+the most first, where there is little of it, and by name or else by place where there is much.
 """
 
 from __future__ import annotations
@@ -10,22 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.align.bipartite import (
-    BipartiteMatching,
-    Candidates,
-    CheapestAssignment,
-    alternatives,
-)
+from pytest_mlflow_traces.core.explaining.align.candidates import Candidates, matched
+from pytest_mlflow_traces.core.explaining.align.context import price
 from pytest_mlflow_traces.core.explaining.align.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, named
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Apart, Missing, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import slots_of
+from pytest_mlflow_traces.core.matching.bipartite import BipartiteMatching
+from pytest_mlflow_traces.core.matching.bitsets import members
 from pytest_mlflow_traces.core.matching.matcher import overlap
-from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern, span_patterns_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.explaining.align.aligner import Aligner, Question
+    from pytest_mlflow_traces.core.explaining.align.context import Context, Question
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.explaining.align.graph import Slot
 
@@ -39,83 +36,82 @@ class _Rest:
 
     spans: list[int]
     lacking: dict[int, int]
-    spare: dict[int, float]
+    spare: dict[int, int]
     edits: list[Edit] = field(default_factory=list)
     cost: float = 0.0
 
 
 def windows(
-    slots: Sequence[Slot], spans: Sequence[int], aligner: Aligner, *, gap: bool, last: bool
+    slots: Sequence[Slot], spans: Sequence[int], context: Context, *, gap: bool, last: bool
 ) -> Iterator[tuple[int, float]]:
     """Yield how many of `spans` the group may take, each with the least that it can cost."""
     if last:
         yield len(spans), 0.0
         return
-    seating = BipartiteMatching(Candidates(slots, aligner), len(slots))
-    room = [float("inf") if slot.high is None else slot.high for slot in slots]
+    matching = BipartiteMatching(_room(slots, len(spans)), Candidates(slots, context).of)
     needed = sum(slot.low for slot in slots)
     found = [(0, 0)]
     for taken, span in enumerate(spans, start=1):
-        found.append((taken, found[-1][1] + seating.seated(span, room)))
+        found.append((taken, found[-1][1] + matching.insert(span)))
     bounds = [
         (n, max(0.0 if gap else BELONGS_ELSEWHERE * (n - fit), STANDS_ELSEWHERE * (needed - n))) for n, fit in found
     ]
-    most = _FEW_ENDS if aligner.is_hurried else _ENDS
+    most = _FEW_ENDS if context.is_hurried else _ENDS
     if len(bounds) > most:
         bounds = sorted(bounds, key=lambda bound: (bound[1], -bound[0]))[:most]
     yield from bounds
 
 
 def assigned(
-    slots: Sequence[Slot], spans: Sequence[int], aligner: Aligner, *, gap: bool, parent: int, before: int
+    slots: Sequence[Slot], spans: Sequence[int], context: Context, *, gap: bool, parent: int, before: int
 ) -> Generator[Question, float, tuple[float, list[Edit]]]:
     """Assign `spans` to `slots`; return what it costs, and what is then missing, unexpected or different."""
-    takers = Candidates(slots, aligner)
-    seating = BipartiteMatching(takers, len(slots))
-    waiting = [span for span in spans if not seating.seated(span, [slot.low for slot in slots])]
-    room = [float("inf") if slot.high is None else slot.high for slot in slots]
-    rest = _Rest([span for span in waiting if not seating.seated(span, room)], {}, {})
+    candidates = Candidates(slots, context)
+    matching = matched(slots, spans, candidates)
+    room = _room(slots, len(spans))
+    rest = _Rest([span for span in spans if span not in matching.slot_of], {}, {})
     for number, slot in enumerate(slots):
-        sitting = len(seating.sitting[number])
+        sitting = len(matching.held[number])
         if sitting < slot.low:
             rest.lacking[number] = slot.low - sitting
         elif sitting < room[number]:
             rest.spare[number] = room[number] - sitting
-    yield from _pair(rest, slots, aligner, gap=gap, namesakes=True)
+    yield from _pair(rest, slots, context, gap=gap, namesakes=True)
     if rest.spans and not gap:
-        _unwrap(rest, slots, takers, aligner)
+        _unwrap(rest, slots, candidates, context)
     if rest.spans and not gap:
-        _lift(rest, slots, aligner, parent, before)
-    yield from _pair(rest, slots, aligner, gap=gap, namesakes=False)
+        _lift(rest, slots, context, parent, before)
+    yield from _pair(rest, slots, context, gap=gap, namesakes=False)
     for span in () if gap else rest.spans:
         rest.edits.append(Unexpected(span))
-        rest.cost += aligner.costs.unexpected(span)
+        rest.cost += context.costs.unexpected(span)
     for number, count in rest.lacking.items():
         least = max(1, slots[number].low)
         rest.edits.append(Missing(slots[number].unit, parent, before, count, least=least))
-        rest.cost += aligner.costs.missing(slots[number].unit, count, gap=gap)
-    for apart in _apart(slots, seating, aligner, parent):
+        rest.cost += context.costs.missing(slots[number].unit, count, gap=gap)
+    for apart in _apart(slots, matching, context, parent):
         rest.edits.append(apart)
         rest.cost += SLIGHT
     return rest.cost, rest.edits
 
 
-def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Candidates, aligner: Aligner) -> None:
+def _unwrap(rest: _Rest, slots: Sequence[Slot], candidates: Candidates, context: Context) -> None:
     """Look for what is missing below spans that are unexpected."""
     for span in list(rest.spans):
         inside: dict[int, int] = {}  # span: slot
-        children = aligner.table.children(span)
-        if not children or _lacks_namesake(rest, slots, aligner, span):
+        children = context.table.children(span)
+        if not children or _lacks_namesake(rest, slots, context, span):
             continue
         for child in children:
             taken = list(inside.values())
-            free = [n for n in takers.of(child) if taken.count(n) < rest.lacking.get(n, 0) + rest.spare.get(n, 0)]
-            if free:
-                inside[child] = free[0]
+            for n in members(candidates.of(child)):
+                if taken.count(n) < rest.lacking.get(n, 0) + rest.spare.get(n, 0):
+                    inside[child] = n
+                    break
         others = [child for child in children if child not in inside]
-        price = aligner.costs.shell + sum(map(aligner.costs.unexpected, others))
-        saved = aligner.costs.unexpected(span) + sum(
-            aligner.costs.missing(slots[n].unit) for n in inside.values() if n in rest.lacking
+        price = context.costs.shell + sum(map(context.costs.unexpected, others))
+        saved = context.costs.unexpected(span) + sum(
+            context.costs.missing(slots[n].unit) for n in inside.values() if n in rest.lacking
         )
         if inside and price < saved:
             rest.spans.remove(span)
@@ -125,21 +121,20 @@ def _unwrap(rest: _Rest, slots: Sequence[Slot], takers: Candidates, aligner: Ali
                 _fill(rest.lacking, number)
 
 
-def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, before: int) -> None:
+def _lift(rest: _Rest, slots: Sequence[Slot], context: Context, parent: int, before: int) -> None:
     """Look among the unexpected spans for what belongs below one that is not there, in any order."""
-    costs = aligner.costs
+    costs = context.costs
     for number in [*rest.lacking, *rest.spare]:
         unit = slots[number].unit
         items = unit.children if isinstance(unit, SpanPattern) else None
         inner = (
             slots_of(AnyOrder(tuple(item for item in items if isinstance(item, Pattern)))) if items else None
         ) or ()
-        seating = BipartiteMatching(Candidates(inner, aligner), len(inner))
-        room = [float("inf") if slot.high is None else slot.high for slot in inner]
-        there = [span for span in rest.spans if seating.seated(span, room)] if inner else []
-        lacking = [(slot, slot.low - len(seating.sitting[n])) for n, slot in enumerate(inner)]
+        matching = matched(inner, rest.spans, Candidates(inner, context))
+        there = [span for span in rest.spans if span in matching.slot_of]
+        lacking = [(slot, slot.low - len(matching.held[n])) for n, slot in enumerate(inner)]
         lost = [Missing(slot.unit, parent, before, count) for slot, count in lacking if count > 0]
-        price = aligner.costs.shell + sum(costs.missing(each.pattern, each.count) for each in lost)
+        price = context.costs.shell + sum(costs.missing(each.pattern, each.count) for each in lost)
         saved = sum(map(costs.unexpected, there)) + (costs.missing(unit) if number in rest.lacking else 0.0)
         if there and price < saved:
             rest.spans = [span for span in rest.spans if span not in there]
@@ -149,18 +144,18 @@ def _lift(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, parent: int, bef
 
 
 def _pair(
-    rest: _Rest, slots: Sequence[Slot], aligner: Aligner, *, gap: bool, namesakes: bool
+    rest: _Rest, slots: Sequence[Slot], context: Context, *, gap: bool, namesakes: bool
 ) -> Generator[Question, float, None]:
     """Let spans that match nothing stand for items that nothing matches, where that is cheaper."""
     open_slots = [*rest.lacking, *rest.spare]
-    names = aligner.table.names
+    names = context.table.names
     few = not namesakes and len(rest.spans) * len(open_slots) <= _PRICED
     saved: dict[tuple[int, int], float] = {}
     meant: dict[tuple[int, int], SpanPattern] = {}
     namely: dict[str, list[int]] = {}
     unsure = []  # slots that may be of many names
     for number in open_slots:
-        said = {each.name for each in alternatives(slots[number].unit) if isinstance(each, SpanPattern)}
+        said = {each.name for each in span_patterns_of(slots[number].unit)}
         if not all(isinstance(name, str) for name in said):
             unsure.append(number)
             continue
@@ -174,34 +169,47 @@ def _pair(
         if not candidates and not namesakes and not gap:
             candidates = open_slots[place : place + 1]  # the order is free, yet most often it is that of the pattern
         for number in candidates[:12]:
-            both = _apart_cost(rest, slots, aligner, span, number, gap=gap)
-            price, which = yield from aligner.price(slots[number].unit, span, float("inf") if gap else both)
-            if gap and aligner.costs.is_like(which, span, price):
-                price = min(price, 0.9 * both)
-            if price < both:
-                saved[span, number] = both - price
+            both = _apart_cost(rest, slots, context, span, number, gap=gap)
+            cost, which = yield from price(slots[number].unit, span, float("inf") if gap else both)
+            if gap and context.costs.is_like(which, span, cost):
+                cost = min(cost, 0.9 * both)
+            if cost < both:
+                saved[span, number] = both - cost
                 meant[span, number] = which
-    room = {**{n: float(count) for n, count in rest.lacking.items()}, **rest.spare}
-    for span, number in CheapestAssignment(saved, room).taken.items():
+    for span, number in _assigned(saved, {**rest.lacking, **rest.spare}).items():
         rest.spans.remove(span)
-        rest.cost += _apart_cost(rest, slots, aligner, span, number, gap=gap) - saved[span, number]
+        rest.cost += _apart_cost(rest, slots, context, span, number, gap=gap) - saved[span, number]
         rest.edits.append(Aligned(meant[span, number], span))
         _fill(rest.lacking, number)
 
 
-def _apart_cost(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, span: int, number: int, *, gap: bool) -> float:
+def _assigned(saved: dict[tuple[int, int], float], room: dict[int, int]) -> dict[int, int]:
+    """Let each span have the slot that saves the most, as far as there is room."""
+    taken: dict[int, int] = {}
+    for span, number in sorted(saved, key=lambda pair: -saved[pair]):
+        if span not in taken and room[number]:
+            taken[span] = number
+            room[number] -= 1
+    return taken
+
+
+def _room(slots: Sequence[Slot], count: int) -> list[int]:
+    return [count + slot.low if slot.high is None else slot.high for slot in slots]
+
+
+def _apart_cost(rest: _Rest, slots: Sequence[Slot], context: Context, span: int, number: int, *, gap: bool) -> float:
     """What it costs that the span and the slot have nothing to do with each other."""
-    lost = aligner.costs.missing(slots[number].unit, gap=gap) if number in rest.lacking else 0.0
-    return lost + (0.0 if gap else aligner.costs.unexpected(span))
+    lost = context.costs.missing(slots[number].unit, gap=gap) if number in rest.lacking else 0.0
+    return lost + (0.0 if gap else context.costs.unexpected(span))
 
 
-def _lacks_namesake(rest: _Rest, slots: Sequence[Slot], aligner: Aligner, span: int) -> bool:
-    name = aligner.table.names[span]
+def _lacks_namesake(rest: _Rest, slots: Sequence[Slot], context: Context, span: int) -> bool:
+    name = context.table.names[span]
     return any(_is_named(slots[number].unit, name) for number in rest.lacking)
 
 
 def _is_named(unit: Pattern, name: str) -> bool:
-    return any(isinstance(each, SpanPattern) and named(each, name) for each in alternatives(unit))
+    return any(named(each, name) for each in span_patterns_of(unit))
 
 
 def _fill(lacking: dict[int, int], number: int) -> None:
@@ -211,16 +219,16 @@ def _fill(lacking: dict[int, int], number: int) -> None:
             del lacking[number]
 
 
-def _apart(slots: Sequence[Slot], seating: BipartiteMatching, aligner: Aligner, parent: int) -> list[Apart]:
+def _apart(slots: Sequence[Slot], matching: BipartiteMatching, context: Context, parent: int) -> list[Apart]:
     """Return two spans that do not overlap, for each group that is to run in parallel."""
-    members: dict[int, list[int]] = {}
+    held: dict[int, list[int]] = {}
     groups = {id(group): group for slot in slots for group in slot.together}
     for number, slot in enumerate(slots):
         for group in slot.together:
-            members.setdefault(id(group), []).extend(seating.sitting[number])
-    starts, ends = aligner.table.starts, aligner.table.ends
+            held.setdefault(id(group), []).extend(matching.held[number])
+    starts, ends = context.table.starts, context.table.ends
     found = []
-    for key, spans in members.items():
+    for key, spans in held.items():
         spans.sort()
         pairs = ((one, two) for place, two in enumerate(spans) for one in spans[:place])
         for one, two in pairs:

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.align.costs import WRAPPER, Costs, lost
+from pytest_mlflow_traces.core.explaining.align.costs import WRAPPER, lost
 from pytest_mlflow_traces.core.explaining.align.edits import Different, Missing, Unexpected
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_mlflow_traces.core.explaining.align.context import Context
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
-    from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _DEEP = 24  # levels
 _STEPS = 4_000_000  # comparisons and points of all searches for one trace
@@ -30,10 +29,8 @@ _TABLE = 2_500  # levels times levels between two that agree
 class Chains:
     """The alignment of long chains of one trace with those of one pattern."""
 
-    def __init__(self, table: SpanTable, matcher: Matcher, costs: Costs) -> None:
-        self._table = table
-        self._matcher = matcher
-        self._costs = costs
+    def __init__(self, context: Context) -> None:
+        self._table, self._matcher, self._costs = context.table, context.matcher, context.costs
         self._bottoms: list[int] = []
         self._chains: dict[int, tuple[list[SpanPattern], int]] = {}
         self._steps = 0

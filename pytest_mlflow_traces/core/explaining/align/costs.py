@@ -2,8 +2,8 @@
 
 One thing wrong should be told as one thing. A lost or added span costs more the more it holds, up to a point, since
 losing a leaf is likelier than losing half of the trace; a span that stands elsewhere costs half. A span that differs
-costs by field, and never more than losing it and adding another; where names agree, or most names below do, it costs
-less than that whatever is different inside, so that namesakes stay together.
+costs by field, and never more than losing it and adding another; where names agree, it costs less than that
+whatever is different inside, so that namesakes stay together.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import re
 from math import log2
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.explaining.align.minhash import MinHash
 from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes, positions_in
-from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, alternatives_of
 from pytest_mlflow_traces.core.patterns.operands import UNSAID
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ STANDS_ELSEWHERE, BELONGS_ELSEWHERE = 6.4, 5.1
 _FIELDS = {"name": 12.0, "type": 9.0, "status": 6.0}
 _OTHER_FIELD = 4.0
 _ASSUMED = 1.0
-_NAMESAKE, _ALIKE = 0.75, 0.95
+_NAMESAKE = 0.75
 _COUNTED = 1 << 40  # spans of a pattern
 
 
@@ -53,7 +52,6 @@ class Costs:
         self._table = table
         self._matcher = matcher
         self.hashes = SubtreeHashes(table, matcher, pattern)
-        self._likeness = MinHash(table, self.hashes)
         self._missing: dict[int, float] = {}
         self._unexpected: dict[int, float] = {}
         self._sizes: dict[int, int] = {}
@@ -67,7 +65,7 @@ class Costs:
             return self._lost(pattern) + _EACH * min(count - 1, _MANY)
         known = self._missing.get(id(pattern))
         if known is None:
-            elsewhere = any(map(self.hashes.stands_elsewhere, _alternatives(pattern)))
+            elsewhere = any(map(self.hashes.stands_elsewhere, alternatives_of(pattern)))
             known = self._missing[id(pattern)] = STANDS_ELSEWHERE if elsewhere else self._lost(pattern)
         return known + _EACH * min(count - 1, _MANY)
 
@@ -118,16 +116,14 @@ class Costs:
             same = pattern.type is not None and "type" not in self._matcher.local_failures(pattern, i)
         else:
             same = named(pattern, self._table.names[i])
-        if same:
-            return both * _NAMESAKE
-        return both * _ALIKE if pattern.children is not None and self._likeness.alike(pattern, i) else both
+        return both * _NAMESAKE if same else both
 
     def is_like(self, pattern: SpanPattern, i: int, price: float) -> bool:
         """Return whether the span at `i`, which costs `price` as `pattern`, has its name and much else in common."""
         return self.least(pattern, i) < _FIELDS["name"] and price < self.most(pattern, i)
 
     def _lost(self, pattern: Pattern) -> float:
-        return min(lost(self._size(each)) for each in _alternatives(pattern))
+        return min(lost(self._size(each)) for each in alternatives_of(pattern))
 
     def _size(self, pattern: Pattern) -> int:
         """Count the spans in `pattern`; a part that is shared may make that many."""
@@ -162,7 +158,3 @@ def named(pattern: SpanPattern, name: str) -> bool:
     if isinstance(pattern.name, re.Pattern):
         return pattern.name.fullmatch(name) is not None
     return pattern.name == name
-
-
-def _alternatives(pattern: Pattern) -> tuple[Pattern, ...]:
-    return pattern.alternatives if isinstance(pattern, OneOf) else (pattern,)

@@ -37,7 +37,7 @@ def differences(table: SpanTable, matcher: Matcher, pattern: Pattern, spans: Seq
     best = with_moves(first, table, matcher)
     spent = 0
     for assumed in _assumptions(first, aligner) if 1 < len(best) <= _FEW else ():
-        spent += aligner.work + len(table)
+        spent += aligner.context.work + len(table)
         if spent > _LOOKED_AT or len(best) == 1:
             break
         aligner = Aligner(table, matcher, pattern, assumed)
@@ -60,11 +60,11 @@ def _weight(edits: Sequence[Edit], table: SpanTable) -> int:
 
 def within(aligner: Aligner, pair: Aligned) -> list[Edit]:
     """Return what is different in one span that is to stand for one pattern."""
-    return with_moves(_resolved([pair], aligner), aligner.table, aligner.matcher)
+    return with_moves(_resolved([pair], aligner), aligner.context.table, aligner.context.matcher)
 
 
 def _aligned(aligner: Aligner, pattern: Pattern, spans: Sequence[int]) -> list[Edit]:
-    table, first = aligner.table, spans[0]
+    table, first = aligner.context.table, spans[0]
     if len(spans) == 1 and isinstance(pattern, SpanPattern) and _agree(aligner, pattern, first):
         return _resolved([Aligned(pattern, first)], aligner)
     edits = aligner.aligned((pattern,), table.parents[first], first, table.stops[spans[-1]])
@@ -72,7 +72,7 @@ def _aligned(aligner: Aligner, pattern: Pattern, spans: Sequence[int]) -> list[E
 
 
 def _agree(aligner: Aligner, pattern: SpanPattern, i: int) -> bool:
-    return pattern.name == aligner.table.names[i] and aligner.costs.own(pattern, i) == 0.0
+    return pattern.name == aligner.context.table.names[i] and aligner.context.costs.own(pattern, i) == 0.0
 
 
 def _assumptions(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
@@ -83,15 +83,15 @@ def _assumptions(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
         yield Assumed(shells=False)
     yield from _namesakes(edits, aligner)
     parts: dict[str, list[SpanPattern]] = {}
-    for each in aligner.costs.hashes.order:
+    for each in aligner.context.costs.hashes.order:
         if isinstance(each, SpanPattern) and isinstance(each.name, str):
             parts.setdefault(each.name, []).append(each)
     for edit in edits:
         if isinstance(edit, Unexpected) and not edit.wrapper:
             same = [
                 each
-                for each in parts.get(aligner.table.names[edit.span], ())
-                if aligner.matcher.matches(each, edit.span)
+                for each in parts.get(aligner.context.table.names[edit.span], ())
+                if aligner.context.matcher.matches(each, edit.span)
             ]
             for each in same[:_SAME_KIND]:
                 count += 1
@@ -108,7 +108,7 @@ def _namesakes(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
     for edit in edits:
         if isinstance(edit, Missing) and isinstance(edit.pattern, SpanPattern):
             for i in sorted(taken):
-                if aligner.table.parents[i] == edit.parent and _agree(aligner, edit.pattern, i):
+                if aligner.context.table.parents[i] == edit.parent and _agree(aligner, edit.pattern, i):
                     yield Assumed(shells=False, pair=(edit.pattern, i))
 
 
@@ -121,7 +121,7 @@ def _resolved(edits: list[Edit], aligner: Aligner) -> list[Edit]:
             found.append(edit)
             continue
         pattern, i = edit.pattern, edit.span
-        fields = tuple(aligner.matcher.local_failures(pattern, i))
+        fields = tuple(aligner.context.matcher.local_failures(pattern, i))
         below = aligner.below(pattern, i) if pattern.children is not None else []
         if fields:
             found.append(Different(pattern, i, fields))

@@ -19,7 +19,15 @@ from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.patterns.constructors import is_one_span
-from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import (
+    AnyOrder,
+    OneOf,
+    Pattern,
+    Repeat,
+    SpanPattern,
+    alternatives_of,
+    span_patterns_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +95,7 @@ class ContentGraph:
 
     def is_sure(self, unit: Pattern) -> bool:
         """Return whether what matches `unit` could hardly be meant for another item of the list."""
-        for each in unit.alternatives if isinstance(unit, OneOf) else (unit,):
+        for each in alternatives_of(unit):
             if not isinstance(each, SpanPattern) or not isinstance(each.name, str):
                 return False
             if each.children is None and (self.names is None or self.names[each.name] > 1):
@@ -209,4 +217,9 @@ def _merged(slots: Sequence[Slot]) -> tuple[Slot, ...]:
         else:
             high = None if slot.high is None or other.high is None else slot.high + other.high
             merged[key] = Slot(slot.unit, slot.low + other.low, high, slot.together)
-    return tuple(merged.values())
+    # those that say most come first, so that what says little is left for what fits nothing else
+    return tuple(sorted(merged.values(), key=lambda slot: _says_little(slot.unit)))
+
+
+def _says_little(unit: Pattern) -> bool:
+    return any(each.children is None for each in span_patterns_of(unit))

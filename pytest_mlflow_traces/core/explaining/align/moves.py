@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced, Missing, Moved, Unexpected
 from pytest_mlflow_traces.core.explaining.align.subtree_hashes import positions_in
-from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, alternatives_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ def _within(missing: list[Missing]) -> Iterator[tuple[Missing, Pattern]]:
 
 def _names(pattern: Pattern, by_name: dict[str, list[tuple[int, Unexpected | None]]]) -> list[str]:
     names = []
-    for each in pattern.alternatives if isinstance(pattern, OneOf) else (pattern,):
+    for each in alternatives_of(pattern):
         if not isinstance(each, SpanPattern) or not isinstance(each.name, str):
             return list(by_name)
         names.append(each.name)

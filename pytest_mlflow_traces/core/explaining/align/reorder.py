@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.align.bipartite import BipartiteMatching, Candidates
+from pytest_mlflow_traces.core.explaining.align.candidates import Candidates, matched
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced
 from pytest_mlflow_traces.core.explaining.align.graph import Slot, slots_of
@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
+    from pytest_mlflow_traces.core.explaining.align.context import Context
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
 
@@ -27,7 +27,7 @@ _GAPS = 4  # gaps that are tried for all the spans that match no item
 
 
 def order_of(
-    items: tuple[Item, ...], spans: Sequence[int], parent: int, aligner: Aligner
+    items: tuple[Item, ...], spans: Sequence[int], parent: int, context: Context
 ) -> tuple[float, Disordered] | None:
     """Return which of `spans` are out of order and what that costs, where all that `items` ask for is there, only."""
     slots: list[Slot] = []
@@ -41,15 +41,15 @@ def order_of(
     gaps = [k for k, item in enumerate(items) if item is ... or (isinstance(item, AnyOrder) and item.gap)]
     if not 1 < len(slots) <= _ITEMS or not 1 < len(spans) <= _ITEMS or not _room(slots, len(spans), bool(gaps)):
         return None
-    seating = _seated(slots, spans, aligner)
-    if seating is None or (len(seating.seat) < len(spans) and not gaps):
+    slot_of = _slots_of(slots, spans, context)
+    if slot_of is None or (len(slot_of) < len(spans) and not gaps):
         return None
-    rank_of = {span: ranks[slot] for span, slot in seating.seat.items()}
+    rank_of = {span: ranks[slot] for span, slot in slot_of.items()}
     ways = [_ranked(spans, rank_of, gap) for gap in gaps[:_GAPS]] or [dict(rank_of)]
     ways.append(_among_gaps(spans, rank_of, gaps))
-    shifts = [_displaced(spans, way, rank_of, aligner.table.stops[spans[-1]]) for way in ways]
+    shifts = [_displaced(spans, way, rank_of, context.table.stops[spans[-1]]) for way in ways]
     for cost, told in sorted(shifts, key=lambda each: each[0]):
-        if told and _accepted(aligner.matcher, items, in_order(spans, told)):
+        if told and _accepted(context.matcher, items, in_order(spans, told)):
             return cost, Disordered(parent, tuple(told))
     return None
 
@@ -86,16 +86,12 @@ def _displaced(
     return ORDER + 3.0 * min(len(told) - 1, 10) + 5.0 * nowhere, told
 
 
-def _seated(slots: list[Slot], spans: Sequence[int], aligner: Aligner) -> BipartiteMatching | None:
-    seating = BipartiteMatching(Candidates(slots, aligner), len(slots))
-    lows, highs = [slot.low for slot in slots], [float("inf") if slot.high is None else slot.high for slot in slots]
-    waiting = [span for span in spans if not seating.seated(span, lows)]
-    if any(len(seating.sitting[n]) < low for n, low in enumerate(lows)):
+def _slots_of(slots: list[Slot], spans: Sequence[int], context: Context) -> dict[int, int] | None:
+    candidates = Candidates(slots, context)
+    matching = matched(slots, spans, candidates)
+    if any(len(held) < slot.low for held, slot in zip(matching.held, slots, strict=True)):
         return None
-    for span in waiting:
-        seating.seated(span, highs)
-    _untangled(seating)
-    return seating
+    return _untangled(matching.slot_of, candidates)
 
 
 def in_order(spans: Sequence[int], displaced: Sequence[Displaced]) -> list[int]:
@@ -121,14 +117,16 @@ def _room(slots: list[Slot], count: int, gap: bool) -> bool:
     return gap or any(slot.high is None for slot in slots) or sum(slot.high or 0 for slot in slots) >= count
 
 
-def _untangled(seating: BipartiteMatching) -> None:
-    """Let spans that match the same slots sit in the order of the slots, so that none seems displaced."""
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for span in sorted(seating.seat):
-        alike.setdefault(tuple(sorted(seating.takers.of(span))), []).append(span)
-    for spans in alike.values():
-        seats = sorted(seating.seat[span] for span in spans)
-        seating.seat.update(zip(spans, seats, strict=True))
+def _untangled(slot_of: Mapping[int, int], candidates: Candidates) -> dict[int, int]:
+    """Let spans that match the same slots have them in the order of the slots, so that none seems displaced."""
+    alike: dict[int, list[int]] = {}
+    for span in sorted(slot_of):
+        alike.setdefault(candidates.of(span), []).append(span)
+    return {
+        span: slot
+        for spans in alike.values()
+        for span, slot in zip(spans, sorted(slot_of[span] for span in spans), strict=True)
+    }
 
 
 def _longest_run(ranks: Sequence[int]) -> set[int]:

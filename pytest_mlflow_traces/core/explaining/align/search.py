@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.explaining.align.any_order import assigned, windows
 from pytest_mlflow_traces.core.explaining.align.beam import FAR, Beam
+from pytest_mlflow_traces.core.explaining.align.context import price
 from pytest_mlflow_traces.core.explaining.align.costs import WRAPPER
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Missing, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, below, entered
-from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, span_patterns_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from pytest_mlflow_traces.core.explaining.align.aligner import Aligner, Question
+    from pytest_mlflow_traces.core.explaining.align.context import Context, Question
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
 
 _INSIDE = 16  # spans below another that are looked at before it is taken for a wrapper
@@ -65,25 +66,25 @@ class Search:
 
     def __init__(
         self,
-        aligner: Aligner,
+        context: Context,
         parent: int,
         spans: Sequence[int],
         start: Point,
         goal: Point,
         content: ContentGraph,
     ) -> None:
-        self._aligner = aligner
+        self._context = context
         self._spans = spans
         self._content = content
         self._names = content.names
-        self._there = {aligner.table.names[k] for k in spans}
+        self._there = {context.table.names[k] for k in spans}
         self._start = start
         self._has_gap = content.has_gap
-        self._forward = Beam(spans, goal[0].rank - start[0].rank, has_gap=content.has_gap, hurried=aligner.is_hurried)
-        self._costs = aligner.costs
-        self._stops = aligner.table.stops
-        self._parents = aligner.table.parents
-        self._matches = aligner.matcher.matches
+        self._forward = Beam(spans, goal[0].rank - start[0].rank, has_gap=content.has_gap, hurried=context.is_hurried)
+        self._costs = context.costs
+        self._stops = context.table.stops
+        self._parents = context.table.parents
+        self._matches = context.matcher.matches
         self._parent = parent
         self._goal, self._stop, _ = goal
         self._heap: list[tuple[float, int, int, int, Point, Point | None, Edge]] = []
@@ -101,17 +102,17 @@ class Search:
                 return False
             if self._forward.is_left_behind(point):
                 continue
-            self._aligner.work += 1
+            self._context.work += 1
             if isinstance(edge, _Price):
                 self._forward.count += _PRICED
-                price, which = yield from self._aligner.price(edge.unit, edge.span, limit - edge.base)
-                price = self._against_a_gap(price, which, edge)
-                self._push(edge.base + price, point, before, (Aligned(which, edge.span),))
+                found, which = yield from price(edge.unit, edge.span, limit - edge.base)
+                found = self._against_a_gap(found, which, edge)
+                self._push(edge.base + found, point, before, (Aligned(which, edge.span),))
             elif isinstance(edge, _Window):
                 self._forward.count += _PRICED
-                self._aligner.work += edge.taken
-                price, edits = yield from self._assigned(edge, point)
-                self._push(edge.base + price, point, before, (*edge.opened, *edits))
+                self._context.work += edge.taken
+                found, edits = yield from self._assigned(edge, point)
+                self._push(edge.base + found, point, before, (*edge.opened, *edits))
             elif point not in self._came:
                 self._came[point] = before, edge
                 if point[0] is self._goal and point[1] == self._stop:
@@ -203,7 +204,7 @@ class Search:
             if step.kind is Kind.MANY:
                 self._leave(cost, point, unit)
             return True
-        least = min(self._costs.least(each, k) for each in span_alternatives(unit))
+        least = min(self._costs.least(each, k) for each in span_patterns_of(unit))
         # below a span that stands for nothing, only a namesake is worth a look
         if least < WRAPPER or (step.inside == 0 and self._parents[k] == self._parent):
             # a span that has the name of one item hardly stands for another that is there too
@@ -212,8 +213,8 @@ class Search:
         return False
 
     def _is_at_home(self, unit: Pattern, k: int) -> bool:
-        known = self._names is not None and self._aligner.table.names[k] in self._names
-        return known and any(each.name in self._there for each in span_alternatives(unit))
+        known = self._names is not None and self._context.table.names[k] in self._names
+        return known and any(each.name in self._there for each in span_patterns_of(unit))
 
     def _leave(self, cost: float, point: Point, unit: Pattern) -> None:
         """Go on without a span for the step, or with no more than it has taken."""
@@ -227,7 +228,7 @@ class Search:
             self._push(cost + price + _HIDDEN * self._hides(unit), after, point, (lost,))
         else:
             self._push(cost, after, point)
-        for each in span_alternatives(unit) if count == 0 and step.low <= 1 and not self._is_shell(step, k) else ():
+        for each in span_patterns_of(unit) if count == 0 and step.low <= 1 and not self._is_shell(step, k) else ():
             names = below(each)
             if each.children and (names is None or not self._there.isdisjoint(names)):
                 lifted = Missing(each, parent, k, lifted=True)
@@ -249,13 +250,13 @@ class Search:
         step, k, count = point
         if self._may_wrap(k):
             price = self._costs.shell + _NAMESAKE * (
-                self._names is not None and self._aligner.table.names[k] in self._names
+                self._names is not None and self._context.table.names[k] in self._names
             )
             self._push(cost + price, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
 
     def _may_wrap(self, k: int) -> bool:
         """Return whether something below the span at `k` has the name of an item of the list."""
-        inside = self._aligner.table.names[k + 1 : min(self._stops[k], k + 1 + _INSIDE)]
+        inside = self._context.table.names[k + 1 : min(self._stops[k], k + 1 + _INSIDE)]
         return bool(inside) and (self._names is None or any(name in self._names for name in inside))
 
     def _group(self, cost: float, point: Point) -> None:
@@ -270,11 +271,11 @@ class Search:
             if self._may_wrap(span) and not any(self._matches(slot.unit, span) for slot in step.slots):
                 opened = [*spans[:place], *self._from(span + 1, None if last else _most(step))]
                 ways.append((opened, cost + self._costs.shell, (Unexpected(span, wrapper=True),)))
-        if step.again and step.gap and not last and not self._aligner.is_hurried:
+        if step.again and step.gap and not last and not self._context.is_hurried:
             everything = self._from(k, None)  # as one round may be all that there is
             self._push(cost, (after, self._stop, 0), point, _Window(step, everything, len(everything), cost, ()))
         for taken, base, edits in ways:
-            for count, least in windows(step.slots, taken, self._aligner, gap=step.gap, last=last):
+            for count, least in windows(step.slots, taken, self._context, gap=step.gap, last=last):
                 end = k if count == 0 else self._stops[taken[count - 1]]
                 self._push(base + least, (after, end, 0), point, _Window(step, taken, count, base, edits))
 
@@ -290,7 +291,7 @@ class Search:
         parent = self._parents[spans[0]] if spans else self._parent
         return (
             yield from assigned(
-                edge.step.slots, spans, self._aligner, gap=edge.step.gap, parent=parent, before=point[1]
+                edge.step.slots, spans, self._context, gap=edge.step.gap, parent=parent, before=point[1]
             )
         )
 
@@ -304,9 +305,3 @@ def _most(step: Step) -> int | None:
 
 
 Edge: TypeAlias = "tuple[Edit, ...] | _Price | _Window"
-
-
-def span_alternatives(unit: Pattern) -> tuple[SpanPattern, ...]:
-    """Return the span patterns, one of which a pattern of one span stands for."""
-    each = unit.alternatives if isinstance(unit, OneOf) else (unit,)
-    return tuple(one for one in each if isinstance(one, SpanPattern))

@@ -23,7 +23,7 @@ from pytest_mlflow_traces.core.explaining.report.paths import Paths
 from pytest_mlflow_traces.core.explaining.report.value_diffs import shortened
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching.matcher import overlap
-from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short, span_patterns_of
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
@@ -82,7 +82,7 @@ class Messages:
         elif isinstance(edit.pattern, SpanPattern) and edit.count == 1:
             below = sum(isinstance(each, SpanPattern) for each in _inside(edit.pattern)) - 1
             said += f", with {_spans(below)} below" if below else ""
-        spelling = [text for each in alternatives(edit.pattern) for text in self._hints.of(each)]
+        spelling = [text for each in span_patterns_of(edit.pattern) for text in self._hints.of(each)]
         hint = "; ".join([*([hint] if hint else ()), *spelling]) or None
         finding = Finding("shape.missing", self._path(edit.parent), expected=expected, actual=actual, hint=hint)
         return finding, [self._line("-", edit, said)]
@@ -184,12 +184,6 @@ class Messages:
 
 def _spans(count: int) -> str:
     return f"{count:,} span{'' if count == 1 else 's'}"
-
-
-def alternatives(pattern: Pattern) -> list[SpanPattern]:
-    """Return the span patterns that a one-span pattern is made of."""
-    each = pattern.alternatives if isinstance(pattern, OneOf) else (pattern,)
-    return [one for one in each if isinstance(one, SpanPattern)]
 
 
 def _inside(pattern: Pattern) -> list[Pattern]:

@@ -13,7 +13,7 @@ from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
 from pytest_mlflow_traces.core.explaining.align.costs import named
 from pytest_mlflow_traces.core.explaining.align.differences import within
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned
-from pytest_mlflow_traces.core.explaining.align.search import span_alternatives
+from pytest_mlflow_traces.core.patterns.nodes import span_patterns_of
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
@@ -34,7 +34,7 @@ def nearest_spans(
     aligner = Aligner(table, matcher, pattern)
     found: list[tuple[float, int, SpanPattern]] = []
     namesakes: set[int] = set()
-    for each in span_alternatives(pattern):
+    for each in span_patterns_of(pattern):
         ranked = _ranked(table, each)
         namesakes.update(i for i in ranked if named(each, table.names[i]))
         for i in ranked[:_ALIGNED]:
