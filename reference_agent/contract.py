@@ -30,7 +30,7 @@ from pytest_mlflow_traces import (
     repeat,
     span,
 )
-from reference_agent.tags import NO_SESSION
+from reference_agent.sessions import NO_SESSION
 
 Domain = Literal["cost", "security", "performance", "reliability", "quality"]
 Tool = Literal["web_search", "dashboard_linker", "runbook_rag"]

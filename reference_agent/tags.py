@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from reference_agent.sessions import NO_SESSION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reference_agent.contract import HealthMonitorTags as HealthMonitorTags
-
-NO_SESSION = "none"
 
 STANDARD_TAGS: Mapping[str, type[str]] = {
     "user_id": str,

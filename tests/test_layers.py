@@ -1,165 +1,151 @@
-"""The architecture: who may import whom. Imports under TYPE_CHECKING cost nothing at run time and are left out."""
+"""The architecture: a room imports only rooms below it, and one outside library has one door.
+
+A room is a folder of modules; in a folder that has folders of its own, such as `core`, each module beside them is one.
+"Below" needs no list: where no room reaches itself, each import goes down. Imports for the type checker count.
+"""
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import pytest_mlflow_traces
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = "pytest_mlflow_traces"
-MLFLOW = frozenset({"mlflow", "opentelemetry"})
-# Each door knows one outside library.
+# A library, and who may know it: a folder with all that is in it, or a module. Who is not named knows none.
 DOORS = {
-    "": frozenset(),
-    "__main__": frozenset(),
-    "_assessments": MLFLOW,
-    "_clockwork": frozenset(),
-    "_assertions": frozenset({"pytest"}),
-    "_attempts": frozenset(),
-    "_baseline_keeping": frozenset({"pytest"}),
-    "_baselines": frozenset(),
-    "_captures": frozenset(),
-    "_checking": frozenset(),
-    "_experiments": MLFLOW,
-    "_finishing": MLFLOW,
-    "_loading": frozenset(),
-    "_marker": frozenset({"pytest"}),
-    "_memory_store": MLFLOW,
-    "_mlflow": MLFLOW,
-    "_ownership": frozenset({"pytest"}),
-    "_reporting": frozenset(),
-    "_routing": MLFLOW,
-    "_run_keeping": frozenset({"pytest"}),
-    "_saving": frozenset(),
-    "_searching": MLFLOW,
-    "_switchboard": MLFLOW,
-    "_stashes": frozenset({"pytest"}),
-    "_selections": frozenset(),
-    "_session": frozenset({"pytest"}),
-    "_suite_contracts": frozenset({"pytest"}),
-    "_threads": frozenset(),
-    "_trace_log": frozenset(),
-    "_trace_sets": frozenset(),
-    "_tracking": MLFLOW,
-    "_pattern_strategies": frozenset({"hypothesis"}),
-    "_tag_faults": frozenset(),
-    "_tag_strategies": frozenset({"hypothesis"}),
-    "_trace_strategies": frozenset({"hypothesis"}),
-    "_verdicts": frozenset({"pytest"}),
-    "_whole_comparisons": frozenset({"_pytest", "pytest"}),
-    "baselines": frozenset(),
-    "capture": MLFLOW,
-    "captured": frozenset(),
-    "cli": frozenset({"click", "rich"}),
-    "clock": frozenset({"time_machine"}),
-    "files": frozenset(),
-    "plugin": frozenset({"pytest"}),
-    "store": MLFLOW,
-    "strategies": frozenset({"hypothesis"}),
-    "wall_clock": frozenset(),
+    "_pytest": {"plugin.untruncated"},
+    "click": {"cli"},
+    "hypothesis": {"strategies"},
+    "mlflow": {"capture", "cli.tracking_store"},
+    "opentelemetry": {"capture"},
+    "pydantic": {"core.tags", "strategies"},
+    "pytest": {"plugin", "warnings"},
+    "rich": {"cli"},
+    "time_machine": {"clock"},
 }
-PRIVATE_TO = {"plugin": set(), "cli": {"__main__"}}  # nobody else imports these
+DOOR_OF_ALL = {"plugin", "cli"}  # nobody imports these but themselves and the entry point of `python -m`
 
 
-def modules(folder: str) -> dict[str, Path]:
+@cache
+def modules(package: str) -> dict[str, Path]:
+    """Return the modules of a package by their names."""
+    # the package may be installed away from the checkout
+    above = Path(__file__).parent.parent if package != PACKAGE else Path(pytest_mlflow_traces.__file__).parent.parent
     found = {}
-    above = Path(pytest_mlflow_traces.__file__).parent.parent if folder == PACKAGE else ROOT  # it may be installed
-    for path in sorted((above / folder).rglob("*.py")):
+    for path in sorted((above / package).rglob("*.py")):
         parts = path.relative_to(above).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
-def imports(path: Path) -> set[str]:
-    """Return the modules that a file imports when it runs, also inside functions."""
-    found: set[str] = set()
-
-    class Visitor(ast.NodeVisitor):
-        def visit_If(self, node: ast.If) -> None:
-            if "TYPE_CHECKING" not in ast.unparse(node.test):
-                self.generic_visit(node)
-            for other in node.orelse:
-                self.visit(other)
-
-        def visit_Import(self, node: ast.Import) -> None:
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Return all that a file imports: at its head, inside functions, and for the type checker."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
-
-        def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
-
-    Visitor().visit(ast.parse(path.read_text()))
-    return found
+    return frozenset(found)
 
 
-OURS = modules(PACKAGE)
+def graph(package: str) -> dict[str, set[str]]:
+    """Return which module imports which."""
+    ours = modules(package)
+
+    def meant(name: str) -> str | None:  # `package.module.name` is the module, or the name in it
+        while name and name not in ours:
+            name = name.rpartition(".")[0]
+        return name or None
+
+    return {
+        module: {target for name in imports(path) if (target := meant(name)) and target != module}
+        for module, path in ours.items()
+    }
 
 
-def resolved(name: str) -> str | None:
-    """Return which of our modules an import means: `package.module.name` is the module, or the name in it."""
-    while name.startswith(PACKAGE):
-        if name in OURS:
-            return name
-        name = name.rpartition(".")[0]
-    return None
+def room_of(module: str, package: str) -> str:
+    """Return the room of a module: its folder, or itself where folders stand beside it."""
+    path = modules(package)[module]
+    has_folders = any((each / "__init__.py").exists() for each in path.parent.iterdir())
+    return (
+        f"{module}.__init__"
+        if has_folders and path.stem == "__init__"
+        else (module if has_folders else ".".join(module.split(".")[: -1 if path.stem != "__init__" else None]))
+    )
 
 
-GRAPH = {module: {target for name in imports(path) if (target := resolved(name))} for module, path in OURS.items()}
+def cycle_in(arrows: dict[str, set[str]]) -> list[str]:
+    """Return the names on a way that leads back to its start, if there is one."""
+    open_, done = [], set()
+
+    def visit(name: str) -> list[str]:
+        if name in open_:
+            return [*open_[open_.index(name) :], name]
+        if name in done:
+            return []
+        open_.append(name)
+        found = next(filter(None, map(visit, sorted(arrows.get(name, ())))), [])
+        open_.pop()
+        done.add(name)
+        return found
+
+    return next(filter(None, map(visit, sorted(arrows))), [])
 
 
-def outside(module: str) -> set[str]:
-    tops = {name.partition(".")[0] for name in imports(OURS[module])}
-    return tops - {PACKAGE} - set(sys.stdlib_module_names)
+@pytest.mark.parametrize("package", [PACKAGE, "reference_agent"])
+def test_no_module_reaches_itself(package):
+    assert " > ".join(cycle_in(graph(package))) == ""
 
 
-@pytest.mark.parametrize("module", [name for name in OURS if name.startswith(f"{PACKAGE}.core")])
-def test_core_imports_core_the_standard_library_and_pydantic(module):
-    assert outside(module) <= {"pydantic"}
-    assert all(target.startswith(f"{PACKAGE}.core") for target in GRAPH[module])
+@pytest.mark.parametrize("package", [PACKAGE, "reference_agent"])
+def test_a_room_imports_only_rooms_below_it(package):
+    arrows: dict[str, set[str]] = {}
+    for module, targets in graph(package).items():
+        room = room_of(module, package)
+        arrows.setdefault(room, set()).update(room_of(target, package) for target in targets)
+        arrows[room].discard(room)
+
+    assert " > ".join(cycle_in(arrows)) == ""
 
 
-@pytest.mark.parametrize("module", [name for name in OURS if name.startswith(f"{PACKAGE}.reports")])
-def test_reports_import_core(module):
-    assert not outside(module)
-    assert all(target.startswith((f"{PACKAGE}.core", f"{PACKAGE}.reports")) for target in GRAPH[module])
+@pytest.mark.parametrize("module", list(modules(PACKAGE)))
+def test_an_outside_library_is_known_behind_its_door_alone(module):
+    tops = {name.partition(".")[0] for name in imports(modules(PACKAGE)[module])}
+    inner = module.removeprefix(PACKAGE).removeprefix(".")
+
+    for library in tops - {PACKAGE} - set(sys.stdlib_module_names):
+        assert any(f"{inner}.".startswith(f"{door}.") for door in DOORS.get(library, ())), f"{module} knows {library}"
 
 
-@pytest.mark.parametrize("module", [name for name in OURS if "." not in name.removeprefix(f"{PACKAGE}.")])
-def test_a_door_imports_the_one_library_it_is_for(module):
-    name = module.removeprefix(PACKAGE).removeprefix(".")
-    if name in {"core", "reports"}:
-        return
-
-    assert name in DOORS, f"{module} is a new door: say in DOORS which library it is for"
-    assert outside(module) <= DOORS[name]
-
-
-@pytest.mark.parametrize("module", list(OURS))
-def test_nobody_imports_the_plugin_or_the_console_script(module):
-    for private, friends in PRIVATE_TO.items():
-        if f"{PACKAGE}.{private}" in GRAPH[module]:
-            assert module.removeprefix(f"{PACKAGE}.") in friends
+def test_nobody_imports_the_plugin_or_the_console_script():
+    for module, targets in graph(PACKAGE).items():
+        home = module.removeprefix(f"{PACKAGE}.").partition(".")[0]
+        for target in targets:
+            other = target.removeprefix(f"{PACKAGE}.").partition(".")[0]
+            if other in DOOR_OF_ALL and home not in {other, "__main__"}:
+                # the names of the package are all there is at its root, loaded when asked for
+                assert module == PACKAGE, f"{module} imports {target}"
 
 
-def test_there_is_no_cycle():
-    seen: dict[str, int] = {}  # 1 while below it, 2 when done
+def test_core_imports_core():
+    for module, targets in graph(PACKAGE).items():
+        if module.startswith(f"{PACKAGE}.core"):
+            assert all(target.startswith(f"{PACKAGE}.core") for target in targets), module
 
-    def visit(module: str, trail: tuple[str, ...]) -> None:
-        assert seen.get(module) != 1, f"a cycle: {' > '.join((*trail, module))}"
-        if module in seen:
-            return
-        seen[module] = 1
-        for target in sorted(GRAPH[module]):
-            visit(target, (*trail, module))
-        seen[module] = 2
 
-    for module in OURS:
-        visit(module, ())
+def test_a_folder_holds_no_more_than_fifteen_modules():
+    folders = Counter(str(path.parent) for path in modules(PACKAGE).values())
+
+    assert {folder: count for folder, count in folders.items() if count > 15} == {}
 
 
 @pytest.mark.parametrize("module", list(modules("reference_agent")))

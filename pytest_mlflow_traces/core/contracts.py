@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.findings import Expectation
+    from pytest_mlflow_traces.core.expectation import Expectation
 
 __tracebackhide__ = True
 

@@ -6,12 +6,10 @@ from _thread import allocate_lock
 from collections import deque
 from contextlib import contextmanager
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from pytest_mlflow_traces.virtual_time.simulation import Simulation
 
 
 class VirtualTimeError(RuntimeError):
@@ -44,8 +42,8 @@ class Participant:
 
     __slots__ = ("ident", "is_over", "joiners", "name", "pool", "real_depth", "simulation", "wait")
 
-    def __init__(self, simulation: Simulation, name: str, pool: Pool | None = None) -> None:
-        self.simulation = simulation
+    def __init__(self, simulation: Any, name: str, pool: Pool | None = None) -> None:
+        self.simulation = simulation  # a `Simulation`, which knows its participants
         self.name = name
         self.pool = pool
         self.ident: int | None = None  # known when the thread arrives

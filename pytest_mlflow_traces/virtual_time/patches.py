@@ -117,17 +117,17 @@ class _Waiter:
 
     def __init__(self, participant: Participant) -> None:
         self._simulation = participant.simulation
-        self._ticket = Wait(participant)
+        self._pending = Wait(participant)
 
     def release(self) -> None:
-        self._simulation.rouse(self._ticket)
+        self._simulation.rouse(self._pending)
 
     def wait(self, timeout: float | None) -> bool:
-        outcome = self._simulation.wait(self._ticket, None if timeout is None else self._simulation.span_of(timeout))
+        outcome = self._simulation.wait(self._pending, None if timeout is None else self._simulation.span_of(timeout))
         if outcome is Outcome.CLOSED and timeout is None:
-            while not self._ticket.is_roused:  # virtual time is over, and this wait goes on
-                self._ticket.rest(1.0)
-        return self._ticket.is_roused
+            while not self._pending.is_roused:  # virtual time is over, and this wait goes on
+                self._pending.rest(1.0)
+        return self._pending.is_roused
 
 
 def start(thread: threading.Thread) -> None:

@@ -87,7 +87,7 @@ class Simulation:
     # Taking and leaving participants
 
     def join(self, name: str, ident: int) -> Participant:
-        """Participant a thread that runs already, and so is awake."""
+        """Make a participant of a thread that runs already, and so is awake."""
         participant = Participant(self, name)
         with self._lock:
             self._arrive(participant, ident)
@@ -125,7 +125,7 @@ class Simulation:
             yield
             return
         try:
-            self._sit(wait)
+            self._await_turn(wait)
             yield
         finally:
             self.leave(participant)
@@ -158,7 +158,7 @@ class Simulation:
             self._enter(wait, None if within_ns is None else self.elapsed_ns + within_ns)
             self._awake.pop(participant, None)
             self._turn()
-        return self._sit(wait)
+        return self._await_turn(wait)
 
     def sleep(self, participant: Participant, nanoseconds: int) -> None:
         """Wait for time to pass; raise EndedError where virtual time is over before."""
@@ -281,7 +281,7 @@ class Simulation:
 
     # Waiting for real
 
-    def _sit(self, wait: Wait) -> Outcome:
+    def _await_turn(self, wait: Wait) -> Outcome:
         """Wait for the turn."""
         watch = deadlock.Watch()
         try:

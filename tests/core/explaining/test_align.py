@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
-from pytest_mlflow_traces.core.explaining.align.anchors import anchors
 from pytest_mlflow_traces.core.explaining.align.beam import Beam
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced, Missing, Moved, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, slots_of
 from pytest_mlflow_traces.core.explaining.align.moves import with_moves
-from pytest_mlflow_traces.core.explaining.align.reorder import order_of
+from pytest_mlflow_traces.core.explaining.align.reorder import anchors, order_of
 from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes
 from pytest_mlflow_traces.core.explaining.explain import mismatch
 from pytest_mlflow_traces.core.explaining.report.paths import Paths

@@ -15,12 +15,11 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from pytest_mlflow_traces.core.explaining.align.anchors import anchors
 from pytest_mlflow_traces.core.explaining.align.chains import Chains
 from pytest_mlflow_traces.core.explaining.align.context import Context, price
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER, SLIGHT, WRAPPER, Assumed, Costs, named
 from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph
-from pytest_mlflow_traces.core.explaining.align.reorder import order_of
+from pytest_mlflow_traces.core.explaining.align.reorder import anchors, order_of
 from pytest_mlflow_traces.core.explaining.align.search import Search
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.align.context import Question
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
-    from pytest_mlflow_traces.core.explaining.align.search import Point
+    from pytest_mlflow_traces.core.explaining.align.graph import Point
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
     from pytest_mlflow_traces.core.spans.table import SpanTable

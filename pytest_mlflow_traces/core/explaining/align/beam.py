@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.explaining.align.search import Point
+    from pytest_mlflow_traces.core.explaining.align.graph import Point
 
 _ROW = 12  # exact matches in a row that are not accident
 _BEHIND = 24  # items and spans

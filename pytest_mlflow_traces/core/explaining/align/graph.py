@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from types import EllipsisType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.patterns.constructors import is_one_span
 from pytest_mlflow_traces.core.patterns.nodes import (
@@ -74,6 +74,9 @@ class Step:
     gap: bool = False
     again: bool = False  # it may be taken any number of times
     below: dict[int, Step] = field(default_factory=dict)  # by id of a pattern it takes: the first item below that
+
+
+Point: TypeAlias = "tuple[Step, int, int]"  # a step, a place in the trace, and how many spans a repeated step has taken
 
 
 class ContentGraph:

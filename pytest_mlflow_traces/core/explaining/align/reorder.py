@@ -1,11 +1,18 @@
-"""Children that are all there, in another order than their list says: told as that, and nothing else.
+"""What of a list of children is in order, and what is not.
 
-The spans are assigned to the items as if the list were in any order; where that works out, those outside a longest run
-that is in order are the displaced ones (a longest non-decreasing subsequence, O(n * n), of no more than `_ITEMS`).
+Children that are all there, in another order than their list says, are told as that, and nothing else: the spans are
+assigned to the items as if the list were in any order, and those outside a longest run that is in order are the
+displaced ones (a longest non-decreasing subsequence, O(n * n), of no more than `_ITEMS`).
+
+A long list of single spans is cut at what is there once on both sides, so that each part can be searched by itself. The
+cuts are a longest run of such pairs that is in order, found by piles as in the card game (Aldous and Diaconis, "Longest
+increasing subsequences: from patience sorting to the Baik-Deift-Johansson theorem", 1999), O(n log n).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.align.candidates import Candidates, matched
@@ -19,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_mlflow_traces.core.explaining.align.context import Context
+    from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
 
 _ITEMS = 400
+_LONG = 64  # items and spans of a list that is cut
 _GAPS = 4  # gaps that are tried for all the spans that match no item
 
 
@@ -145,3 +154,31 @@ def _longest_run(ranks: Sequence[int]) -> set[int]:
         run.add(place)
         place = before[place]
     return run
+
+
+def anchors(units: Sequence[Pattern], spans: Sequence[int], first: int, hashes: SubtreeHashes) -> list[tuple[int, int]]:
+    """Return pairs of an item and a span, by their places from `first` on, that match each other and nothing else."""
+    if len(units) + len(spans) - 2 * first <= _LONG:
+        return []
+    kinds = {item: hashes.hash_of(units[item]) for item in range(first, len(units))}
+    place = {hashes.prints[spans[k]]: k for k in range(first, len(spans))}
+    wanted, there = Counter(kinds.values()), Counter(hashes.prints[span] for span in spans[first:])
+    pairs = [(item, place[kind]) for item, kind in kinds.items() if kind in place and wanted[kind] == there[kind] == 1]
+    return _longest_ascent(pairs)
+
+
+def _longest_ascent(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return a longest run of pairs in which both ascend, as the first do already."""
+    lasts: list[int] = []  # by length: the least place where a run of it ends
+    tops: list[int] = []  # the pair that is there
+    before: list[int] = []
+    for number, (_, place) in enumerate(pairs):
+        length = bisect_left(lasts, place)
+        lasts[length : length + 1] = [place]
+        tops[length : length + 1] = [number]
+        before.append(tops[length - 1] if length else -1)
+    run, number = [], tops[-1] if tops else -1
+    while number >= 0:
+        run.append(pairs[number])
+        number = before[number]
+    return run[::-1]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.explaining.align.context import Context, Question
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
+    from pytest_mlflow_traces.core.explaining.align.graph import Point
 
 _INSIDE = 16  # spans below another that are looked at before it is taken for a wrapper
 _PRICED = 8  # points that a price counts for
@@ -39,8 +40,6 @@ _SLIGHTLY = 0.01
 _AT_ONCE = 8  # spans that one round of a repeated group takes where it may take any number
 _STRAY = 4  # unexpected spans in a group that another item follows
 _LOOSE = 4.0  # a span in a gap below a missing span, which is not a gap of this list
-
-Point: TypeAlias = "tuple[Step, int, int]"  # step, place, and how many spans a repeated step has taken
 
 
 class _Price(NamedTuple):
