@@ -93,13 +93,23 @@ _GAP = Gap()
 
 def models_of(items: Iterable[Item]) -> list[Model]:
     """Return the models that a list of children stands for, one after the other."""
-    models: list[Model] = []
+    return [model for _, model in ranked_models_of(items)]
+
+
+def ranked_models_of(items: Iterable[Item]) -> list[tuple[int, Model]]:
+    """Return the same, each with the place of its item in the list."""
+    models: list[tuple[int, Model]] = []
     made: dict[int, Model] = {}
-    for item in items:
+    for rank, item in enumerate(items):
         model = _GAP if isinstance(item, EllipsisType) else _model_of(item, made)
-        if model is not _EMPTY and not (model is _GAP and models and models[-1] is _GAP):
-            models.append(model)
+        if model is not _EMPTY and not (model is _GAP and models and models[-1][1] is _GAP):
+            models.append((rank, model))
     return models
+
+
+def has_gap(model: Model) -> bool:
+    """Return whether `model` takes spans that it says nothing of."""
+    return isinstance(model, Gap) or (isinstance(model, Group) and model.gap)
 
 
 def parts_of(model: Model) -> tuple[Model, ...]:

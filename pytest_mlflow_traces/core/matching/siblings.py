@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
+from pytest_mlflow_traces.core.patterns.nodes import OneOf, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,15 +34,20 @@ class Units:
         """All patterns, each once."""
         found: dict[int, SpanPattern] = {}
         seen: set[int] = set()
-        stack = list(self._parts)
+        stack = list(reversed(self._parts))
         while stack:
             part = stack.pop()
             if isinstance(part, SpanPattern):
                 found[id(part)] = part
             elif id(part) not in seen:
                 seen.add(id(part))
-                stack += part._parts
+                stack += reversed(part._parts)
         return tuple(found.values())
+
+    @cached_property
+    def pattern(self) -> SpanPattern | OneOf:
+        """The one pattern, or all of them as alternatives."""
+        return OneOf(self.patterns) if self.only is None else self.only
 
     @cached_property
     def only(self) -> SpanPattern | None:

@@ -16,8 +16,9 @@ from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Apart, Mis
 from pytest_mlflow_traces.core.explaining.align.graph import slots_of
 from pytest_mlflow_traces.core.matching.bipartite import BipartiteMatching
 from pytest_mlflow_traces.core.matching.bitsets import members
+from pytest_mlflow_traces.core.matching.content_model import models_of
 from pytest_mlflow_traces.core.matching.matcher import overlap
-from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern, span_patterns_of
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, span_patterns_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -126,10 +127,7 @@ def _lift(rest: _Rest, slots: Sequence[Slot], context: Context, parent: int, bef
     costs = context.costs
     for number in [*rest.lacking, *rest.spare]:
         unit = slots[number].unit
-        items = unit.children if isinstance(unit, SpanPattern) else None
-        inner = (
-            slots_of(AnyOrder(tuple(item for item in items if isinstance(item, Pattern)))) if items else None
-        ) or ()
+        inner = slots_of(models_of((unit.children if isinstance(unit, SpanPattern) else None) or ())) or ()
         matching = matched(inner, rest.spans, Candidates(inner, context))
         there = [span for span in rest.spans if span in matching.slot_of]
         lacking = [(slot, slot.low - len(matching.held[n])) for n, slot in enumerate(inner)]
@@ -222,17 +220,16 @@ def _fill(lacking: dict[int, int], number: int) -> None:
 def _apart(slots: Sequence[Slot], matching: BipartiteMatching, context: Context, parent: int) -> list[Apart]:
     """Return two spans that do not overlap, for each group that is to run in parallel."""
     held: dict[int, list[int]] = {}
-    groups = {id(group): group for slot in slots for group in slot.together}
     for number, slot in enumerate(slots):
         for group in slot.together:
             held.setdefault(id(group), []).extend(matching.held[number])
     starts, ends = context.table.starts, context.table.ends
     found = []
-    for key, spans in held.items():
+    for spans in held.values():
         spans.sort()
         pairs = ((one, two) for place, two in enumerate(spans) for one in spans[:place])
         for one, two in pairs:
             if not overlap(starts[one], ends[one], starts[two], ends[two]):
-                found.append(Apart(groups[key], parent, one, two))
+                found.append(Apart(parent, one, two))
                 break
     return found

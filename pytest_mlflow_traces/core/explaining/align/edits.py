@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Item, Pattern, SpanPattern
+    from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern, SpanPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,6 @@ class Disordered:
 class Apart:
     """Two children of `parent` that are to run in parallel do not overlap in time."""
 
-    group: AnyOrder
     parent: int
     first: int
     second: int

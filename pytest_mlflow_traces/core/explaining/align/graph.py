@@ -1,4 +1,4 @@
-"""A list of children as a graph: what may come next at each point of it, for an alignment to walk.
+"""The content model of a list of children as a graph: what may come next at each point, for an alignment to walk.
 
 The graph is the textbook automaton of a regular expression (Ken Thompson, "Regular Expression Search Algorithm", CACM
 1968) with two things of its own: a repeated span keeps a count instead of copies, so that `min=10**9` costs nothing,
@@ -15,24 +15,25 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
-from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_mlflow_traces.core.patterns.constructors import is_one_span
-from pytest_mlflow_traces.core.patterns.nodes import (
-    AnyOrder,
-    OneOf,
-    Pattern,
-    Repeat,
-    SpanPattern,
-    alternatives_of,
-    span_patterns_of,
+from pytest_mlflow_traces.core.matching.content_model import (
+    Choice,
+    Gap,
+    Group,
+    Loop,
+    Run,
+    has_gap,
+    parts_of,
+    ranked_models_of,
 )
+from pytest_mlflow_traces.core.patterns.nodes import SpanPattern, alternatives_of, span_patterns_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_mlflow_traces.core.patterns.nodes import Item
+    from pytest_mlflow_traces.core.matching.content_model import Model
+    from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
 
 
 _STEPS = 20_000  # parts that share their parts may make a list of exponentially many
@@ -56,7 +57,7 @@ class Slot:
     unit: Pattern
     low: int
     high: int | None
-    together: tuple[AnyOrder, ...] = ()
+    together: tuple[Group, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -86,12 +87,11 @@ class ContentGraph:
 
     def __init__(self, items: tuple[Item, ...]) -> None:
         self.items = items
-        self.names = _names([item for item in items if isinstance(item, Pattern)])
-        self.has_gap = any(
-            isinstance(item, EllipsisType) or (isinstance(item, AnyOrder) and item.gap) for item in items
-        )
+        models = ranked_models_of(items)
+        self.names = _names(models)
+        self.has_gap = any(has_gap(model) for _, model in models)
         self.end = Step(Kind.END, len(items))
-        entries = _graph(items, self.end, inside=0)
+        entries = _graph(models, self.end, inside=0)
         self.first = entries[0]
         # the steps one by one, where the list is nothing but single spans
         self.steps = entries if all(step.kind in (Kind.SPAN, Kind.END) for step in entries) else None
@@ -108,27 +108,24 @@ class ContentGraph:
 
 def below(pattern: SpanPattern) -> Mapping[str, int] | None:
     """Return the names that the children of `pattern` may have and how often, `None` where that may be any."""
-    return _names(pattern.children or ())
+    return _names(ranked_models_of(pattern.children or ()))
 
 
-def _names(items: Sequence[Item]) -> Mapping[str, int] | None:
+def _names(models: Sequence[tuple[int, Model]]) -> Mapping[str, int] | None:
     names: Counter[str] = Counter()
-    todo = list(items)
+    todo = [model for _, model in models]
     seen: set[int] = set()
     while todo:
-        item = todo.pop()
-        if not isinstance(item, SpanPattern):
-            if id(item) in seen:
-                continue
-            seen.add(id(item))
-        if isinstance(item, EllipsisType):
+        model = todo.pop()
+        if isinstance(model, Gap):
             return None
-        if isinstance(item, SpanPattern):
-            if not isinstance(item.name, str):
+        if isinstance(model, Run):
+            if model.units.unnamed:
                 return None
-            names[item.name] += 1
-        else:
-            todo.extend(item.parts)
+            names.update({name: len(patterns) for name, patterns in model.units.named.items()})
+        elif id(model) not in seen:
+            seen.add(id(model))
+            todo.extend(parts_of(model))
     return names
 
 
@@ -137,76 +134,67 @@ def entered(step: Step, pattern: SpanPattern) -> Step:
     below = step.below.get(id(pattern))
     if below is None:
         joint = Step(Kind.FORK, step.rank, step.inside, then=step.then)
-        below = step.below[id(pattern)] = _graph(pattern.children or (), joint, inside=step.inside + 1)[0]
+        models = ranked_models_of(pattern.children or ())
+        below = step.below[id(pattern)] = _graph(models, joint, inside=step.inside + 1)[0]
     return below
 
 
-def _graph(items: tuple[Item, ...], end: Step, inside: int) -> list[Step]:
-    rank = end.rank
-    fixed = rank if inside else None  # inside a missing span, all belongs to the place of that span
-    entries = [Step(Kind.FORK, k if fixed is None else fixed, inside) for k in range(len(items))]
-    entries.append(end)
-    todo = [(item, entries[k], entries[k + 1], False) for k, item in enumerate(items)]
-    made = -len(items)
+def _graph(models: Sequence[tuple[int, Model]], end: Step, inside: int) -> list[Step]:
+    # inside a missing span, all belongs to the place of that span
+    entries = [*(Step(Kind.FORK, end.rank if inside else rank, inside) for rank, _ in models), end]
+    todo = [(model, entries[k], entries[k + 1], False) for k, (_, model) in enumerate(models)]
+    made = -len(models)
     while todo:
-        item, entry, target, looped = todo.pop()
+        model, entry, target, looped = todo.pop()
         entry.then = [target]
         made += 1
-        slots = slots_of(item) if isinstance(item, AnyOrder) else ()
-        if isinstance(item, EllipsisType) or made > _STEPS or slots is None:
+        slots = slots_of((model,)) if isinstance(model, Group) else ()
+        if isinstance(model, Gap) or made > _STEPS or slots is None:
             entry.kind = Kind.GAP
-        elif is_one_span(item):
-            entry.kind, entry.unit = Kind.SPAN, item
-        elif isinstance(item, Repeat) and is_one_span(item.item):
-            entry.kind, entry.unit, entry.low, entry.high = Kind.MANY, item.item, item.min, item.max
-        elif isinstance(item, Repeat) and isinstance(item.item, Repeat):
-            most = None if item.max is None or item.item.max is None else item.max * item.item.max
-            todo.append((Repeat(item.item.item, item.min * item.item.min, most), entry, target, looped))
-        elif isinstance(item, AnyOrder):
-            entry.kind, entry.gap, entry.slots, entry.again = Kind.GROUP, item.gap, slots, looped
-        elif isinstance(item, Repeat):
+        elif isinstance(model, Run):
+            entry.kind = Kind.SPAN if model.low == model.high == 1 else Kind.MANY
+            entry.unit, entry.low, entry.high = model.units.pattern, model.low, model.high
+        elif isinstance(model, Group):
+            entry.kind, entry.gap, entry.slots, entry.again = Kind.GROUP, model.gap, slots, looped
+        elif isinstance(model, Loop):
             body = Step(Kind.FORK, entry.rank, inside)
             again = Step(Kind.FORK, entry.rank, inside, then=[body, target])
-            entry.then = [body] if item.min else [body, target]
-            once = item.max is not None and item.max <= 1
-            todo.append((item.item, body, target if once else again, looped or not once))
-        elif isinstance(item, OneOf):
-            entry.then = [Step(Kind.FORK, entry.rank, inside) for _ in item.alternatives]
-            branches = zip(item.alternatives, entry.then, strict=True)
-            todo.extend((each, branch, target, looped) for each, branch in branches)
+            entry.then = [body] if model.low else [body, target]
+            once = model.high == 1
+            todo.append((model.item, body, target if once else again, looped or not once))
         else:
-            raise AssertionError("unreachable: every other form of the language has had its turn")
+            entry.then = [Step(Kind.FORK, entry.rank, inside) for _ in model.options]
+            branches = zip(model.options, entry.then, strict=True)
+            todo.extend((option, branch, target, looped) for option, branch in branches)
     return entries
 
 
-def slots_of(group: AnyOrder) -> tuple[Slot, ...] | None:
-    """Return the single spans that a group in any order is about, groups inside it flattened; `None` if too many."""
+def slots_of(models: Sequence[Model]) -> tuple[Slot, ...] | None:
+    """Return the single spans that some models in any order are about, groups flattened; `None` if too many."""
     found: list[Slot] = []
-    together: tuple[AnyOrder, ...] = (group,) if group.overlapping else ()
-    todo: list[tuple[Pattern, int, int | None, tuple[AnyOrder, ...]]] = [
-        (item, 1, 1, together) for item in reversed(group.items)
-    ]
-    made = -len(group.items)
+    todo: list[tuple[Model, int, int | None, tuple[Group, ...]]] = [(model, 1, 1, ()) for model in reversed(models)]
+    made = -len(models)
     while todo:
-        item, low, high, together = todo.pop()
+        model, low, high, together = todo.pop()
         made += 1
         if made > _STEPS:
             return None
-        if is_one_span(item):
-            found.append(Slot(item, low, high, together))
-        elif isinstance(item, Repeat):
-            most = None if high is None or item.max is None else high * item.max
-            many = most is None or most > 1
-            apart = together if is_one_span(item.item) or not many else ()  # each round overlaps by itself
-            todo.append((item.item, low * item.min, most, apart))
-        elif isinstance(item, OneOf):
-            todo.extend((each, 0, high, together) for each in reversed(item.alternatives))
-        elif isinstance(item, AnyOrder):
-            inner = (*together, item) if item.overlapping and high == 1 else together
-            todo.extend((each, low, high, inner) for each in reversed(item.items))
-        else:
-            raise AssertionError("unreachable: every other form of the language has had its turn")
+        if isinstance(model, Run):
+            found.append(Slot(model.units.pattern, low * model.low, _times(high, model.high), together))
+        elif isinstance(model, Loop):
+            most = _times(high, model.high)
+            apart = together if most is not None and most <= 1 else ()  # each round overlaps by itself
+            todo.append((model.item, low * model.low, most, apart))
+        elif isinstance(model, Choice):
+            todo.extend((option, 0, high, together) for option in reversed(model.options))
+        elif isinstance(model, Group):
+            inner = (*together, model) if model.overlapping and high == 1 else together
+            todo.extend((item, low, high, inner) for item in reversed(model.items))
     return _merged(found)
+
+
+def _times(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one * other
 
 
 def _merged(slots: Sequence[Slot]) -> tuple[Slot, ...]:

@@ -19,8 +19,8 @@ from pytest_mlflow_traces.core.explaining.align.candidates import Candidates, ma
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced
 from pytest_mlflow_traces.core.explaining.align.graph import Slot, slots_of
+from pytest_mlflow_traces.core.matching.content_model import has_gap, ranked_models_of
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
-from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.align.context import Context
     from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes
     from pytest_mlflow_traces.core.matching.matcher import Matcher
-    from pytest_mlflow_traces.core.patterns.nodes import Item
+    from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
 
 _ITEMS = 400
 _LONG = 64  # items and spans of a list that is cut
@@ -41,13 +41,14 @@ def order_of(
     """Return which of `spans` are out of order and what that costs, where all that `items` ask for is there, only."""
     slots: list[Slot] = []
     ranks: list[int] = []
-    for rank, item in enumerate(items):
-        found = slots_of(AnyOrder((item,))) if isinstance(item, Pattern) else ()
+    models = ranked_models_of(items)
+    for rank, model in models:
+        found = slots_of((model,))
         if found is None:
             return None
         slots += found
         ranks += [rank] * len(found)
-    gaps = [k for k, item in enumerate(items) if item is ... or (isinstance(item, AnyOrder) and item.gap)]
+    gaps = [rank for rank, model in models if has_gap(model)]
     if not 1 < len(slots) <= _ITEMS or not 1 < len(spans) <= _ITEMS or not _room(slots, len(spans), bool(gaps)):
         return None
     slot_of = _slots_of(slots, spans, context)
