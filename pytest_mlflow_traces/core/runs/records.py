@@ -1,12 +1,12 @@
 """What one pytest session learned: its tests, the facts of their traces, what was found, which baselines changed.
 
-Workers of pytest-xdist hand it to the controller as plain data, reports are made from it: `to_dict` and `from_dict`.
+Workers of pytest-xdist hand each test to the controller as plain data; reports are made from all of them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.findings import Finding
@@ -42,15 +42,6 @@ class TraceRecord:
         tokens = total if isinstance(total, int) else None
         return cls(trace.id, trace.name, trace.status, len(table), tuple(tools.items()), tokens, trace.duration_ms)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record as plain data."""
-        return _plain(self) | {"tools": [list(pair) for pair in self.tools]}
-
-    @classmethod
-    def from_dict(cls, said: Mapping[str, Any]) -> TraceRecord:
-        """Read what `to_dict` returned."""
-        return cls(**{**said, "tools": tuple((name, count) for name, count in said["tools"])})
-
 
 @dataclass(frozen=True, slots=True)
 class BaselineChange:
@@ -62,15 +53,6 @@ class BaselineChange:
     file: str
     kind: str
     lines: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the change as plain data."""
-        return _plain(self) | {"lines": list(self.lines)}
-
-    @classmethod
-    def from_dict(cls, said: Mapping[str, Any]) -> BaselineChange:
-        """Read what `to_dict` returned."""
-        return cls(said["file"], said["kind"], tuple(said["lines"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +77,20 @@ class TracedTest:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the test as plain data."""
-        return _plain(self) | {
-            "traces": [each.to_dict() for each in self.traces],
-            "findings": [_plain(each) for each in self.findings],
-            "changes": [each.to_dict() for each in self.changes],
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, said: Mapping[str, Any]) -> TracedTest:
-        """Read what `to_dict` returned."""
+        """Read what `to_dict` returned, and what became of it as JSON, which has no tuples."""
+        traces = [{**each, "tools": tuple(map(tuple, each["tools"]))} for each in said["traces"]]
+        changes = [{**each, "lines": tuple(each["lines"])} for each in said["changes"]]
         return cls(
             said["test"],
             said["outcome"],
-            tuple(map(TraceRecord.from_dict, said["traces"])),
+            tuple(TraceRecord(**each) for each in traces),
             tuple(Finding(**each) for each in said["findings"]),
             said["failure"],
-            tuple(map(BaselineChange.from_dict, said["changes"])),
+            tuple(BaselineChange(**each) for each in changes),
         )
 
 
@@ -146,28 +126,6 @@ class Run:
         """What happened to baselines: by the tests, and at the end of the run."""
         return (*(change for test in self.tests for change in test.changes), *self.changes)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the run as plain data."""
-        return _plain(self) | {
-            "tests": [each.to_dict() for each in self.tests],
-            "changes": [each.to_dict() for each in self.changes],
-            "notes": list(self.notes),
-            "uncollected": list(self.uncollected),
-        }
-
-    @classmethod
-    def from_dict(cls, said: Mapping[str, Any]) -> Run:
-        """Read what `to_dict` returned."""
-        return cls(
-            tuple(map(TracedTest.from_dict, said["tests"])),
-            said["exit_status"],
-            said["others"],
-            tuple(map(BaselineChange.from_dict, said["changes"])),
-            tuple(said["notes"]),
-            tuple(said["uncollected"]),
-            said["stopped"],
-        )
-
 
 def total_tokens(traces: tuple[TraceRecord, ...]) -> int | None:
     """Return the sum of the tokens that are known; `None` where none is, for that is not zero."""
@@ -181,7 +139,3 @@ def total_tools(traces: tuple[TraceRecord, ...]) -> dict[str, int]:
     for trace in traces:
         counts.update(dict(trace.tools))
     return dict(counts)
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
