@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _DEEP = 24  # levels
 _STEPS = 4_000_000  # comparisons and points of all searches for one trace
 _FURTHEST = 400  # differences
-_TABLE = 2_500  # levels times levels between two that agree
 
 
 class Chains:
@@ -127,44 +126,13 @@ class Chains:
     def _between(
         self, patterns: Sequence[SpanPattern], spans: Sequence[int], above: int, below: int
     ) -> tuple[float, list[Edit]]:
-        """Align levels none of which agree: the cheapest edit script, or straight down where there are many."""
-        n, m = len(patterns), len(spans)
-        pairs = self._script(patterns, spans) if n * m <= _TABLE else [(k, k) for k in range(min(n, m))]
-        edits: list[Edit] = []
-        cost = 0.0
-        ends = [*spans, below]
-        j = k = 0
-        for item, place in [*pairs, (n, m)]:
-            parent = max(above, self._table.parents[ends[place]])
-            edits.extend(Unexpected(span, wrapper=True) for span in spans[k:place])
-            edits.extend(Missing(each, parent, ends[place], lifted=True) for each in patterns[j:item])
-            cost += WRAPPER * (place - k + item - j)
-            if item < n or place < m:
-                span, pattern = spans[place], patterns[item]
-                edits.append(Different(pattern, span, tuple(self._matcher.local_failures(pattern, span))))
-                cost += self._costs.own(pattern, span)
-            j, k = item + 1, place + 1
-        return cost, edits
-
-    def _script(self, patterns: Sequence[SpanPattern], spans: Sequence[int]) -> list[tuple[int, int]]:
-        """Return the pairs of levels that stand for each other though they differ."""
-        n, m = len(patterns), len(spans)
-        table = [[WRAPPER * (j + k) if j == 0 or k == 0 else 0.0 for k in range(m + 1)] for j in range(n + 1)]
-        for j in range(1, n + 1):
-            for k in range(1, m + 1):
-                paired = table[j - 1][k - 1] + self._costs.own(patterns[j - 1], spans[k - 1])
-                table[j][k] = min(paired, table[j - 1][k] + WRAPPER, table[j][k - 1] + WRAPPER)
-        pairs = []
-        j, k = n, m
-        while j and k:
-            if table[j][k] == table[j - 1][k - 1] + self._costs.own(patterns[j - 1], spans[k - 1]):
-                j, k = j - 1, k - 1
-                pairs.append((j, k))
-            elif table[j][k] == table[j - 1][k] + WRAPPER:
-                j -= 1
-            else:
-                k -= 1
-        return pairs[::-1]
+        """Align levels none of which agree, straight down."""
+        both = list(zip(patterns, spans, strict=False))
+        edits: list[Edit] = [Different(*pair, tuple(self._matcher.local_failures(*pair))) for pair in both]
+        edits += [Unexpected(span, wrapper=True) for span in spans[len(both) :]]
+        parent = max(above, self._table.parents[below])
+        edits += [Missing(each, parent, below, lifted=True) for each in patterns[len(both) :]]
+        return sum(self._costs.own(*pair) for pair in both) + WRAPPER * abs(len(patterns) - len(spans)), edits
 
 
 def _only(pattern: SpanPattern) -> SpanPattern | None:
