@@ -10,24 +10,13 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.tags.portability import SecretTagWarning, portability, secret_texts
 from pytest_mlflow_traces.plugin.stash import APPLIED, JUDGED
+from pytest_mlflow_traces.warnings import MlflowTracesWarning
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.plugin.baseline import BaselineFile
     from pytest_mlflow_traces.plugin.contracts import SuiteContracts
     from pytest_mlflow_traces.plugin.marker import Demand
-
-
-class MlflowTracesWarning(pytest.PytestWarning):
-    """A trace is not whole, or was lost; `mlflow_traces_strict = true` makes it a failure.
-
-    A filter knows it, as any warning, by its name: `-W ignore::pytest_mlflow_traces.MlflowTracesWarning`.
-
-    >>> import warnings
-    >>> from pytest_mlflow_traces import MlflowTracesWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", MlflowTracesWarning)
-    """
 
 
 # mypy knows `fail.Exception` as an attribute of a function only
