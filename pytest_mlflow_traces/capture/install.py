@@ -90,7 +90,7 @@ def close(capture: Capture) -> None:
     capture.store.close()
 
 
-def settle() -> None:
+def restore_variables() -> None:
     """Put variables back once more, when all of a test has been undone.
 
     A `monkeypatch.setenv` inside of a capture remembers what it finds there. Where the fixture `monkeypatch` is older

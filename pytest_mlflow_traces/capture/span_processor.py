@@ -1,6 +1,6 @@
 """Which capture a span belongs to: the span processor that stands in for MLflow's own while a capture is open.
 
-MLflow chooses its processors in one place, `tracing.provider._get_span_processors`. Standing there settles the
+MLflow chooses its processors in one place, `tracing.provider._get_span_processors`. Standing there resolves the
 Databricks, OTLP, Unity Catalog, serving, batching and artifact special cases at once, and survives `reset()`,
 `set_destination()` and `enable()`, which all come back to that function.
 """

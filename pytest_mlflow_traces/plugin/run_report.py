@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs.records import BaselineChange, Run, TracedTest
 
 Key = tuple[str, str]
+# settings that decide what is a test; given by `-o`, they are for this run alone
+_COLLECTING = frozenset(
+    ("testpaths", "norecursedirs", "python_files", "python_classes", "python_functions", "collect_imported_tests")
+)
 
 
 class RunReport:
@@ -159,3 +163,29 @@ class RunReport:
             lines.insert(0, totals(self.run(0)))
         for line in lines:
             terminalreporter.write_line(f"mlflow traces: {line}")
+
+
+def is_whole_run(config: pytest.Config) -> bool:
+    """Return whether the run is of the whole suite: nothing selected, nothing left out, not only what failed last."""
+    given = {each.partition("=")[0].strip() for each in config.getoption("override_ini", None) or ()}
+    if not given.isdisjoint(_COLLECTING):
+        return False
+    return not _selects(config) and not config.getoption("maxfail") and _is_of_folders(config)
+
+
+def is_whole_suite(config: pytest.Config) -> bool:
+    """Return the same for a run that has passed, which no limit of failures has ended, and of files in `testpaths`.
+
+    What `addopts` leaves out (`-m "not slow"`) is no matter of this run, but another run may select it.
+    """
+    named = config.args_source is config.ArgsSource.TESTPATHS or _is_of_folders(config)
+    return named and not _selects(config)
+
+
+def _selects(config: pytest.Config) -> bool:
+    selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "ignore", "ignore_glob")
+    return any(config.getoption(name, None) for name in selecting)
+
+
+def _is_of_folders(config: pytest.Config) -> bool:
+    return all((config.invocation_params.dir / arg).is_dir() for arg in config.args)
