@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.contracts import Contract, verdicts, verdicts_where_it_applies
 from pytest_mlflow_traces.core.spans.records import visible
-from pytest_mlflow_traces.reports.headlines import counted
+from pytest_mlflow_traces.core.text.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.plugin.stash import PARTS_INPUT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class RunReport:
         if missing:
             self._said.append(f"of {missing} tests the traces are not in {self._save}: their worker's file is not here")
             return False
-        self._said.append(f"{count} trace{'' if count == 1 else 's'} saved to {self._shown(self._save)}")
+        self._said.append(f"{counted(count, 'trace')} saved to {self._shown(self._save)}")
         return True
 
     def _summaries(self) -> list[tuple[str, str]]:
