@@ -37,7 +37,47 @@ _replaced: list[tuple[Any, str, Any]] = []
 _kept_provider: dict[Any, Any] = {}  # MLflow's own tracer provider made last, by the environment it was made in
 
 
-def opened() -> Capture:
+class InstalledCapture(Capture):
+    """A capture, and what MLflow says of it: while it is open, of now; afterwards, of the moment when it closed."""
+
+    def open_traces(self) -> list[Trace]:
+        """The traces with spans that are open."""
+        return router.open_traces(self) if self.is_open else self.left_over
+
+    def open_runs(self) -> list[str]:
+        """The names of the MLflow runs that are active in any thread."""
+        if not self.is_open:
+            return self.runs
+        return [run.info.run_name or run.info.run_id for stack in mlflow_internals.active_runs() for run in stack]
+
+    def lost(self) -> list[Finding]:
+        """What was traced in its time and is not in it, whatever else is."""
+        return dropped(router.refusals(self)) + self.late()
+
+    def why_bypassed(self) -> str | None:
+        """Why MLflow's spans do not reach it, or `None`."""
+        if not self.is_open:
+            return self.bypass
+        if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return "OTEL_SDK_DISABLED is set: OpenTelemetry makes no spans at all; unset it for this test"
+        if not _reaches_us() and not tracing_provider.is_tracing_enabled():
+            return "tracing is disabled: the code under test called mlflow.tracing.disable()"
+        variable = mlflow_internals._USER_TRACE_CONTEXT
+        context = None if variable is None else variable.get()
+        if context is not None and context.enabled is False:
+            return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
+        refusals = router.refusals(self)
+        if refusals:
+            return refusals[0]
+        sampler = getattr(tracing_provider.provider.get(), "sampler", None)
+        said = "AlwaysOnSampler" if sampler is None else sampler.get_description()
+        if said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:
+            return f"the sampler of the application's OpenTelemetry provider drops traces: {said}"
+        stray = self.stray()
+        return None if stray is None else f"what was traced meanwhile is not of this test: {stray}"
+
+
+def open_capture() -> InstalledCapture:
     """Open a capture; the first one replaces the parts of MLflow that send traces or read them."""
     before = State()
     outer = router.capture()
@@ -46,7 +86,7 @@ def opened() -> Capture:
     known = tracking_fluent._active_experiment_id
     if known:
         store.know_experiment(known)
-    capture = Capture(log, store, before, outer=router.current.get())
+    capture = InstalledCapture(log, store, before, outer=router.current.get())
     is_first = not router.stack
     if is_first:
         _undone.clear()
@@ -66,13 +106,13 @@ def _logs_for_threads() -> list[TraceLog]:
     return [] if router.current.get() is not None else [capture.log for capture in router.stack]
 
 
-def close(capture: Capture) -> None:
+def close(capture: InstalledCapture) -> None:
     """Close a capture, and put back what was so before it; one closed out of turn leaves that to the next."""
     for thread in mlflow_internals.link_threads():
         thread.join(timeout=5)  # else it opens the real store after the capture, and writes mlflow.db
     if not len(capture.log):
-        capture.bypass = bypass(capture)
-    capture.runs = open_runs(capture)
+        capture.bypass = capture.why_bypassed()
+    capture.runs = capture.open_runs()
     capture.is_open = False
     position = router.stack.index(capture)
     router.stack.remove(capture)
@@ -105,45 +145,6 @@ def restore_variables() -> None:
             else:
                 os.environ[name] = before
     _undone.clear()
-
-
-def open_traces(capture: Capture) -> list[Trace]:
-    """The traces of a capture with spans that are open, or were when it closed."""
-    return router.open_traces(capture) if capture.is_open else capture.left_over
-
-
-def open_runs(capture: Capture) -> list[str]:
-    """The names of the MLflow runs that are active in any thread, or were when the capture closed."""
-    if not capture.is_open:
-        return capture.runs
-    return [run.info.run_name or run.info.run_id for stack in mlflow_internals.active_runs() for run in stack]
-
-
-def bypass(capture: Capture) -> str | None:
-    """Why MLflow's spans do not reach the capture, or `None`."""
-    if not capture.is_open:
-        return capture.bypass
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return "OTEL_SDK_DISABLED is set: OpenTelemetry makes no spans at all; unset it for this test"
-    if not _reaches_us() and not tracing_provider.is_tracing_enabled():
-        return "tracing is disabled: the code under test called mlflow.tracing.disable()"
-    context = mlflow_internals._USER_TRACE_CONTEXT.get() if mlflow_internals._USER_TRACE_CONTEXT is not None else None
-    if context is not None and context.enabled is False:
-        return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
-    refusals = router.refusals(capture)
-    if refusals:
-        return refusals[0]
-    sampler = getattr(tracing_provider.provider.get(), "sampler", None)
-    said = "" if sampler is None else sampler.get_description()
-    if sampler is not None and said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:
-        return f"the sampler of the application's OpenTelemetry provider drops traces: {said}"
-    stray = capture.stray()
-    return None if stray is None else f"what was traced meanwhile is not of this test: {stray}"
-
-
-def lost(capture: Capture) -> list[Finding]:
-    """What was traced in the time of the capture and is not in it, whatever else is."""
-    return dropped(router.refusals(capture)) + capture.late()
 
 
 def _prepare_state(before: State, *, only_this_thread: bool) -> None:

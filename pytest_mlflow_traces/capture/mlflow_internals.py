@@ -45,41 +45,11 @@ if not IS_TRACING_SDK_ONLY:
     # import fails, as it does where warnings are errors: the module warns.
     with contextlib.suppress(ImportError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import mlflow.pyfunc.context  # noqa: F401
+        import mlflow.pyfunc.context
 else:  # the slim mlflow-tracing has no runs, models and prompts
     registry_utils = None
     ModelRegistryStoreRegistry = None
     PromptCache = None
-
-__all__ = [
-    "ALWAYS_ON",
-    "IS_TRACING_SDK_ONLY",
-    "_USER_TRACE_CONTEXT",
-    "BaseMlflowSpanProcessor",
-    "InMemoryTraceManager",
-    "MlflowV3SpanProcessor",
-    "ModelRegistryStoreRegistry",
-    "PromptCache",
-    "RandomIdGenerator",
-    "SpansLocation",
-    "State",
-    "TraceMetadataKey",
-    "TraceTagKey",
-    "TracerProvider",
-    "aggregate_cost_from_spans",
-    "aggregate_usage_from_spans",
-    "forget_artifacts",
-    "otel_trace",
-    "registry_utils",
-    "telemetry_client",
-    "tracing_config",
-    "tracing_distributed",
-    "tracing_fluent",
-    "tracing_provider",
-    "tracking_fluent",
-    "tracking_utils",
-    "translate_span_when_storing",
-]
 
 _OTEL = os.fsencode("OTEL_") if os.name == "posix" else "OTEL_"  # as the table below os.environ has its keys
 _PREFIXES = ("MLFLOW_", "_MLFLOW_", "OTEL_", "LITELLM_LOCAL_MODEL_COST_MAP")

@@ -24,9 +24,8 @@ from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
 
-    from pytest_mlflow_traces.capture.log import TraceLog
+    from pytest_mlflow_traces.capture.install import InstalledCapture
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 __tracebackhide__ = True  # a failure points at the test, not in here
@@ -57,35 +56,24 @@ class CapturedTraces(Sequence[Trace]):
     0
     """
 
-    def __init__(
-        self,
-        log: TraceLog,
-        *,
-        open_traces: Callable[[], list[Trace]],
-        open_runs: Callable[[], list[str]],
-        bypass: Callable[[], str | None],
-        lost: Callable[[], list[Finding]],
-    ) -> None:
-        self._log = log
-        self._open_traces = open_traces
-        self._open_runs = open_runs
-        self._bypass = bypass
-        self._lost = lost
+    def __init__(self, capture: InstalledCapture) -> None:
+        self._capture = capture
+        self._log = capture.log
 
     @property
     def unfinished(self) -> tuple[Span, ...]:
         """The spans that have not ended."""
-        return tuple(span for trace in self._open_traces() for span in trace.spans if span.end_ns is None)
+        return tuple(span for trace in self._capture.open_traces() for span in trace.spans if span.end_ns is None)
 
     @property
     def open_runs(self) -> tuple[str, ...]:
         """The names of the MLflow runs that were started and not ended: every later trace is linked to them."""
-        return tuple(self._open_runs())
+        return tuple(self._capture.open_runs())
 
     @property
     def lost(self) -> tuple[Finding, ...]:
         """What was traced meanwhile and is in no capture, with why: what an earlier test left running, for instance."""
-        return tuple(self._lost())
+        return tuple(self._capture.lost())
 
     def one(self, **where: Any) -> Trace:
         """Return the one trace there is, or the one of which all of `where` holds.
@@ -211,7 +199,7 @@ class CapturedTraces(Sequence[Trace]):
             raise empty(lost[0], what, lost[1])
 
     def _why_lost(self) -> tuple[str, str] | None:
-        reason = self._bypass()
+        reason = self._capture.why_bypassed()
         if reason is not None:
             return "capture.bypassed", reason
         if self.unfinished:
