@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from random import SystemRandom
 from types import SimpleNamespace
@@ -164,8 +165,11 @@ def _reaches_us() -> bool:
     """Whether the spans that MLflow starts now come to us, as they do inside of another capture."""
     if not tracing_provider.provider.once._done:
         return False
-    processors = mlflow_internals.span_processors(tracing_provider.provider.get()) or ()
-    return any(isinstance(each, CaptureProcessor) and each.is_current for each in processors)
+    return any(map(_is_ours, mlflow_internals.span_processors(tracing_provider.provider.get()) or ()))
+
+
+def _is_ours(processor: Any) -> bool:
+    return isinstance(processor, CaptureProcessor) and processor.is_current
 
 
 def _use_own_provider(before: State) -> None:
@@ -192,7 +196,7 @@ def _use_own_provider(before: State) -> None:
         return
     key = before.provider_environment()
     kept = _kept_provider.get(key)
-    if kept is not None and _is_untouched(kept):
+    if kept is not None and [*map(_is_ours, mlflow_internals.span_processors(kept) or ())] == [True]:  # untouched
         provider._isolated_tracer_provider = kept
         provider.once._done = True
         return
@@ -205,27 +209,8 @@ def _use_own_provider(before: State) -> None:
 def _remember_tracers(provider: Any) -> None:
     """Make each tracer once; MLflow asks for one with every span, and OpenTelemetry adds a warning filter each time."""
     make = provider.get_tracer
-    tracers: dict[str, Any] = {}
-
-    def get_tracer(name: str, *args: Any, **kwargs: Any) -> Any:
-        if args or kwargs:
-            return make(name, *args, **kwargs)
-        tracer = tracers.get(name)
-        if tracer is None:
-            tracer = tracers[name] = make(name)
-        return tracer
-
-    provider.get_tracer = get_tracer
-
-
-def _is_untouched(provider: Any) -> bool:
-    processors = mlflow_internals.span_processors(provider)
-    return (
-        processors is not None
-        and len(processors) == 1
-        and isinstance(processors[0], CaptureProcessor)
-        and processors[0].is_current
-    )
+    known = functools.cache(make)
+    provider.get_tracer = lambda name, *args, **kwargs: (make if args or kwargs else known)(name, *args, **kwargs)
 
 
 def _replace_parts() -> None:
@@ -268,7 +253,7 @@ def _replace(holder: Any, name: str, value: Any) -> None:
 
 
 def _put_back_parts() -> None:
-    threads.rest()
+    threads.unwatch()
     while _replaced:
         holder, name, value = _replaced.pop()
         if value is _GONE:

@@ -20,6 +20,7 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.operands import UNSAID, Unsaid
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import capped, counted
 from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
@@ -225,11 +226,11 @@ class CapturedTraces(Sequence[Trace]):
     def _listed(self, some: Sequence[Trace] | None = None) -> str:
         numbered = [(number, trace) for number, trace in enumerate(self) if some is None or trace in some]
         lines = []
-        for number, trace in numbered[:_LISTED]:
-            size = "1 span" if len(trace.table) == 1 else f"{len(trace.table)} spans"
+        for number, trace in numbered:
+            size = counted(len(trace.table), "span")
             session = "" if trace.session_id is None else f"  session {visible(str(trace.session_id))}"
             lines.append(f"  [{number}] {visible(trace.name)}  {trace.status}  {size}  {trace.id}{session}")
-        return "\n".join(lines) + (f"\n  ... {len(numbered) - _LISTED} more" if len(numbered) > _LISTED else "")
+        return "\n".join(capped(lines, _LISTED, "  ... {} more"))
 
     def _not_among_them(self) -> str:
         if not self.unfinished:
@@ -237,15 +238,10 @@ class CapturedTraces(Sequence[Trace]):
         return f"\nnot among them, since these spans never ended:{self._unfinished_paths()}"
 
     def _unfinished_paths(self) -> str:
-        spans = self.unfinished
-        more = f"\n  ... {len(spans) - _LISTED} more" if len(spans) > _LISTED else ""
-        return "".join(f"\n  {span.path}" for span in spans[:_LISTED]) + more
+        return "".join(capped([f"\n  {span.path}" for span in self.unfinished], _LISTED, "\n  ... {} more"))
 
     def __repr__(self) -> str:
-        count = len(self._log)
-        return f"<CapturedTraces {count} {'trace' if count == 1 else 'traces'}>" + (
-            f"\n{self._listed()}" if count else ""
-        )
+        return f"<CapturedTraces {counted(len(self), 'trace')}>" + (f"\n{self._listed()}" if len(self) else "")
 
 
 def _stray(traces: Sequence[Trace]) -> str:

@@ -120,7 +120,7 @@ def check(
     checked = Check({name: _loaded(name) for name in names})
     with _frozen(), _progress([source for source in sources if not _is_uri(source)]) as advance:
         for stored in _stored(sources, advance, checked.miss, search):
-            said = checked.put(stored.trace)
+            said = checked.check(stored.trace)
             if said and as_json:
                 click.echo(_failure_json(stored, said))
             elif said and checked.failed <= most:
@@ -201,15 +201,17 @@ def _stored(
     with _readable():
         for source in sources:
             if search is not None and _is_uri(source):
-                yield from _some(search(source), visible(source), miss)
+                yield from _reporting_if_empty(search(source), visible(source), miss)
                 continue
             for file in files_of(source):
                 name = "standard input" if file == STDIN else visible(file)
-                yield from _some(stored_traces(file, advance), name, miss)
+                yield from _reporting_if_empty(stored_traces(file, advance), name, miss)
 
 
-def _some(traces: Iterator[StoredTrace], source: str, miss: Callable[[str], object]) -> Iterator[StoredTrace]:
-    """Yield the traces of a source, and tell where there are none."""
+def _reporting_if_empty(
+    traces: Iterator[StoredTrace], source: str, miss: Callable[[str], object]
+) -> Iterator[StoredTrace]:
+    """Yield the traces of a source, and report one that has none."""
     is_empty = True
     for stored in traces:
         is_empty = False

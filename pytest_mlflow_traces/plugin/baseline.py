@@ -75,7 +75,7 @@ class Options:
         """Return every way in which a trace is not what a section holds beside the tree."""
         return [*section.missing(self.kinds), *section.check(trace)]
 
-    def hold(self, section: Section, trace: Trace) -> bool:
+    def is_held(self, section: Section, trace: Trace) -> bool:
         """Return whether a trace is what a section holds, in its tree and beside it."""
         return not self.findings_beside(section, trace) and self.shown(trace) == section.pattern
 
@@ -116,7 +116,7 @@ class BaselineFile:
         """Return whether a trace is what is held, after an update that it called for, where there is to be one."""
         section = self._section(name)
         self._compared.setdefault(name, []).append((trace, options))
-        if section is not None and options.hold(section, trace):
+        if section is not None and options.is_held(section, trace):
             return True
         if self.update:
             self._rewrite(section, trace, name, options)
@@ -140,7 +140,7 @@ class BaselineFile:
             )
         except BaselineError as error:
             self._refuse(str(error))
-        if not all(asked.hold(section, other) for other, asked in self._compared[name]):
+        if not all(asked.is_held(section, other) for other, asked in self._compared[name]):
             several = "this test compares traces of different structure with one baseline"
             self._refuse(f'{several}; give each its own: trace_baseline("a name")')
         self._updated = (self._updated or self._file or new_baseline(self._test)).with_section(section)
@@ -183,7 +183,7 @@ class BaselineFile:
         findings = (*(() if mismatch is None else mismatch.findings), *beside)
         return [*lines, "", f"baseline: {where}", f"to accept it: {self.command}"], findings
 
-    def finish(self, *, passed: bool) -> list[BaselineChange]:
+    def write(self, *, passed: bool) -> list[BaselineChange]:
         """Write what changed; return what was done, and what was not."""
         changes = [BaselineChange(self.shown_path, "refused", (why,)) for why in self._refused]
         if self._updated is None:

@@ -58,7 +58,7 @@ def _add_properties(report: pytest.TestReport, item: pytest.Item, traces: Captur
 def _write_baselines(report: pytest.TestReport, result: Result, file: BaselineFile) -> None:
     """Write what the test changed in its baselines, where all of it has passed: subtests and fixtures, too."""
     try:
-        result.changes += file.finish(passed=result.has_passed and report.passed)
+        result.changes += file.write(passed=result.has_passed and report.passed)
     except OSError as error:
         report.outcome, report.longrepr = "failed", f"{file.shown_path} was not written: {error}"
 

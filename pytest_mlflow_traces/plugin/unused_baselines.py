@@ -120,11 +120,11 @@ class UnusedBaselines:
 
     def _remove_or_report(self, file: Path, names: list[str] | None) -> None:
         """Remove a file (or sections of it) with an update, report it otherwise."""
-        from pytest_mlflow_traces.plugin.baseline_owners import removed
+        from pytest_mlflow_traces.plugin.baseline_owners import remove
 
         shown = file.relative_to(self._config.rootpath) if file.is_relative_to(self._config.rootpath) else file
         if self._config.getoption("--mlflow-traces-update"):
-            self._run_report.changes.append(removed(file, shown.as_posix(), names))
+            self._run_report.changes.append(remove(file, shown.as_posix(), names))
             return
         which = "" if names is None else f" {', '.join(f'[{name}]' for name in names)} of"
         self._run_report.notes.append(f"no test uses{which} the baseline {shown.as_posix()}")
