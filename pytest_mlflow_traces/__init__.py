@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.trace import Span as Span
     from pytest_mlflow_traces.core.trace import Trace as Trace
     from pytest_mlflow_traces.files.traces import read_traces as read_traces
-    from pytest_mlflow_traces.plugin.checks import MlflowTracesWarning as MlflowTracesWarning
+    from pytest_mlflow_traces.warnings import MlflowTracesWarning as MlflowTracesWarning
 
 _HOMES = {
     # capture
@@ -64,7 +64,7 @@ _HOMES = {
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
     # warnings, for filters
-    "MlflowTracesWarning": "plugin.checks",
+    "MlflowTracesWarning": "warnings",
     "SecretTagWarning": "core.tags.portability",
 }
 __all__ = [

@@ -9,7 +9,6 @@ import importlib
 import os
 import sys
 from contextlib import contextmanager
-from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -34,24 +33,17 @@ def capture_traces() -> Iterator[CapturedTraces]:
     >>> traces.one().name
     'answer'
     """
-    switchboard = _switchboard()
+    install = _install()
     with _lock:
-        capture = switchboard.opened()
-    traces = CapturedTraces(
-        capture.log,
-        open_traces=partial(switchboard.open_traces, capture),
-        open_runs=partial(switchboard.open_runs, capture),
-        bypass=partial(switchboard.bypass, capture),
-        lost=partial(switchboard.lost, capture),
-    )
+        capture = install.open_capture()
     try:
-        yield traces
+        yield CapturedTraces(capture)
     finally:
         with _lock:
-            switchboard.close(capture)
+            install.close(capture)
 
 
-def _switchboard() -> Any:
+def _install() -> Any:
     """Import the part that touches MLflow; where that imports MLflow itself, its telemetry stays off.
 
     MLflow decides at import whether to phone home, by variables that are not set yet when a plugin loads.

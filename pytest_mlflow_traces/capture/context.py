@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import capped
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.log import TraceLog
@@ -95,8 +96,7 @@ def dropped(refusals: list[str]) -> list[Finding]:
 
 
 def _some(texts: list[str], between: str) -> str:
-    more = [f"{len(texts) - _LISTED} more"] if len(texts) > _LISTED else []
-    return between.join([*texts[:_LISTED], *more])
+    return between.join(capped(texts, _LISTED, "{} more"))
 
 
 def _running_test() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from random import SystemRandom
 from types import SimpleNamespace
@@ -37,7 +38,47 @@ _replaced: list[tuple[Any, str, Any]] = []
 _kept_provider: dict[Any, Any] = {}  # MLflow's own tracer provider made last, by the environment it was made in
 
 
-def opened() -> Capture:
+class InstalledCapture(Capture):
+    """A capture, and what MLflow says of it: while it is open, of now; afterwards, of the moment when it closed."""
+
+    def open_traces(self) -> list[Trace]:
+        """The traces with spans that are open."""
+        return router.open_traces(self) if self.is_open else self.left_over
+
+    def open_runs(self) -> list[str]:
+        """The names of the MLflow runs that are active in any thread."""
+        if not self.is_open:
+            return self.runs
+        return [run.info.run_name or run.info.run_id for stack in mlflow_internals.active_runs() for run in stack]
+
+    def lost(self) -> list[Finding]:
+        """What was traced in its time and is not in it, whatever else is."""
+        return dropped(router.refusals(self)) + self.late()
+
+    def why_bypassed(self) -> str | None:
+        """Why MLflow's spans do not reach it, or `None`."""
+        if not self.is_open:
+            return self.bypass
+        if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return "OTEL_SDK_DISABLED is set: OpenTelemetry makes no spans at all; unset it for this test"
+        if not _reaches_us() and not tracing_provider.is_tracing_enabled():
+            return "tracing is disabled: the code under test called mlflow.tracing.disable()"
+        variable = mlflow_internals._USER_TRACE_CONTEXT
+        context = None if variable is None else variable.get()
+        if context is not None and context.enabled is False:
+            return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
+        refusals = router.refusals(self)
+        if refusals:
+            return refusals[0]
+        sampler = getattr(tracing_provider.provider.get(), "sampler", None)
+        said = "AlwaysOnSampler" if sampler is None else sampler.get_description()
+        if said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:
+            return f"the sampler of the application's OpenTelemetry provider drops traces: {said}"
+        stray = self.stray()
+        return None if stray is None else f"what was traced meanwhile is not of this test: {stray}"
+
+
+def open_capture() -> InstalledCapture:
     """Open a capture; the first one replaces the parts of MLflow that send traces or read them."""
     before = State()
     outer = router.capture()
@@ -46,7 +87,7 @@ def opened() -> Capture:
     known = tracking_fluent._active_experiment_id
     if known:
         store.know_experiment(known)
-    capture = Capture(log, store, before, outer=router.current.get())
+    capture = InstalledCapture(log, store, before, outer=router.current.get())
     is_first = not router.stack
     if is_first:
         _undone.clear()
@@ -66,13 +107,13 @@ def _logs_for_threads() -> list[TraceLog]:
     return [] if router.current.get() is not None else [capture.log for capture in router.stack]
 
 
-def close(capture: Capture) -> None:
+def close(capture: InstalledCapture) -> None:
     """Close a capture, and put back what was so before it; one closed out of turn leaves that to the next."""
     for thread in mlflow_internals.link_threads():
         thread.join(timeout=5)  # else it opens the real store after the capture, and writes mlflow.db
     if not len(capture.log):
-        capture.bypass = bypass(capture)
-    capture.runs = open_runs(capture)
+        capture.bypass = capture.why_bypassed()
+    capture.runs = capture.open_runs()
     capture.is_open = False
     position = router.stack.index(capture)
     router.stack.remove(capture)
@@ -90,7 +131,7 @@ def close(capture: Capture) -> None:
     capture.store.close()
 
 
-def settle() -> None:
+def restore_variables() -> None:
     """Put variables back once more, when all of a test has been undone.
 
     A `monkeypatch.setenv` inside of a capture remembers what it finds there. Where the fixture `monkeypatch` is older
@@ -105,45 +146,6 @@ def settle() -> None:
             else:
                 os.environ[name] = before
     _undone.clear()
-
-
-def open_traces(capture: Capture) -> list[Trace]:
-    """The traces of a capture with spans that are open, or were when it closed."""
-    return router.open_traces(capture) if capture.is_open else capture.left_over
-
-
-def open_runs(capture: Capture) -> list[str]:
-    """The names of the MLflow runs that are active in any thread, or were when the capture closed."""
-    if not capture.is_open:
-        return capture.runs
-    return [run.info.run_name or run.info.run_id for stack in mlflow_internals.active_runs() for run in stack]
-
-
-def bypass(capture: Capture) -> str | None:
-    """Why MLflow's spans do not reach the capture, or `None`."""
-    if not capture.is_open:
-        return capture.bypass
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return "OTEL_SDK_DISABLED is set: OpenTelemetry makes no spans at all; unset it for this test"
-    if not _reaches_us() and not tracing_provider.is_tracing_enabled():
-        return "tracing is disabled: the code under test called mlflow.tracing.disable()"
-    context = mlflow_internals._USER_TRACE_CONTEXT.get() if mlflow_internals._USER_TRACE_CONTEXT is not None else None
-    if context is not None and context.enabled is False:
-        return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
-    refusals = router.refusals(capture)
-    if refusals:
-        return refusals[0]
-    sampler = getattr(tracing_provider.provider.get(), "sampler", None)
-    said = "" if sampler is None else sampler.get_description()
-    if sampler is not None and said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:
-        return f"the sampler of the application's OpenTelemetry provider drops traces: {said}"
-    stray = capture.stray()
-    return None if stray is None else f"what was traced meanwhile is not of this test: {stray}"
-
-
-def lost(capture: Capture) -> list[Finding]:
-    """What was traced in the time of the capture and is not in it, whatever else is."""
-    return dropped(router.refusals(capture)) + capture.late()
 
 
 def _prepare_state(before: State, *, only_this_thread: bool) -> None:
@@ -163,8 +165,11 @@ def _reaches_us() -> bool:
     """Whether the spans that MLflow starts now come to us, as they do inside of another capture."""
     if not tracing_provider.provider.once._done:
         return False
-    processors = mlflow_internals.span_processors(tracing_provider.provider.get()) or ()
-    return any(isinstance(each, CaptureProcessor) and each.is_current for each in processors)
+    return any(map(_is_ours, mlflow_internals.span_processors(tracing_provider.provider.get()) or ()))
+
+
+def _is_ours(processor: Any) -> bool:
+    return isinstance(processor, CaptureProcessor) and processor.is_current
 
 
 def _use_own_provider(before: State) -> None:
@@ -191,7 +196,7 @@ def _use_own_provider(before: State) -> None:
         return
     key = before.provider_environment()
     kept = _kept_provider.get(key)
-    if kept is not None and _is_untouched(kept):
+    if kept is not None and [*map(_is_ours, mlflow_internals.span_processors(kept) or ())] == [True]:  # untouched
         provider._isolated_tracer_provider = kept
         provider.once._done = True
         return
@@ -204,27 +209,8 @@ def _use_own_provider(before: State) -> None:
 def _remember_tracers(provider: Any) -> None:
     """Make each tracer once; MLflow asks for one with every span, and OpenTelemetry adds a warning filter each time."""
     make = provider.get_tracer
-    tracers: dict[str, Any] = {}
-
-    def get_tracer(name: str, *args: Any, **kwargs: Any) -> Any:
-        if args or kwargs:
-            return make(name, *args, **kwargs)
-        tracer = tracers.get(name)
-        if tracer is None:
-            tracer = tracers[name] = make(name)
-        return tracer
-
-    provider.get_tracer = get_tracer
-
-
-def _is_untouched(provider: Any) -> bool:
-    processors = mlflow_internals.span_processors(provider)
-    return (
-        processors is not None
-        and len(processors) == 1
-        and isinstance(processors[0], CaptureProcessor)
-        and processors[0].is_current
-    )
+    known = functools.cache(make)
+    provider.get_tracer = lambda name, *args, **kwargs: (make if args or kwargs else known)(name, *args, **kwargs)
 
 
 def _replace_parts() -> None:
@@ -267,7 +253,7 @@ def _replace(holder: Any, name: str, value: Any) -> None:
 
 
 def _put_back_parts() -> None:
-    threads.rest()
+    threads.unwatch()
     while _replaced:
         holder, name, value = _replaced.pop()
         if value is _GONE:

@@ -45,41 +45,11 @@ if not IS_TRACING_SDK_ONLY:
     # import fails, as it does where warnings are errors: the module warns.
     with contextlib.suppress(ImportError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import mlflow.pyfunc.context  # noqa: F401
+        import mlflow.pyfunc.context
 else:  # the slim mlflow-tracing has no runs, models and prompts
     registry_utils = None
     ModelRegistryStoreRegistry = None
     PromptCache = None
-
-__all__ = [
-    "ALWAYS_ON",
-    "IS_TRACING_SDK_ONLY",
-    "_USER_TRACE_CONTEXT",
-    "BaseMlflowSpanProcessor",
-    "InMemoryTraceManager",
-    "MlflowV3SpanProcessor",
-    "ModelRegistryStoreRegistry",
-    "PromptCache",
-    "RandomIdGenerator",
-    "SpansLocation",
-    "State",
-    "TraceMetadataKey",
-    "TraceTagKey",
-    "TracerProvider",
-    "aggregate_cost_from_spans",
-    "aggregate_usage_from_spans",
-    "forget_artifacts",
-    "otel_trace",
-    "registry_utils",
-    "telemetry_client",
-    "tracing_config",
-    "tracing_distributed",
-    "tracing_fluent",
-    "tracing_provider",
-    "tracking_fluent",
-    "tracking_utils",
-    "translate_span_when_storing",
-]
 
 _OTEL = os.fsencode("OTEL_") if os.name == "posix" else "OTEL_"  # as the table below os.environ has its keys
 _PREFIXES = ("MLFLOW_", "_MLFLOW_", "OTEL_", "LITELLM_LOCAL_MODEL_COST_MAP")
@@ -117,7 +87,7 @@ _THREAD_LOCALS = (
 
 
 class State:
-    """All of MLflow's state that code under test may change, to be put back. Two are equal if nothing changed."""
+    """All of MLflow's state that code under test may change, to be put back."""
 
     __slots__ = ("_environ", "_table", "context", "filters", "globals", "models", "processors", "runs", "thread")
 
@@ -131,12 +101,6 @@ class State:
         self.models = tracking_fluent._ACTIVE_MODEL_CONTEXT.get_all_thread_values()
         self.runs = [(stack, list(stack)) for stack in active_runs()]
         self.processors = span_processors(otel_trace._TRACER_PROVIDER)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment variables of MLflow and OpenTelemetry."""
-        decoded = ((os.fsdecode(key), os.fsdecode(value)) for key, value in self._table.items())
-        return {key: value for key, value in decoded if key.startswith(_PREFIXES)}
 
     def variable(self, name: str) -> str | None:
         """The value of an environment variable, or `None`."""
@@ -180,25 +144,6 @@ class State:
                 self._environ[name] = os.fsdecode(self._table[key])
             else:
                 del self._environ[name]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self.compared() == other.compared()
-
-    __hash__ = None
-
-    def compared(self) -> dict[str, Any]:
-        """What two states are compared by, each part by its name."""
-        names = [f"{getattr(holder, '__name__', type(holder).__name__)}.{name}" for holder, name in _MODULE_GLOBALS]
-        return {
-            "environment": self.environment,
-            "filters": self.filters,
-            "context": self.context,
-            "thread": self.thread,
-            "active models": [model.model_id for model in self.models.values() if model.model_id is not None],
-            "active runs": [runs for _, runs in self.runs if runs],
-            "processors": self.processors,
-            **dict(zip(names, self.globals, strict=True)),
-        }
 
 
 def _copied(environ: Any) -> dict[Any, Any]:

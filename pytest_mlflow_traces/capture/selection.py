@@ -10,6 +10,7 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.patterns.operands import UNSAID, answers_by_itself, refuse_what_equals_nothing
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest, unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
 
@@ -62,7 +63,7 @@ class SelectedTraces(tuple[Trace, ...]):  # noqa: SLOT001  # what is of no fixed
         return self._with((*self, *other), f"{self._asked} + {asked}")
 
     def _with(self, traces: Iterable[Trace], asked: str) -> SelectedTraces:
-        size = f"{len(self)} trace{'' if len(self) == 1 else 's'}"
+        size = counted(len(self), "trace")
         return self.of(
             traces, asked, lambda: ("capture.missing", f"that is none of its {size}") if self else self._nothing
         )

@@ -1,6 +1,6 @@
 """Which capture a span belongs to: the span processor that stands in for MLflow's own while a capture is open.
 
-MLflow chooses its processors in one place, `tracing.provider._get_span_processors`. Standing there settles the
+MLflow chooses its processors in one place, `tracing.provider._get_span_processors`. Standing there resolves the
 Databricks, OTLP, Unity Catalog, serving, batching and artifact special cases at once, and survives `reset()`,
 `set_destination()` and `enable()`, which all come back to that function.
 """
@@ -126,7 +126,7 @@ class Router:
         """Note a span that is in no capture, with those in whose time it came: nobody is to take it for not started."""
         here = self.capture()
         origin = self.current.get() or threads.owner() if here is None else None
-        for capture in self.stack:  # also outer ones: an inner one is gone when the test is judged
+        for capture in self.stack:  # also outer ones: an inner one is gone when the test is checked
             if here is None or here.is_within(capture):
                 capture.note_stray(repr(visible(span.name)), origin)
 
@@ -151,10 +151,8 @@ class Router:
             is_complete = route.root_ended and route.open_spans == 0
             if route.is_remote:
                 # MLflow keeps the spans of one request only, and others may follow or overlap
-                now = copied(trace_id)
-                route.so_far = (
-                    now if route.so_far is None else route.so_far if now is None else merged(route.so_far, now)
-                )
+                parts = [part for part in (route.so_far, copied(trace_id)) if part is not None]
+                route.so_far = merged(*parts) if len(parts) == 2 else next(iter(parts), None)
             elif is_complete:
                 route.is_done = True
             if is_complete and route.capture is None:

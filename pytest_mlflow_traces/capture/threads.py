@@ -55,7 +55,7 @@ class Threads:
                 self._hooks[name] = make(now), now
                 setattr(holder, name, self._hooks[name][0])
 
-    def rest(self) -> None:
+    def unwatch(self) -> None:
         """Put back what was there, save where somebody (an instrumentation) has wrapped it since: it does no harm."""
         self._ask = None
         for name, holder, _ in self._places:

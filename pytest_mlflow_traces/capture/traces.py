@@ -20,13 +20,13 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.operands import UNSAID, Unsaid
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import capped, counted
 from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
 
-    from pytest_mlflow_traces.capture.log import TraceLog
+    from pytest_mlflow_traces.capture.install import InstalledCapture
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 __tracebackhide__ = True  # a failure points at the test, not in here
@@ -57,35 +57,24 @@ class CapturedTraces(Sequence[Trace]):
     0
     """
 
-    def __init__(
-        self,
-        log: TraceLog,
-        *,
-        open_traces: Callable[[], list[Trace]],
-        open_runs: Callable[[], list[str]],
-        bypass: Callable[[], str | None],
-        lost: Callable[[], list[Finding]],
-    ) -> None:
-        self._log = log
-        self._open_traces = open_traces
-        self._open_runs = open_runs
-        self._bypass = bypass
-        self._lost = lost
+    def __init__(self, capture: InstalledCapture) -> None:
+        self._capture = capture
+        self._log = capture.log
 
     @property
     def unfinished(self) -> tuple[Span, ...]:
         """The spans that have not ended."""
-        return tuple(span for trace in self._open_traces() for span in trace.spans if span.end_ns is None)
+        return tuple(span for trace in self._capture.open_traces() for span in trace.spans if span.end_ns is None)
 
     @property
     def open_runs(self) -> tuple[str, ...]:
         """The names of the MLflow runs that were started and not ended: every later trace is linked to them."""
-        return tuple(self._open_runs())
+        return tuple(self._capture.open_runs())
 
     @property
     def lost(self) -> tuple[Finding, ...]:
         """What was traced meanwhile and is in no capture, with why: what an earlier test left running, for instance."""
-        return tuple(self._lost())
+        return tuple(self._capture.lost())
 
     def one(self, **where: Any) -> Trace:
         """Return the one trace there is, or the one of which all of `where` holds.
@@ -211,7 +200,7 @@ class CapturedTraces(Sequence[Trace]):
             raise empty(lost[0], what, lost[1])
 
     def _why_lost(self) -> tuple[str, str] | None:
-        reason = self._bypass()
+        reason = self._capture.why_bypassed()
         if reason is not None:
             return "capture.bypassed", reason
         if self.unfinished:
@@ -237,11 +226,11 @@ class CapturedTraces(Sequence[Trace]):
     def _listed(self, some: Sequence[Trace] | None = None) -> str:
         numbered = [(number, trace) for number, trace in enumerate(self) if some is None or trace in some]
         lines = []
-        for number, trace in numbered[:_LISTED]:
-            size = "1 span" if len(trace.table) == 1 else f"{len(trace.table)} spans"
+        for number, trace in numbered:
+            size = counted(len(trace.table), "span")
             session = "" if trace.session_id is None else f"  session {visible(str(trace.session_id))}"
             lines.append(f"  [{number}] {visible(trace.name)}  {trace.status}  {size}  {trace.id}{session}")
-        return "\n".join(lines) + (f"\n  ... {len(numbered) - _LISTED} more" if len(numbered) > _LISTED else "")
+        return "\n".join(capped(lines, _LISTED, "  ... {} more"))
 
     def _not_among_them(self) -> str:
         if not self.unfinished:
@@ -249,15 +238,10 @@ class CapturedTraces(Sequence[Trace]):
         return f"\nnot among them, since these spans never ended:{self._unfinished_paths()}"
 
     def _unfinished_paths(self) -> str:
-        spans = self.unfinished
-        more = f"\n  ... {len(spans) - _LISTED} more" if len(spans) > _LISTED else ""
-        return "".join(f"\n  {span.path}" for span in spans[:_LISTED]) + more
+        return "".join(capped([f"\n  {span.path}" for span in self.unfinished], _LISTED, "\n  ... {} more"))
 
     def __repr__(self) -> str:
-        count = len(self._log)
-        return f"<CapturedTraces {count} {'trace' if count == 1 else 'traces'}>" + (
-            f"\n{self._listed()}" if count else ""
-        )
+        return f"<CapturedTraces {counted(len(self), 'trace')}>" + (f"\n{self._listed()}" if len(self) else "")
 
 
 def _stray(traces: Sequence[Trace]) -> str:

@@ -22,7 +22,7 @@ from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison
 from pytest_mlflow_traces.reports.sections import headline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_mlflow_traces.core.contracts import Verdict
     from pytest_mlflow_traces.files.traces import StoredTrace
@@ -59,7 +59,7 @@ def show(files: tuple[str, ...], part: str | None) -> None:
     pytest-mlflow-traces show traces.jsonl --test test_cost
     """  # noqa: D301  # click wraps what follows a backspace no more
     shown = 0
-    for stored in _all_of(files):
+    for stored in _stored(files):
         test = stored.test
         if part is not None and part not in (test or ""):
             continue
@@ -111,20 +111,23 @@ def check(
         raise click.UsageError(f"{uris[0]} is a tracking URI: say which --experiment")
     if not uris and (experiments or filter_string is not None):
         raise click.UsageError("--experiment and --filter are for a tracking URI, and there is none")
+
+    def search(uri: str) -> Iterator[StoredTrace]:
+        from pytest_mlflow_traces.cli.tracking_store import tracked_traces
+
+        return tracked_traces(uri, experiments, filter_string)
+
     checked = Check({name: _loaded(name) for name in names})
     with _frozen(), _progress([source for source in sources if not _is_uri(source)]) as advance:
-        for stored in _from(sources, experiments, filter_string, advance, checked.miss):
-            said = checked.put(stored.trace)
+        for stored in _stored(sources, advance, checked.miss, search):
+            said = checked.check(stored.trace)
             if said and as_json:
                 click.echo(_failure_json(stored, said))
             elif said and checked.failed <= most:
                 click.echo(_failure_text(stored, said))
-    if as_json:
-        click.echo(_json(checked.data()))
-    else:
-        more = checked.failed - most
-        click.echo("\n".join([*([f"... {more:,} more that do not hold\n"] if more > 0 and most else []),
-                              *checked.conclusion()]))  # fmt: skip
+    more = checked.failed - most
+    rest = f"... {more:,} more that do not hold\n\n" if more > 0 and most else ""
+    click.echo(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
     sys.exit(0 if checked.holds else 1)
 
 
@@ -188,37 +191,27 @@ def _loaded(name: str) -> Any:
         raise click.UsageError(f"--contract {name}: {error}") from None
 
 
-def _from(
-    sources: tuple[str, ...],
-    experiments: tuple[str, ...],
-    filter_string: str | None,
-    advance: Callable[[int], object],
-    miss: Callable[[str], object],
-) -> Iterator[StoredTrace]:
-    for source in sources:
-        if _is_uri(source):
-            from pytest_mlflow_traces.cli.tracking_store import tracked_traces
-
-            with _readable():
-                yield from _some(tracked_traces(source, experiments, filter_string), visible(source), miss)
-        else:
-            yield from _all_of((source,), advance, miss)
-
-
-def _all_of(
-    paths: tuple[str, ...],
+def _stored(
+    sources: Sequence[str],
     advance: Callable[[int], object] = lambda _: None,
     miss: Callable[[str], object] = lambda _: None,
+    search: Callable[[str], Iterator[StoredTrace]] | None = None,
 ) -> Iterator[StoredTrace]:
+    """Yield the traces of files, and what `search` finds at tracking URIs; `miss` gets each that has none."""
     with _readable():
-        for path in paths:
-            for file in files_of(path):
+        for source in sources:
+            if search is not None and _is_uri(source):
+                yield from _reporting_if_empty(search(source), visible(source), miss)
+                continue
+            for file in files_of(source):
                 name = "standard input" if file == STDIN else visible(file)
-                yield from _some(stored_traces(file, advance), name, miss)
+                yield from _reporting_if_empty(stored_traces(file, advance), name, miss)
 
 
-def _some(traces: Iterator[StoredTrace], source: str, miss: Callable[[str], object]) -> Iterator[StoredTrace]:
-    """Yield the traces of a source, and tell where there are none."""
+def _reporting_if_empty(
+    traces: Iterator[StoredTrace], source: str, miss: Callable[[str], object]
+) -> Iterator[StoredTrace]:
+    """Yield the traces of a source, and report one that has none."""
     is_empty = True
     for stored in traces:
         is_empty = False
@@ -241,17 +234,16 @@ def _readable() -> Iterator[None]:
 
 
 def _failure_text(stored: StoredTrace, said: list[Verdict]) -> str:
-    lines = "\n".join(verdict.text for verdict in said).split("\n")
     test = f"  {escaped(stored.test)}" if stored.test else ""
-    return "\n".join(
-        [f"{stored.where}: {visible(stored.trace.id)}{test}", *(escaped(f"  {line}".rstrip()) for line in lines), ""]
-    )
+    lines = [line for verdict in said for line in verdict.text.split("\n")]
+    shown = [escaped(f"  {line}".rstrip()) for line in lines]
+    return "\n".join([f"{stored.where}: {visible(stored.trace.id)}{test}", *shown, ""])
 
 
 def _failure_json(stored: StoredTrace, said: list[Verdict]) -> str:
     findings = [asdict(finding) for verdict in said for finding in verdict.findings]
-    told = {"where": stored.where, "trace_id": stored.trace.id, "name": stored.trace.name, "test": stored.test}
-    return _json({**told, "findings": findings})
+    facts = {"where": stored.where, "trace_id": stored.trace.id, "name": stored.trace.name, "test": stored.test}
+    return _json({**facts, "findings": findings})
 
 
 def _json(said: dict[str, Any]) -> str:

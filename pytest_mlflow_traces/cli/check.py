@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.contracts import Contract, verdicts, verdicts_where_it_applies
 from pytest_mlflow_traces.core.spans.records import visible
-from pytest_mlflow_traces.reports.headlines import counted
+from pytest_mlflow_traces.core.text.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Check:
         self.traces = self.failed = self.unasked = 0
         self._empty: list[str] = []
 
-    def put(self, trace: Trace) -> list[Verdict]:
+    def check(self, trace: Trace) -> list[Verdict]:
         """Return what the expectations have to say against the next trace."""
         self.traces += 1
         said: list[Verdict] = []
@@ -51,14 +51,10 @@ class Check:
         self._empty.append(source)
 
     @property
-    def unused(self) -> list[str]:
-        """The expectations that applied to no trace."""
-        return [name for name in self._expectations if not self._applied[name]]
-
-    @property
     def holds(self) -> bool:
         """Whether all held; nothing passes on absence, of traces in a source or of some that a contract is for."""
-        return bool(self.traces) and not self.failed and not self.unused and not self._empty
+        has_applied = all(self._applied[name] for name in self._expectations)
+        return bool(self.traces) and not self.failed and has_applied and not self._empty
 
     def conclusion(self) -> list[str]:
         """Say what it came to, a line for each thing."""

@@ -1,7 +1,7 @@
 """The door to pytest: options, fixtures, and what calls for the rest. Light until a test asks for a trace.
 
 A plugin is loaded by every pytest run of the environment, used or not. So nothing here imports MLflow, OpenTelemetry or
-pydantic, and the hooks that surround tests stand in `_session`, which is loaded when some test will trace.
+pydantic, and the hooks that surround tests stand in `hooks`, which is loaded when some test will trace.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
-SESSION = "mlflow-traces-session"
+HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
 _FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
-SWITCHBOARD = "pytest_mlflow_traces.capture.install"  # loaded by the first capture
+INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by whoever has a trace
 
 
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mlflow-traces", "traces of AI agents (pytest-mlflow-traces)")
     group.addoption(
         "--mlflow-traces-show",
-        type=_shown,
+        type=_show,
         default="failed",
         metavar="{failed,all,none}",
         help="which tests print the span trees they made: failed (default), all, or none",
@@ -83,12 +83,12 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FILES)
     # on a controller of pytest-xdist no test is collected, so it cannot know
     if any(asked) or hasattr(config, "workerinput") or config.getoption("numprocesses", None):
-        _session(config)
+        _hooks(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if NODES in sys.modules or config.pluginmanager.has_plugin(SESSION) or any(map(_traces, items)):
-        _session(config).prepare(config, items)
+    if NODES in sys.modules or config.pluginmanager.has_plugin(HOOKS) or any(map(_traces, items)):
+        _hooks(config).prepare(config, items)
 
 
 def _traces(item: pytest.Item) -> bool:
@@ -99,22 +99,25 @@ def _traces(item: pytest.Item) -> bool:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     if collection_path.name != FOLDER or not collection_path.is_dir():
         return None
-    _session(config).keep(config, collection_path)
+    _hooks(config)
+    from pytest_mlflow_traces.plugin.unused_baselines import watch
+
+    watch(config, collection_path)
     return True
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.config.pluginmanager.has_plugin(SESSION) or item.get_closest_marker(MARKER) is not None:
-        _session(item.config).begin(item)
+    if item.config.pluginmanager.has_plugin(HOOKS) or item.get_closest_marker(MARKER) is not None:
+        _hooks(item.config).begin(item)
 
 
 # here and not with the other hooks: they may be loaded while the test runs, which is too late for a hook around it
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
-    if item.config.pluginmanager.has_plugin(SESSION) or item.get_closest_marker(MARKER) is not None:
-        _session(item.config).finish(item)
+    if item.config.pluginmanager.has_plugin(HOOKS) or item.get_closest_marker(MARKER) is not None:
+        _hooks(item.config).finish(item)
     return result
 
 
@@ -123,17 +126,17 @@ def pytest_runtest_teardown() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
-        if SWITCHBOARD in sys.modules:
-            sys.modules[SWITCHBOARD].settle()
+        if INSTALL in sys.modules:
+            sys.modules[INSTALL].restore_variables()
 
 
-def _session(config: pytest.Config) -> Any:
+def _hooks(config: pytest.Config) -> Any:
     """Load the hooks that surround tests, once."""
-    from pytest_mlflow_traces.plugin import hooks as session
+    from pytest_mlflow_traces.plugin import hooks
 
-    if not config.pluginmanager.has_plugin(SESSION):
-        config.pluginmanager.register(session, SESSION)
-    return session
+    if not config.pluginmanager.has_plugin(HOOKS):
+        config.pluginmanager.register(hooks, HOOKS)
+    return hooks
 
 
 @pytest.fixture
@@ -148,13 +151,13 @@ def mlflow_traces(request: pytest.FixtureRequest) -> Iterator[CapturedTraces]:
     ...
     ...     assert mlflow_traces.one() == span("agent")[span("plan")]
     """
-    session = _session(request.config)  # a test may ask for the fixture by name alone, at run time
+    hooks = _hooks(request.config)  # a test may ask for the fixture by name alone, at run time
     from pytest_mlflow_traces.capture import capture_traces
 
     with capture_traces() as traces:
-        session.captures(request.node, traces)
+        hooks.note_capture(request.node, traces)
         yield traces
-    session.finish_late(request.node, traces)
+    hooks.finish_late(request.node)
 
 
 @pytest.fixture
@@ -168,7 +171,7 @@ def trace_baseline(request: pytest.FixtureRequest) -> TraceBaseline:
     ...
     ...     assert mlflow_traces.one() == trace_baseline
     """
-    _session(request.config)
+    _hooks(request.config)
     from pytest_mlflow_traces.plugin.report import baseline_of
 
     return baseline_of(request.node)
@@ -193,10 +196,10 @@ def virtual_time() -> Iterator[VirtualTime]:
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
     if TREE not in sys.modules:
         return None
-    from pytest_mlflow_traces.plugin.assertrepr import compared, is_verbose
+    from pytest_mlflow_traces.plugin.assertrepr import explained
 
-    explained = compared(op, left, right, verbose=is_verbose(config))
-    return None if explained is None else explained.lines
+    comparison = explained(config, op, left, right)
+    return None if comparison is None else comparison.lines
 
 
 def _path(value: str) -> str:
@@ -205,7 +208,7 @@ def _path(value: str) -> str:
     return value
 
 
-def _shown(value: str) -> str:
+def _show(value: str) -> str:
     if value not in SHOW:
         from pytest_mlflow_traces.core.text.suggestions import listed, nearest
 

@@ -26,56 +26,41 @@ class FailedComparison:
     findings: tuple[Finding, ...] = ()
 
 
-def compared(op: str, left: object, right: object, *, verbose: bool) -> FailedComparison | None:
+def explained(config: pytest.Config, op: str, left: object, right: object) -> FailedComparison | None:
     """Explain a comparison of a trace, a span or a capture with a pattern; `None` for any other.
 
     pytest asks about comparisons that hold, too: those under `not`, and those beside one that failed in an `and`. So
     what is said goes by what is so, and what holds is not called wrong.
     """
-    if isinstance(left, TraceBaseline) or isinstance(right, TraceBaseline):
-        return _compared_with_baseline(left, right, verbose=verbose)
-    if op in {"==", "!="}:
-        shown, pattern = (left, right) if isinstance(right, Pattern) else (right, left)
-        if not isinstance(pattern, Pattern) or not isinstance(shown, Trace | Span):
+    verbose = config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2  # -vv: the user asked for all of it
+    if op in {"in", "not in"}:
+        if not isinstance(left, Pattern) or not isinstance(right, Trace | CapturedTraces | SelectedTraces):
             return None
-        if shown == pattern:
-            return FailedComparison([matched(shown, pattern, wrong=op == "!=")])
-        said = mismatch_of(shown, pattern)
-        return FailedComparison(said.lines(verbose), said.findings if op == "==" else ())
-    if op not in {"in", "not in"} or not isinstance(left, Pattern):
+        return _sought(left, [right] if isinstance(right, Trace) else list(right), wanted=op == "in", verbose=verbose)
+    if op not in {"==", "!="}:
         return None
-    if not isinstance(right, Trace | CapturedTraces | SelectedTraces):
+    shown, expected = (left, right) if isinstance(right, Pattern | TraceBaseline) else (right, left)
+    if isinstance(expected, TraceBaseline) and isinstance(shown, Trace):
+        return FailedComparison(*expected.explained(shown, verbose=verbose))
+    if not isinstance(expected, Pattern) or not isinstance(shown, Trace | Span):
         return None
-    traces = [right] if isinstance(right, Trace) else list(right)
-    return _sought(left, traces, wanted=op == "in", verbose=verbose)
+    if shown == expected:
+        return FailedComparison([matched(shown, expected, wrong=op == "!=")])
+    said = mismatch_of(shown, expected)
+    return FailedComparison(said.lines(verbose), said.findings if op == "==" else ())
 
 
 def _sought(pattern: Pattern, traces: list[Trace], *, wanted: bool, verbose: bool) -> FailedComparison:
     """Say where a pattern is, or why it is nowhere; `wanted` is whether it was to be somewhere."""
     those = [trace for trace in traces if pattern in trace]
     wrong = bool(those) is not wanted
-    if those:
-        told = [present_in(trace, pattern, wrong=wrong) for trace in those]
-    else:
-        told = [absent_in(trace, pattern) for trace in traces]
-    findings = tuple(finding for each in told for finding in each.findings) if wrong else ()
-    if len(told) == 1:
-        return FailedComparison(told[0].lines(verbose), findings)
-    most = len(told) if verbose else 3
+    said = [present_in(each, pattern, wrong=wrong) for each in those] or [absent_in(each, pattern) for each in traces]
+    findings = tuple(finding for each in said for finding in each.findings) if wrong else ()
+    if len(said) == 1:
+        return FailedComparison(said[0].lines(verbose), findings)
     lines = [f"{short(pattern)} is in {len(those) or 'none'} of {len(traces)} traces"]
-    for each in told[:most]:
+    most = len(said) if verbose else 3
+    for each in said[:most]:
         lines += ["", *each.lines(verbose)]
-    lines += [f"... {len(told) - most} more traces, -vv shows all"] if len(told) > most else []
+    lines += [f"... {len(said) - most} more traces, -vv shows all"] if len(said) > most else []
     return FailedComparison(lines, findings)
-
-
-def _compared_with_baseline(left: object, right: object, *, verbose: bool) -> FailedComparison | None:
-    trace, baseline = (left, right) if isinstance(right, TraceBaseline) else (right, left)
-    if not isinstance(trace, Trace) or not isinstance(baseline, TraceBaseline):
-        return None
-    return FailedComparison(*baseline.explained(trace, verbose=verbose))
-
-
-def is_verbose(config: pytest.Config) -> bool:
-    """Return whether the user asked for all of it: `-vv`."""
-    return config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2

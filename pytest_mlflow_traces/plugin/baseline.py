@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_mlflow_traces.core.baselines.file_format import (
     BaselineError,
@@ -22,6 +22,7 @@ from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.runs.records import BaselineChange
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files import baselines
@@ -65,6 +66,19 @@ class Options:
             return set(range(len(trace.table))) if self.unordered else set()
         return {i for each in self.unordered for i in find(trace.table, each)}
 
+    def section(self, name: str, trace: Trace) -> Section:
+        """Return the section of a trace that has none yet."""
+        shown = self.shown(trace)
+        return recorded_section(name, trace, shown, self.kinds, self.free(shown))
+
+    def findings_beside(self, section: Section, trace: Trace) -> list[Finding]:
+        """Return every way in which a trace is not what a section holds beside the tree."""
+        return [*section.missing(self.kinds), *section.check(trace)]
+
+    def is_held(self, section: Section, trace: Trace) -> bool:
+        """Return whether a trace is what a section holds, in its tree and beside it."""
+        return not self.findings_beside(section, trace) and self.shown(trace) == section.pattern
+
 
 class BaselineFile:
     """The baselines of one test: read when first asked, written when the test has passed."""
@@ -78,31 +92,31 @@ class BaselineFile:
         self._is_read = False
         self._updated: BaselineText | None = None
         self._compared: dict[str, list[tuple[Trace, Options]]] = {}
-        self.refused: list[str] = []
+        self._refused: list[str] = []
 
     @property
     def used(self) -> list[str]:
         """The names of the sections that something was compared with."""
         return list(self._compared)
 
-    def section(self, name: str) -> Section | None:
+    def _section(self, name: str) -> Section | None:
         """Return what is held under this name, as an update left it."""
         if not self._is_read:
             try:
                 self._file = baselines.load(self.path)
             except BaselineError as error:
                 finding = Finding("baseline.unreadable", self.shown_path, "a baseline", str(error))
-                cure = "the file was left alone; mend it, or remove it and record it anew"
+                cure = "the file was left alone; fix it, or remove it and record it anew"
                 raise TraceAssertionError(f"{self.shown_path}: {error}\n{cure}", [finding]) from None
             self._is_read = True
-        said = self._updated or self._file
-        return None if said is None else said.section(name)
+        text = self._updated or self._file
+        return None if text is None else text.section(name)
 
-    def holds(self, trace: Trace, name: str, options: Options) -> bool:
+    def compare(self, trace: Trace, name: str, options: Options) -> bool:
         """Return whether a trace is what is held, after an update that it called for, where there is to be one."""
-        section = self.section(name)
+        section = self._section(name)
         self._compared.setdefault(name, []).append((trace, options))
-        if section is not None and not findings_of(section, trace, options):
+        if section is not None and options.is_held(section, trace):
             return True
         if self.update:
             self._rewrite(section, trace, name, options)
@@ -118,91 +132,71 @@ class BaselineFile:
         shown = options.shown(trace)
         if not len(shown.table):
             self._refuse(_NOTHING)
-        if section is None:
-            section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
-        else:
-            try:
-                section = section.rewritten(trace, shown, options.kinds, options.free(shown))
-            except BaselineError as error:
-                self._refuse(str(error))
-        if any(findings_of(section, other, said) for other, said in self._compared[name]):
+        try:
+            section = (
+                options.section(name, trace)
+                if section is None
+                else section.rewritten(trace, shown, options.kinds, options.free(shown))
+            )
+        except BaselineError as error:
+            self._refuse(str(error))
+        if not all(asked.is_held(section, other) for other, asked in self._compared[name]):
             several = "this test compares traces of different structure with one baseline"
             self._refuse(f'{several}; give each its own: trace_baseline("a name")')
-        before = self._updated or self._file or new_baseline(self._test)
-        self._updated = before.with_section(section)
+        self._updated = (self._updated or self._file or new_baseline(self._test)).with_section(section)
 
-    def _refuse(self, why: str) -> None:
-        self.refused.append(why)
+    def _refuse(self, why: str) -> NoReturn:
+        self._refused.append(why)
         finding = Finding("baseline.refused", self.shown_path, actual=why)
         raise TraceAssertionError(f"{self.shown_path} was not updated: {why}", [finding])
 
     def _missing(self, trace: Trace, name: str, options: Options) -> TraceAssertionError:
-        shown = options.shown(trace)
         what = f"{self.shown_path} {'has no section ' + repr(name) if self._file else 'does not exist'}"
         finding = Finding("baseline.missing", self.shown_path, "a baseline", "none", self.command)
         lines = [f"no baseline for this trace: {what}"]
-        if not len(shown.table):
+        if not len(options.shown(trace).table):
             return TraceAssertionError("\n".join([*lines, _NOTHING]), [finding])
-        section = recorded_section(name, trace, shown, options.kinds, options.free(shown))
+        section = options.section(name, trace)
         whole = str(new_baseline(self._test).with_section(section)).rstrip("\n").split("\n")
-        would_be = section.lines if self._file else whole
-        more = len(would_be) - _WOULD_BE
-        lines += ["it would be:", "", *(f"    {line}".rstrip() for line in would_be[:_WOULD_BE])]
-        lines += [f"    ... {more} more lines"] if more > 0 else []
-        return TraceAssertionError("\n".join([*lines, "", f"to accept it: {self.command}"]), [finding])
+        would_be = [f"    {line}".rstrip() for line in (section.lines if self._file else whole)]
+        lines += ["it would be:", "", *capped(would_be, _WOULD_BE, "    ... {} more lines"), ""]
+        return TraceAssertionError("\n".join([*lines, f"to accept it: {self.command}"]), [finding])
 
     def explained(
         self, trace: Trace, name: str, options: Options, *, verbose: bool
     ) -> tuple[list[str], tuple[Finding, ...]]:
         """Say why a trace is not what is held, where that is, and what to do."""
-        section = self.section(name)
+        section = self._section(name)
         if section is None:
             raise AssertionError("unreachable: a comparison without a baseline raises")
-        shown = options.shown(trace)
-        lines: list[str] = []
-        others = [*section.missing(options.kinds), *section.check(trace)]
-        findings: tuple[Finding, ...] = ()
-        pattern = section.pattern
-        if not shown == pattern:  # noqa: SIM201  # traces have no `!=` of their own
-            said = mismatch_of(shown, pattern)
-            findings = said.findings
-            lines += said.lines(verbose, max(8, _ROOM - len(others)))
-        told = others if verbose else others[: _ROOM - 2]
-        if (
-            not lines and not others
-        ):  # pytest asks about what holds too: under `not`, and beside what failed in an `and`
-            return [f"trace '{visible(trace.name)}' is what the baseline holds: {self.shown_path}:{section.first}"], ()
-        lines += [
-            *([f"trace '{visible(trace.name)}' is not what the baseline holds:"] if not lines else []),
-            *map(str, told),
-        ]
-        lines += [f"... {len(others) - len(told)} more, -vv shows all"] if len(told) < len(others) else []
-        return [*lines, "", f"baseline: {self.shown_path}:{section.first}", f"to accept it: {self.command}"], (
-            *findings,
-            *others,
-        )
+        where = f"{self.shown_path}:{section.first}"
+        beside = options.findings_beside(section, trace)
+        shown, pattern = options.shown(trace), section.pattern
+        mismatch = None if shown == pattern else mismatch_of(shown, pattern)
+        if mismatch is not None:
+            lines = mismatch.lines(verbose, max(8, _ROOM - len(beside)))
+        elif beside:
+            lines = [f"trace '{visible(trace.name)}' is not what the baseline holds:"]
+        else:  # pytest asks about what holds too: under `not`, and beside what failed in an `and`
+            return [f"trace '{visible(trace.name)}' is what the baseline holds: {where}"], ()
+        lines += capped(list(map(str, beside)), len(beside) if verbose else _ROOM - 2, "... {} more, -vv shows all")
+        findings = (*(() if mismatch is None else mismatch.findings), *beside)
+        return [*lines, "", f"baseline: {where}", f"to accept it: {self.command}"], findings
 
-    def finish(self, *, passed: bool) -> list[BaselineChange]:
+    def write(self, *, passed: bool) -> list[BaselineChange]:
         """Write what changed; return what was done, and what was not."""
-        changes = [BaselineChange(self.shown_path, "refused", (why,)) for why in self.refused]
+        changes = [BaselineChange(self.shown_path, "refused", (why,)) for why in self._refused]
         if self._updated is None:
             return changes
         if not passed:
-            changes += [] if self.refused else [BaselineChange(self.shown_path, "refused", ("the test failed",))]
-            return changes
+            return changes or [BaselineChange(self.shown_path, "refused", ("the test failed",))]
         baselines.store(self.path, self._updated)
-        old = [] if self._file is None else str(self._file).split("\n")
+        if self._file is None:
+            return [*changes, BaselineChange(self.shown_path, "written")]
+        old = str(self._file).split("\n")
         compared = difflib.ndiff(old, str(self._updated).split("\n")) if len(old) < 500 else []
-        lines = [line[0] + line[2:] for line in compared if line[:2] in ("- ", "+ ")]
-        kind = "written" if self._file is None else "updated"
-        return [*changes, BaselineChange(self.shown_path, kind, tuple(lines) if kind == "updated" else ())]
-
-
-def findings_of(section: Section, trace: Trace, options: Options) -> bool:
-    """Return whether a trace is not what a section holds."""
-    if section.missing(options.kinds) or section.check(trace):
-        return True
-    return not options.shown(trace) == section.pattern  # noqa: SIM201
+        lines = tuple(line[0] + line[2:] for line in compared if line[:2] in ("- ", "+ "))
+        return [*changes, BaselineChange(self.shown_path, "updated", lines)]
 
 
 class TraceBaseline:
@@ -220,8 +214,8 @@ class TraceBaseline:
     ...     assert second == trace_baseline("second turn", see_through=span("RunnableSequence"))
     """
 
-    def __init__(self, home: BaselineFile, name: str = "", options: Options | None = None) -> None:
-        self._home = home
+    def __init__(self, file: BaselineFile, name: str = "", options: Options | None = None) -> None:
+        self._file = file
         self._name = name
         self._options = options or Options()
 
@@ -247,12 +241,12 @@ class TraceBaseline:
         if name is not None and (not name.strip() or not name.isprintable()):
             raise ValueError(f"trace_baseline(): the name {name!r} cannot stand in a file")
         return TraceBaseline(
-            self._home, self._name if name is None else name, replace(self._options, **_checked(options))
+            self._file, self._name if name is None else name, replace(self._options, **_checked(options))
         )
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Trace):
-            return self._home.holds(other, self._name, self._options)
+            return self._file.compare(other, self._name, self._options)
         if other is self:
             return True
         raise TypeError(
@@ -270,11 +264,11 @@ class TraceBaseline:
 
     def __repr__(self) -> str:
         name = f" {self._name!r}" if self._name else ""
-        return f"<trace baseline{name} in {self._home.shown_path}>"
+        return f"<trace baseline{name} in {self._file.shown_path}>"
 
     def explained(self, trace: Trace, *, verbose: bool) -> tuple[list[str], tuple[Finding, ...]]:
         """Say why a trace is not this one."""
-        return self._home.explained(trace, self._name, self._options, verbose=verbose)
+        return self._file.explained(trace, self._name, self._options, verbose=verbose)
 
 
 def _shown(other: object) -> str:

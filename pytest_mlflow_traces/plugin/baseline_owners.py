@@ -79,7 +79,7 @@ def unused(
     return found
 
 
-def removed(file: Path, shown: str, names: list[str] | None) -> BaselineChange:
+def remove(file: Path, shown: str, names: list[str] | None) -> BaselineChange:
     """Remove a file, or sections of it; return what was done."""
     try:
         said = None if names is None else baselines.load(file)

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_mlflow_traces.core.contracts import assert_trace
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.tags.portability import SecretTagWarning, portability, secret_texts
-from pytest_mlflow_traces.plugin.stash import APPLIED, JUDGED
+from pytest_mlflow_traces.plugin.contracts import suite_contracts
+from pytest_mlflow_traces.warnings import MlflowTracesWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_mlflow_traces.capture.traces import CapturedTraces
-    from pytest_mlflow_traces.plugin.baseline import BaselineFile
-    from pytest_mlflow_traces.plugin.contracts import SuiteContracts
     from pytest_mlflow_traces.plugin.marker import Demand
-
-
-class MlflowTracesWarning(pytest.PytestWarning):
-    """A trace is not whole, or was lost; `mlflow_traces_strict = true` makes it a failure.
-
-    A filter knows it, as any warning, by its name: `-W ignore::pytest_mlflow_traces.MlflowTracesWarning`.
-
-    >>> import warnings
-    >>> from pytest_mlflow_traces import MlflowTracesWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", MlflowTracesWarning)
-    """
+    from pytest_mlflow_traces.plugin.test_result import Result
 
 
 # mypy knows `fail.Exception` as an attribute of a function only
 class _FailureError(TraceAssertionError, pytest.fail.Exception):  # type: ignore[misc, name-defined]
-    """A failure that is told by its text alone: there is no line of the test to point at."""
+    """A failure that is shown by its text alone: there is no line of the test to point at."""
 
     __module__ = TraceAssertionError.__module__
     __qualname__ = TraceAssertionError.__qualname__  # what the short summary prints
@@ -43,49 +35,68 @@ class _FailureError(TraceAssertionError, pytest.fail.Exception):  # type: ignore
         self.findings = error.findings
 
 
-def judge(item: pytest.Item, traces: CapturedTraces, demand: Demand | None, contracts: SuiteContracts | None) -> None:
-    """Fail the test where its marker or a contract does not hold, or, in strict mode, where a trace is not whole."""
-    item.stash[JUDGED] = {trace.id for trace in traces}
-    if contracts is not None:
-        item.stash[APPLIED] = contracts.applying(traces)  # first: one that does not hold has applied all the same
+@contextmanager
+def _shown_by_text() -> Iterator[None]:
     try:
+        yield
+    except TraceAssertionError as error:
+        raise _FailureError(error) from None
+
+
+@_shown_by_text()
+def check(item: pytest.Item, result: Result, demand: Demand | None) -> None:
+    """Fail the test where its marker or a contract does not hold, or, in strict mode, where a trace is not whole.
+
+    So does one that asked for its baseline and compared nothing with it, as a loop over no traces does.
+    """
+    traces = result.traces
+    if traces is not None:
+        contracts = suite_contracts(item.config)
+        result.checked = {trace.id for trace in traces}
+        result.applied = contracts.applying(traces)  # first: one that does not hold has applied all the same
         if demand is not None:
-            demand.check(traces)
-        if contracts is not None:
-            contracts.check(traces)
+            _check_demand(demand, traces)
+        contracts.check(traces)
         _check_whole(item, traces)
-    except TraceAssertionError as error:
-        raise _FailureError(error) from None
-
-
-def judge_late(item: pytest.Item, traces: CapturedTraces, contracts: SuiteContracts) -> None:
-    """Fail a test whose fixtures traced, after its verdict, what breaks a contract of the suite."""
-    late = [trace for trace in traces if trace.id not in item.stash[JUDGED]]
-    for name, applied in contracts.applying(late).items():
-        item.stash[APPLIED][name] |= applied
-    try:
-        contracts.check(late)
-    except TraceAssertionError as error:
-        raise _FailureError(error) from None
-
-
-def check_compared(home: BaselineFile) -> None:
-    """Fail a test that asked for its baseline and compared nothing with it, as a loop over no traces does."""
-    if not home.used:
-        finding = Finding("baseline.unused", home.shown_path, "a trace compared with it", "none")
+    if result.baselines is not None and not result.baselines.used:
+        finding = Finding("baseline.unused", result.baselines.shown_path, "a trace compared with it", "none")
         text = "nothing was compared with trace_baseline: write `assert trace == trace_baseline` for each trace"
-        raise _FailureError(TraceAssertionError(text, [finding]))
+        raise TraceAssertionError(text, [finding])
+
+
+@_shown_by_text()
+def check_late(item: pytest.Item, result: Result, checked: set[str]) -> None:
+    """Fail a test whose fixtures traced, after it was checked, what breaks a contract of the suite."""
+    contracts = suite_contracts(item.config)
+    late = [trace for trace in result.traces or () if trace.id not in checked]
+    for name, applied in contracts.applying(late).items():
+        result.applied[name] |= applied
+    contracts.check(late)
+
+
+def _check_demand(demand: Demand, traces: CapturedTraces) -> None:
+    count = len(traces)
+    if not count and not demand.at_least:
+        traces.fail_lost(f"expected {demand.count}")
+    if count < demand.at_least or (demand.at_most is not None and count > demand.at_most):
+        if not count:
+            traces.fail_empty(f"expected {demand.count}")
+        finding = Finding("capture.count", "this test", expected=demand.count, actual=str(count))
+        raise TraceAssertionError(f"expected {demand.count}, got {count}:\n{traces.listing()}", [finding])
+    if demand.expectations:
+        assert_trace(list(traces), *demand.expectations)
 
 
 def _check_whole(item: pytest.Item, traces: CapturedTraces) -> None:
-    wrong = list(traces.lost)
-    wrong += [Finding("trace.unfinished", span.path, actual="never ended") for span in traces.unfinished]
-    wrong += [
-        Finding("trace.problem", f"trace {visible(t.name)!r}", actual=text) for t in traces for text in t.problems
-    ]
     hint = "log_metric starts one where none is active: every later trace is linked to it"
-    wrong += [
-        Finding("trace.open_run", f"run {visible(run)!r}", actual="never ended", hint=hint) for run in traces.open_runs
+    wrong = [
+        *traces.lost,
+        *(Finding("trace.unfinished", span.path, actual="never ended") for span in traces.unfinished),
+        *(Finding("trace.problem", f"trace {visible(t.name)!r}", actual=text) for t in traces for text in t.problems),
+        *(
+            Finding("trace.open_run", f"run {visible(run)!r}", actual="never ended", hint=hint)
+            for run in traces.open_runs
+        ),
     ]
     if not item.config.getini("mlflow_traces_strict"):
         for finding in wrong:

@@ -13,18 +13,13 @@ import pytest
 from pytest_mlflow_traces.core.contracts import Contract, verdicts
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 from pytest_mlflow_traces.files.expectations import loaded_expectation
+from pytest_mlflow_traces.plugin.run_report import is_whole_suite
 from pytest_mlflow_traces.plugin.stash import APPLIED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_mlflow_traces.core.trace import Trace
-
-
-# settings that decide what is a test; given by `-o`, they are for this run alone
-_COLLECTING = frozenset(
-    ("testpaths", "norecursedirs", "python_files", "python_classes", "python_functions", "collect_imported_tests")
-)
 
 
 class SuiteContracts:
@@ -69,6 +64,20 @@ def _loaded(name: str) -> Any:
         raise pytest.UsageError(f"mlflow_traces_contract = {name}: {error}") from None
 
 
+CONTRACTS: pytest.StashKey[SuiteContracts] = pytest.StashKey()
+
+
+def suite_contracts(config: pytest.Config) -> SuiteContracts:
+    """Return the contracts of the suite, imported when some test traces: they may import a whole agent.
+
+    Raises:
+        pytest.UsageError: for a contract that cannot be imported.
+    """
+    if CONTRACTS not in config.stash:
+        config.stash[CONTRACTS] = SuiteContracts(config.getini("mlflow_traces_contract"))
+    return config.stash[CONTRACTS]
+
+
 class UnappliedContracts:
     """The contracts that applied to no trace of the run: what guards nothing must not look green."""
 
@@ -86,7 +95,7 @@ class UnappliedContracts:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._unused and self._config.getini("mlflow_traces_strict") and _is_whole_suite(self._config):
+        if self._unused and self._config.getini("mlflow_traces_strict") and is_whole_suite(self._config):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -95,29 +104,3 @@ class UnappliedContracts:
         terminalreporter.write_sep("=", "MLflow trace contracts")
         for name in self._unused:
             terminalreporter.write_line(f"{name} applied to no trace of this run")
-
-
-def is_whole_run(config: pytest.Config) -> bool:
-    """Return whether the run is of the whole suite: nothing selected, nothing left out, not only what failed last."""
-    given = {each.partition("=")[0].strip() for each in config.getoption("override_ini", None) or ()}
-    if not given.isdisjoint(_COLLECTING):
-        return False
-    return not _selects(config) and not config.getoption("maxfail") and _is_of_folders(config)
-
-
-def _is_whole_suite(config: pytest.Config) -> bool:
-    """Return the same for a run that has passed, which no limit of failures has ended, and of files in `testpaths`.
-
-    What `addopts` leaves out (`-m "not slow"`) is no matter of this run, but another run may select it.
-    """
-    named = config.args_source is config.ArgsSource.TESTPATHS or _is_of_folders(config)
-    return named and not _selects(config)
-
-
-def _selects(config: pytest.Config) -> bool:
-    selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "ignore", "ignore_glob")
-    return any(config.getoption(name, None) for name in selecting)
-
-
-def _is_of_folders(config: pytest.Config) -> bool:
-    return all((config.invocation_params.dir / arg).is_dir() for arg in config.args)

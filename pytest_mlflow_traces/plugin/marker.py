@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 MARKER = "mlflow_traces"
 KEYWORDS = ("expect", "count")
-TOO_LATE = (
+_TOO_LATE = (
     f"@pytest.mark.{MARKER} was added when the test was running, too late to capture its traces: add it at collection,"
     f" or let the test ask for the fixture {MARKER}"
 )
@@ -33,109 +34,75 @@ class Demand:
     at_most: int | None = None
     expectations: tuple[Any, ...] = ()
 
-    def check(self, traces: CapturedTraces) -> None:
-        """Raise a TraceAssertionError where the finished traces are not what was asked."""
-        __tracebackhide__ = True
-        from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-
-        count = len(traces)
-        if not count and not self.at_least:
-            traces.fail_lost(f"expected {self._counted()}")
-        if count < self.at_least or (self.at_most is not None and count > self.at_most):
-            expected = f"expected {self._counted()}"
-            if not count:
-                traces.fail_empty(expected)
-            finding = Finding("capture.count", "this test", expected=self._counted(), actual=str(count))
-            raise TraceAssertionError(f"{expected}, got {count}:\n{traces.listing()}", [finding])
-        if self.expectations:
-            from pytest_mlflow_traces.core.contracts import assert_trace
-
-            assert_trace(list(traces), *self.expectations)
-
-    def _counted(self) -> str:
-        if self.at_least == self.at_most:
-            return f"{self.at_least} trace{'' if self.at_least == 1 else 's'}"
-        if self.at_most is None:
-            return f"at least {self.at_least} trace{'' if self.at_least == 1 else 's'}"
+    @property
+    def count(self) -> str:
+        """How many traces there are to be, in words."""
+        if self.at_most is None or self.at_least == self.at_most:
+            return f"{'at least ' if self.at_most is None else ''}{counted(self.at_least, 'trace')}"
         return f"{self.at_least} to {self.at_most} traces"
 
 
-def demand_of(item: pytest.Item) -> Demand:
-    """Return what the markers of `item` ask, the closest one first to say each thing.
+def is_captured(item: pytest.Item) -> bool:
+    """Return whether a test asks for the fixture, by itself or because it is marked."""
+    return MARKER in getattr(item, "fixturenames", ())
+
+
+def prepare(item: pytest.Item) -> None:
+    """Read what is asked of a test before any runs, and have one that is marked ask for the fixture.
 
     Raises:
-        pytest.UsageError: for what the marker does not take, naming the test and the legal keywords.
+        pytest.UsageError: for what the marker does not take, an item without fixtures, or a Hypothesis test that asks
+            for the fixture: one capture would mix the traces of all examples.
     """
+    demand = demand_of(item)
+    if demand is not None:
+        _ask_for_fixture(item)
+    # one that only runs beside an autouse fixture which captures has not asked
+    if is_captured(item) and _is_of_examples(item) and (demand is not None or MARKER in _asked(item)):
+        raise pytest.UsageError(f"{item.nodeid}: {_MIXED}")
+
+
+def final_demand(item: pytest.Item, traces: CapturedTraces | None) -> Demand | None:
+    """Return what the markers ask of a test that has run; a fixture may have marked it meanwhile.
+
+    Raises:
+        pytest.UsageError: for what the marker does not take, for one that came when no capture could be opened any
+            more, or a Hypothesis test whose examples traced into one that a fixture of it asks for.
+    """
+    demand = demand_of(item)
+    if demand is not None and traces is None:
+        raise pytest.UsageError(f"{item.nodeid}: {_TOO_LATE}")
+    if traces and _is_of_examples(item) and MARKER in _needed(item):
+        raise pytest.UsageError(f"{item.nodeid}: {_MIXED}")
+    return demand
+
+
+def demand_of(item: pytest.Item) -> Demand | None:
+    """Return what the markers of a test ask, the closest one first to say each thing; `None` where it has none."""
     count: Any = None
     expectations: list[Any] = []
-    for marker in item.iter_markers(MARKER):
-        if marker.args:
-            raise _misuse(item, f"takes keywords only: {listed(KEYWORDS)}; got {marker.args[0]!r:.80}")
-        for keyword in marker.kwargs:
-            if keyword not in KEYWORDS:
-                raise _misuse(
-                    item, f"has no keyword {keyword!r} (legal: {listed(KEYWORDS)}){nearest(keyword, KEYWORDS)}"
-                )
+    markers = list(item.iter_markers(MARKER))
+    for marker in markers:
+        _check_arguments(item, marker)
         if count is None:
             count = marker.kwargs.get("count")
-        expect = marker.kwargs.get("expect")
         if "expect" in marker.kwargs:
+            expect = marker.kwargs["expect"]
             if isinstance(expect, list | tuple) and not expect:
                 raise _misuse(item, f"expect={expect!r} checks nothing: give a pattern, or leave it out")
             expectations += expect if isinstance(expect, list | tuple) else [expect]
     at_least, at_most = _limits(item, count)
     if expectations and at_most == 0:
         raise _misuse(item, "count=0 contradicts expect: no trace is left to check")
-    return Demand(at_least, at_most, _checked(item, expectations))
+    return Demand(at_least, at_most, _checked(item, expectations)) if markers else None
 
 
-def open_capture(item: pytest.Item) -> None:
-    """Have a test ask for the fixture: after those of wider scopes, whose traces are not its own, before all others.
-
-    Raises:
-        pytest.UsageError: for an item without fixtures.
-    """
-    names = getattr(item, "fixturenames", None)
-    if names is None:
-        raise _misuse(item, f"opens a capture by a fixture, and a {type(item).__name__} has none: nothing is captured")
-    if MARKER not in names:
-        known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # whatever has fixture names has it
-        wider = [i for i, name in enumerate(names, 1) if known.get(name) and known[name][-1].scope != "function"]
-        names.insert(max(wider, default=0), MARKER)
-
-
-def refuse_examples(item: pytest.Item) -> None:
-    """Refuse a Hypothesis test that asks for the fixture: one capture would mix the traces of all examples.
-
-    One that only runs beside an autouse fixture which captures has not asked.
-
-    Raises:
-        pytest.UsageError: saying what to write instead.
-    """
-    if item.get_closest_marker(MARKER) is not None or MARKER in _asked(item):
-        raise pytest.UsageError(f"{item.nodeid}: {_MIXED}")
-
-
-def refuse_mixed(item: pytest.Item) -> None:
-    """Refuse a Hypothesis test whose examples traced into the capture of a fixture that it asks for.
-
-    Raises:
-        pytest.UsageError: saying what to write instead.
-    """
-    known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # a Function has it
-    waiting, seen = list(_asked(item)), set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name == MARKER:
-            raise pytest.UsageError(f"{item.nodeid}: {_MIXED}")
-        if name not in seen:
-            seen.add(name)
-            waiting += (needed for each in known.get(name, ()) for needed in each.argnames)
-
-
-def _asked(item: pytest.Item) -> set[str]:
-    asked = {name for marker in item.iter_markers("usefixtures") for name in marker.args}
-    return asked.union(inspect.signature(item.obj).parameters)  # type: ignore[attr-defined]  # a Function has it
+def _check_arguments(item: pytest.Item, marker: pytest.Mark) -> None:
+    if marker.args:
+        raise _misuse(item, f"takes keywords only: {listed(KEYWORDS)}; got {marker.args[0]!r:.80}")
+    for keyword in marker.kwargs:
+        if keyword not in KEYWORDS:
+            raise _misuse(item, f"has no keyword {keyword!r} (legal: {listed(KEYWORDS)}){nearest(keyword, KEYWORDS)}")
 
 
 def _limits(item: pytest.Item, count: object) -> tuple[int, int | None]:
@@ -158,6 +125,39 @@ def _checked(item: pytest.Item, expectations: list[Any]) -> tuple[Any, ...]:
         return tuple(checked_expectation(each) for each in expectations)
     except TypeError as error:
         raise _misuse(item, f"expect: {error}") from None
+
+
+def _ask_for_fixture(item: pytest.Item) -> None:
+    """Have a test ask for the fixture: after those of wider scopes, whose traces are not its own, before all others."""
+    names = getattr(item, "fixturenames", None)
+    if names is None:
+        raise _misuse(item, f"opens a capture by a fixture, and a {type(item).__name__} has none: nothing is captured")
+    if MARKER not in names:
+        known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # whatever has fixture names has it
+        wider = [i for i, name in enumerate(names, 1) if known.get(name) and known[name][-1].scope != "function"]
+        names.insert(max(wider, default=0), MARKER)
+
+
+def _is_of_examples(item: pytest.Item) -> bool:
+    return bool(getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
+
+
+def _asked(item: pytest.Item) -> set[str]:
+    """Return the fixtures that a test of Hypothesis asks for itself."""
+    asked = {name for marker in item.iter_markers("usefixtures") for name in marker.args}
+    return asked.union(inspect.signature(item.obj).parameters)  # type: ignore[attr-defined]  # a Function has it
+
+
+def _needed(item: pytest.Item) -> set[str]:
+    """Return the fixtures that it asks for, and those that these ask for."""
+    known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # a Function has it
+    waiting, needed = list(_asked(item)), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += (inner for each in known.get(name, ()) for inner in each.argnames)
+    return needed
 
 
 def _misuse(item: pytest.Item, text: str) -> pytest.UsageError:

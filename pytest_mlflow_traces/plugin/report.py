@@ -1,16 +1,16 @@
-"""What the reports of a test tell of its traces: JUnit properties, the trees, and the record of the whole test."""
+"""What the reports of a test carry of its traces: JUnit properties, the trees, and the record of the whole test."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.files import baselines
+from pytest_mlflow_traces.files.atomic import trace_line
 from pytest_mlflow_traces.plugin.baseline import BaselineFile, TraceBaseline, update_command
 from pytest_mlflow_traces.plugin.baseline_owners import name_of
+from pytest_mlflow_traces.plugin.contracts import CONTRACTS
 from pytest_mlflow_traces.plugin.stash import (
-    APPLIED,
     APPLIED_ATTRIBUTE,
-    BASELINES,
     FAILED_COMPARISONS,
     PART,
     RECORD_ATTRIBUTE,
@@ -28,41 +28,50 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces
 
 
-def tell_junit(item: pytest.Item, report: pytest.TestReport, traces: CapturedTraces) -> None:
+def complete(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None], result: Result) -> None:
+    """Add to a report what it is to carry, and show."""
+    traces = result.traces
+    if call.when == "call" and traces is not None:
+        _add_properties(report, item, traces)
+        contracts = item.config.stash.get(CONTRACTS, None)
+        if report.failed and contracts is not None and result.checked is None:
+            result.applied = contracts.applying(traces)  # what failed by itself was not checked, yet is not absence
+    if call.when == "teardown" and result.baselines is not None:
+        _write_baselines(report, result, result.baselines)
+    result.note(report, call, item.stash.get(FAILED_COMPARISONS, []))
+    if call.when != "setup" and result.applied:
+        setattr(report, APPLIED_ATTRIBUTE, result.applied)
+    if call.when == "teardown":
+        _add_record(report, item, result)
+    show = item.config.getoption("--mlflow-traces-show")
+    if traces is not None and show != "none" and (report.failed or (show == "all" and call.when == "call")):
+        report.sections.append((SECTION, section(list(traces), traces.unfinished, traces.lost)))
+
+
+def _add_properties(report: pytest.TestReport, item: pytest.Item, traces: CapturedTraces) -> None:
     """Add the facts of the traces to what a JUnit file gets: from this report, or from that of the teardown."""
     others = [each for each in item.user_properties if not each[0].startswith(PREFIX)]  # ours are of a run before
     item.user_properties[:] = [*others, *properties(list(traces), with_trees=report.failed)]
     report.user_properties = list(item.user_properties)
 
 
-def tell(
-    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, traces: CapturedTraces | None
-) -> None:
-    """Add to a report what it is to carry, and show."""
-    attempt = item.stash.setdefault(RESULT, Result())
-    if call.when == "teardown" and BASELINES in item.stash:
-        _finish_baselines(item.stash[BASELINES], attempt, report)
-    attempt.note(report, call, item.stash.get(FAILED_COMPARISONS, []))
-    if call.when != "setup" and item.stash.get(APPLIED, None):
-        setattr(report, APPLIED_ATTRIBUTE, item.stash[APPLIED])
-    if call.when == "teardown":
-        _hand_over(item, report, attempt, traces)
-    show = item.config.getoption("--mlflow-traces-show") if traces is not None else "none"
-    if traces is not None and show != "none" and (report.failed or (show == "all" and call.when == "call")):
-        report.sections.append((SECTION, section(list(traces), traces.unfinished, traces.lost)))
+def _write_baselines(report: pytest.TestReport, result: Result, file: BaselineFile) -> None:
+    """Write what the test changed in its baselines, where all of it has passed: subtests and fixtures, too."""
+    try:
+        result.changes += file.write(passed=result.has_passed and report.passed)
+    except OSError as error:
+        report.outcome, report.longrepr = "failed", f"{file.shown_path} was not written: {error}"
 
 
-def _hand_over(item: pytest.Item, report: pytest.TestReport, attempt: Result, traces: CapturedTraces | None) -> None:
+def _add_record(report: pytest.TestReport, item: pytest.Item, result: Result) -> None:
     test = test_id(item)
-    home = item.stash.get(BASELINES, None)
-    if home is not None and home.used:
-        setattr(report, USED_ATTRIBUTE, [[str(home.path), name] for name in home.used])
-    setattr(report, RECORD_ATTRIBUTE, attempt.record(test, traces).to_dict())
+    file = result.baselines
+    if file is not None and file.used:
+        setattr(report, USED_ATTRIBUTE, [[str(file.path), name] for name in file.used])
+    setattr(report, RECORD_ATTRIBUTE, result.record(test).to_dict())
     part = item.config.stash.get(PART, None)
-    if part is not None and traces:
-        from pytest_mlflow_traces.files.atomic import trace_line
-
-        setattr(report, SAVED_ATTRIBUTE, part.write(trace_line(trace, test) for trace in traces))
+    if part is not None and result.traces:
+        setattr(report, SAVED_ATTRIBUTE, part.write(trace_line(trace, test) for trace in result.traces))
 
 
 def baseline_of(item: pytest.Item) -> TraceBaseline:
@@ -73,16 +82,9 @@ def baseline_of(item: pytest.Item) -> TraceBaseline:
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
     update = item.config.getoption("--mlflow-traces-update")
     test = f"{item.path.name}::{name}"
-    home = item.stash[BASELINES] = BaselineFile(path, shown, test, update_command(test_id(item)), update=update)
-    return TraceBaseline(home)
-
-
-def _finish_baselines(home: BaselineFile, attempt: Result, report: pytest.TestReport) -> None:
-    """Write what the test changed in its baselines, where all of it has passed: subtests and fixtures, too."""
-    try:
-        attempt.changes += home.finish(passed=attempt.has_passed and report.passed)
-    except OSError as error:
-        report.outcome, report.longrepr = "failed", f"{home.shown_path} was not written: {error}"
+    file = BaselineFile(path, shown, test, update_command(test_id(item)), update=update)
+    item.stash.setdefault(RESULT, Result()).baselines = file
+    return TraceBaseline(file)
 
 
 def test_id(item: pytest.Item) -> str:

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.plugin.stash import PARTS_INPUT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.runs.records import BaselineChange, Run, TracedTest
+    from pytest_mlflow_traces.core.runs.records import BaselineChange, Run
 
 Key = tuple[str, str]
+# settings that decide what is a test; given by `-o`, they are for this run alone
+_COLLECTING = frozenset(
+    ("testpaths", "norecursedirs", "python_files", "python_classes", "python_functions", "collect_imported_tests")
+)
 
 
 class RunReport:
@@ -23,19 +28,16 @@ class RunReport:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         save = config.getoption("--mlflow-traces-save")
-        self._save = None if save is None else Path(save).absolute()
+        self._save = Path(save or "").absolute()
+        self._folder = None if save is None else tempfile.TemporaryDirectory(prefix="mlflow-traces-")
         self._records: dict[Key, dict[str, Any]] = {}
-        self._pieces: dict[Key, tuple[str, int, int]] = {}
+        self._pieces: dict[Key, tuple[str, int, int] | None] = {}
         self._failed: set[str] = set()
-        self._said: list[str] = []
+        self._lines: list[str] = []
         self._stopped: str | None = None
         self.changes: list[BaselineChange] = []
         self.notes: list[str] = []
-        self.parts: str | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        if self._save is not None:
-            self._folder = tempfile.TemporaryDirectory(prefix="mlflow-traces-")
-            self.parts = self._folder.name
+        self.parts = None if self._folder is None else self._folder.name
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -51,10 +53,7 @@ class RunReport:
             return
         key = record["test"], getattr(report, "worker_id", "")
         self._records[key] = record
-        self._pieces.pop(key, None)
-        saved = getattr(report, SAVED_ATTRIBUTE, None)
-        if saved is not None:
-            self._pieces[key] = tuple(saved)
+        self._pieces[key] = getattr(report, SAVED_ATTRIBUTE, None)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note what ends the run; with `pytest.exit(..., returncode=0)` its exit status does not tell."""
@@ -62,7 +61,7 @@ class RunReport:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        written = [self._write_traces() if self._save is not None else True]
+        written = [self._folder is None or self._write_traces(self._folder)]
         if self._stopped is not None:
             self._stopped = f"{self._progress(session.testscollected)}{self._stopped}"
         for path, mode in self._summaries():
@@ -72,11 +71,13 @@ class RunReport:
 
     def run(self, exit_status: int) -> Run:
         """Return what was learned."""
-        from pytest_mlflow_traces.core.runs.records import Run
+        from pytest_mlflow_traces.core.runs.records import Run, TracedTest
 
-        failed = self._failed - {key[0] for key in self._records}
+        # by name: the order of a run depends on its workers, and on who shuffles
+        tests = tuple(TracedTest.from_dict(self._records[key]) for key in sorted(self._records))
+        others = len(self._failed - {name for name, _ in self._records})
         changes, notes = tuple(self.changes), tuple(self.notes)
-        return Run(self._tests(), exit_status, len(failed), changes, notes, self._uncollected(), self._stopped)
+        return Run(tests, exit_status, others, changes, notes, self._uncollected(), self._stopped)
 
     def _reports(self) -> list[Any]:
         """Return all reports that pytest keeps: this object may be here only since some test asked for a trace."""
@@ -91,30 +92,24 @@ class RunReport:
         ended = {each.nodeid for each in self._reports() if getattr(each, "when", None) == "teardown"}
         return f"{len(ended):,} of {collected:,} tests ran, " if ended else ""
 
-    def _tests(self) -> tuple[TracedTest, ...]:
-        from pytest_mlflow_traces.core.runs.records import TracedTest
-
-        # by name: the order of a run depends on its workers, and on who shuffles
-        return tuple(TracedTest.from_dict(self._records[key]) for key in sorted(self._records))
-
-    def _write_traces(self) -> bool:
+    def _write_traces(self, folder: tempfile.TemporaryDirectory[str]) -> bool:
         from pytest_mlflow_traces.files.atomic import merge_parts
 
-        if self._save is None or self._folder is None:
-            raise AssertionError("unreachable: called where a file was asked for")
-        pieces = [self._pieces[key] for key in sorted(self._pieces)]
+        pieces = [piece for key in sorted(self._pieces) if (piece := self._pieces[key]) is not None]
         count = sum(len(record["traces"]) for record in self._records.values())
         try:
-            missing = merge_parts(Path(self._folder.name), pieces, self._save)
+            missing = merge_parts(Path(folder.name), pieces, self._save)
         except OSError as error:
-            self._said.append(f"the traces were not saved: {error}")
+            self._lines.append(f"the traces were not saved: {error}")
             return False
         finally:
-            self._folder.cleanup()
+            folder.cleanup()
         if missing:
-            self._said.append(f"of {missing} tests the traces are not in {self._save}: their worker's file is not here")
+            self._lines.append(
+                f"of {missing} tests the traces are not in {self._save}: their worker's file is not here"
+            )
             return False
-        self._said.append(f"{count} trace{'' if count == 1 else 's'} saved to {self._shown(self._save)}")
+        self._lines.append(f"{counted(count, 'trace')} saved to {self._shown(self._save)}")
         return True
 
     def _summaries(self) -> list[tuple[str, str]]:
@@ -135,10 +130,10 @@ class RunReport:
             with target.open(mode, encoding="utf-8", newline="\n") as stream:
                 stream.write(summary(run))
         except OSError as error:
-            self._said.append(f"the summary was not written: {error}")
+            self._lines.append(f"the summary was not written: {error}")
             return False
         if mode == "w":
-            self._said.append(f"summary written to {self._shown(target)}")
+            self._lines.append(f"summary written to {self._shown(target)}")
         return True
 
     def _shown(self, path: Path) -> str:
@@ -152,10 +147,36 @@ class RunReport:
             terminalreporter.write_sep("=", "MLflow trace baselines")
             for line in change_lines(self.run(0)):
                 terminalreporter.write_line(line)
-        lines = list(self._said)
+        lines = self._lines
         if self._records and self._config.get_verbosity() >= 0:
             from pytest_mlflow_traces.reports.headlines import totals
 
-            lines.insert(0, totals(self.run(0)))
+            lines = [totals(self.run(0)), *lines]
         for line in lines:
             terminalreporter.write_line(f"mlflow traces: {line}")
+
+
+def is_whole_run(config: pytest.Config) -> bool:
+    """Return whether the run is of the whole suite: nothing selected, nothing left out, not only what failed last."""
+    given = {each.partition("=")[0].strip() for each in config.getoption("override_ini", None) or ()}
+    if not given.isdisjoint(_COLLECTING):
+        return False
+    return not _selects(config) and not config.getoption("maxfail") and _is_of_folders(config)
+
+
+def is_whole_suite(config: pytest.Config) -> bool:
+    """Return the same for a run that has passed, which no limit of failures has ended, and of files in `testpaths`.
+
+    What `addopts` leaves out (`-m "not slow"`) is no matter of this run, but another run may select it.
+    """
+    named = config.args_source is config.ArgsSource.TESTPATHS or _is_of_folders(config)
+    return named and not _selects(config)
+
+
+def _selects(config: pytest.Config) -> bool:
+    selecting = ("keyword", "markexpr", "deselect", "lf", "last_failed", "stepwise", "ignore", "ignore_glob")
+    return any(config.getoption(name, None) for name in selecting)
+
+
+def _is_of_folders(config: pytest.Config) -> bool:
+    return all((config.invocation_params.dir / arg).is_dir() for arg in config.args)

@@ -22,24 +22,23 @@ TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trac
 
 
 @contextmanager
-def untruncated_comparisons(config: pytest.Config, heard: list[FailedComparison]) -> Iterator[None]:
-    """Have failed assertions on traces print whole; what they are explained by goes to `heard`, too."""
+def untruncated_comparisons(config: pytest.Config, failed: list[FailedComparison]) -> Iterator[None]:
+    """Have failed assertions on traces print whole; what they are explained by goes to `failed`, too."""
     shortened: Any = getattr(util, "_reprcompare", None)
     if shortened is None:
         yield
         return
 
-    def whole(op: str, left: object, right: object) -> str | None:
-        explained = None
+    def whole(op: str, left: object, right: object) -> Any:
+        comparison = None
         if TREE in sys.modules:
-            from pytest_mlflow_traces.plugin.assertrepr import compared, is_verbose
+            from pytest_mlflow_traces.plugin.assertrepr import explained
 
-            explained = compared(op, left, right, verbose=is_verbose(config))
-        if explained is None:
-            answer: str | None = shortened(op, left, right)
-            return answer
-        heard.append(explained)
-        text = "\n~".join(line.replace("\n", "\\n") for line in explained.lines)
+            comparison = explained(config, op, left, right)
+        if comparison is None:
+            return shortened(op, left, right)
+        failed.append(comparison)
+        text = "\n~".join(line.replace("\n", "\\n") for line in comparison.lines)
         return text.replace("%", "%%") if config.getvalue("assertmode") == "rewrite" else text
 
     util._reprcompare = whole

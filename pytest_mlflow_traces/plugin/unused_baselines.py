@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.plugin.stash import COLLECTOR, USED_ATTRIBUTE
+from pytest_mlflow_traces.plugin.run_report import is_whole_run
+from pytest_mlflow_traces.plugin.stash import USED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.plugin.run_report import RunReport
 
-OWNERS_OUTPUT = (
-    "mlflow_traces_owners"  # in the output of a worker: files and their tests; absent, where not all was run
-)
+# in the output of a worker: files and their tests; absent, where not all was run
+OWNERS_OUTPUT = "mlflow_traces_owners"
 Owners = list[tuple[str, str]]
 
 
@@ -69,12 +69,24 @@ class BaselineOwners:
             output[OWNERS_OUTPUT] = self.owners
 
 
+_COLLECTOR: pytest.StashKey[BaselineOwners] = pytest.StashKey()
+
+
+def watch(config: pytest.Config, folder: Path) -> None:
+    """Note a folder of baselines, and find out from now on whose they are."""
+    collector = config.stash.get(_COLLECTOR, None)
+    if collector is None:
+        collector = config.stash[_COLLECTOR] = BaselineOwners(config)
+        config.pluginmanager.register(collector, "mlflow-traces-baseline-owners")
+    collector.folders.append(folder)
+
+
 class UnusedBaselines:
     """The files and sections that no test uses: reported, and removed with an update."""
 
-    def __init__(self, config: pytest.Config, keeper: RunReport) -> None:
+    def __init__(self, config: pytest.Config, run_report: RunReport) -> None:
         self._config = config
-        self._keeper = keeper
+        self._run_report = run_report
         self._owners: Owners | None = None
         self._passed: set[str] = set()
         self._used: dict[str, list[str]] = {}
@@ -94,28 +106,25 @@ class UnusedBaselines:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        collector = self._config.stash.get(COLLECTOR, None)
+        collector = self._config.stash.get(_COLLECTOR, None)
         owners = self._owners if collector is None else collector.owners
-        if not owners or session.exitstatus or self._config.option.collectonly:
+        if not owners or session.exitstatus or self._config.option.collectonly or not is_whole_run(self._config):
             return
         from pytest_mlflow_traces.plugin.baseline_owners import unused
-        from pytest_mlflow_traces.plugin.contracts import is_whole_run
 
-        if not is_whole_run(self._config):
-            return
         found = unused(owners, self._passed, self._used)
         for file, names in found:
-            self._tell(Path(file), names)
-        if found and self._keeper.notes and self._config.getini("mlflow_traces_strict"):
+            self._remove_or_report(Path(file), names)
+        if found and self._run_report.notes and self._config.getini("mlflow_traces_strict"):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _tell(self, file: Path, names: list[str] | None) -> None:
+    def _remove_or_report(self, file: Path, names: list[str] | None) -> None:
         """Remove a file (or sections of it) with an update, report it otherwise."""
-        from pytest_mlflow_traces.plugin.baseline_owners import removed
+        from pytest_mlflow_traces.plugin.baseline_owners import remove
 
         shown = file.relative_to(self._config.rootpath) if file.is_relative_to(self._config.rootpath) else file
         if self._config.getoption("--mlflow-traces-update"):
-            self._keeper.changes.append(removed(file, shown.as_posix(), names))
+            self._run_report.changes.append(remove(file, shown.as_posix(), names))
             return
         which = "" if names is None else f" {', '.join(f'[{name}]' for name in names)} of"
-        self._keeper.notes.append(f"no test uses{which} the baseline {shown.as_posix()}")
+        self._run_report.notes.append(f"no test uses{which} the baseline {shown.as_posix()}")

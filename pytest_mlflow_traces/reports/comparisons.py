@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.runs.compare import DIFFERS, NOT_COMPARABLE, SAME
 from pytest_mlflow_traces.core.spans.records import escaped
-from pytest_mlflow_traces.reports.headlines import counted
-from pytest_mlflow_traces.reports.markdown import code, folded, inert
+from pytest_mlflow_traces.core.text.counts import counted
+from pytest_mlflow_traces.reports.markdown import code, folded, inert, rest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,23 +41,26 @@ def conclusion(comparisons: Sequence[Comparison]) -> str:
     words = {DIFFERS: "different", NOT_COMPARABLE: "not comparable", SAME: "the same"}
     said = [f"{counts[verdict]} {words[verdict]}" for verdict in _WORST_FIRST if counts[verdict]]
     soft = sum(len(each.soft) for each in comparisons)
-    told = f"; {counted(soft, 'soft difference')}" if soft else ""
-    return f"{counted(len(comparisons), 'test')}: {', '.join(said)}{told}"
+    rest = f"; {counted(soft, 'soft difference')}" if soft else ""
+    return f"{counted(len(comparisons), 'test')}: {', '.join(said)}{rest}"
 
 
 def _blocks(comparisons: Sequence[Comparison], verdict: str) -> list[str]:
     found = []
     for each in comparisons:
-        if each.verdict != verdict or not (each.texts or each.reason or each.soft):
-            continue
-        headline = f"{escaped(each.test)}: {verdict}{f': {escaped(each.reason)}' if each.reason else ''}"
-        found.append("\n".join([headline, *(escaped(f"  {line}".rstrip()) for line in _lines(each))]) + "\n")
+        if each.verdict == verdict and _is_worth_a_word(each):
+            headline = f"{escaped(each.test)}: {verdict}{f': {escaped(each.reason)}' if each.reason else ''}"
+            found.append("\n".join([headline, *(escaped(f"  {line}".rstrip()) for line in _lines(each))]) + "\n")
     return found
 
 
+def _is_worth_a_word(comparison: Comparison) -> bool:
+    return bool(comparison.texts or comparison.reason or comparison.soft)
+
+
 def _lines(comparison: Comparison) -> list[str]:
-    told = [line for text in comparison.texts for line in text.split("\n")]
-    return told + [_soft_line(finding) for finding in comparison.soft]
+    lines = [line for text in comparison.texts for line in text.split("\n")]
+    return lines + [_soft_line(finding) for finding in comparison.soft]
 
 
 def _soft_line(finding: Finding) -> str:
@@ -70,11 +73,11 @@ def comparison_markdown(comparisons: Sequence[Comparison]) -> str:
     """Return the same for the summary of a CI job or a comment: the worst first, each behind a fold."""
     blocks = [f"### MLflow traces: {overall(comparisons)}", inert(conclusion(comparisons))]
     worst = sorted(comparisons, key=lambda each: _WORST_FIRST.index(each.verdict))
-    told = [each for each in worst if each.texts or each.reason or each.soft]
-    for each in told[:_FOLDED]:
+    shown = list(filter(_is_worth_a_word, worst))
+    for each in shown[:_FOLDED]:
         title = f"{code(each.test)}: {each.verdict}{f': {inert(each.reason)}' if each.reason else ''}"
         blocks.append(folded(title, _lines(each)) if _lines(each) else title)
-    blocks += [f"… {counted(len(told) - _FOLDED, 'more test')}"] if len(told) > _FOLDED else []
+    blocks += rest_of(shown, _FOLDED, "more test")
     return "\n\n".join(blocks) + "\n"
 
 

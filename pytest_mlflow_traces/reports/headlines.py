@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.runs.records import total_tokens
+from pytest_mlflow_traces.core.runs.records import total_tokens, total_tools
+from pytest_mlflow_traces.core.text.counts import counted
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs.records import Run
@@ -27,8 +28,7 @@ def verdict(run: Run) -> str:
         ]
         ended = "failed" if run.stopped is None else "stopped early"
         why += ["and not for a trace"] if not why and run.stopped is None else []
-        told = f" ({', '.join(why)})" if why else ""
-        return f"{counted(held, 'test')} passed, but the run {ended}{told}"
+        return f"{counted(held, 'test')} passed, but the run {ended}" + (f" ({', '.join(why)})" if why else "")
     return f"{counted(held, 'test')} passed"
 
 
@@ -36,7 +36,7 @@ def totals(run: Run) -> str:
     """Say how much was traced: `2 traces of 1 test, 18 spans, 3 tool calls, 1,204 tokens, 1 finding`."""
     traces = run.traces
     tokens = total_tokens(traces)
-    calls = sum(count for trace in traces for _, count in trace.tools)
+    calls = sum(total_tools(traces).values())
     findings = sum(len(test.findings) for test in run.tests)
     said = [
         f"{counted(len(traces), 'trace')} of {counted(len(run.tests), 'test')}",
@@ -46,8 +46,3 @@ def totals(run: Run) -> str:
         *([counted(findings, "finding")] if findings else []),
     ]
     return ", ".join(said)
-
-
-def counted(number: int, what: str) -> str:
-    """Say how many there are: `1 test`, `1,204 tokens`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.runs.records import total_tokens, total_tools
 from pytest_mlflow_traces.core.spans.records import escaped, printable
-from pytest_mlflow_traces.reports.headlines import counted, totals, verdict
+from pytest_mlflow_traces.core.text.counts import capped, counted
+from pytest_mlflow_traces.reports.headlines import totals, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.runs.records import BaselineChange, Run, TracedTest
 
@@ -44,12 +45,17 @@ def summary(run: Run) -> str:
     failed = run.failed
     if failed:
         blocks += ["### What differs", *map(_failure, failed[:_FAILURES])]
-        blocks += [f"… {counted(len(failed) - _FAILURES, 'more failure')}"] if len(failed) > _FAILURES else []
+        blocks += rest_of(failed, _FAILURES, "more failure")
     changes = run.baseline_changes
     if changes:
         blocks += ["### Baselines changed in this run", *map(_change, changes[:_CHANGES])]
-        blocks += [f"… {counted(len(changes) - _CHANGES, 'more baseline')}"] if len(changes) > _CHANGES else []
+        blocks += rest_of(changes, _CHANGES, "more baseline")
     return "\n\n".join(blocks) + "\n"
+
+
+def rest_of(shown: Sequence[object], most: int, what: str) -> list[str]:
+    """Return a line that says how many are not shown, where some are not."""
+    return [f"… {counted(len(shown) - most, what)}"] if len(shown) > most else []
 
 
 def _alerts(run: Run) -> list[str]:
@@ -59,9 +65,7 @@ def _alerts(run: Run) -> list[str]:
     if run.stopped is not None:
         said.append(("CAUTION", f"The run stopped early: {inert(run.stopped)}."))
     if run.uncollected:
-        names = [code(name) for name in run.uncollected[:_MODULES]]
-        more = len(run.uncollected) - _MODULES
-        names += [f"{more} more"] if more > 0 else []
+        names = capped(list(map(code, run.uncollected)), _MODULES, "{} more")
         said.append(("CAUTION", f"Not collected, so that their tests did not run: {', '.join(names)}."))
     changed = [change for change in run.baseline_changes if change.kind != "refused"]
     if changed:
@@ -89,7 +93,7 @@ def _row(test: TracedTest) -> str:
         f"**{test.outcome}**" if test.is_failed else test.outcome,
         f"{len(test.traces):,}",
         f"{sum(trace.spans for trace in test.traces):,}",
-        ", ".join([*tools[:_TOOLS], *([f"{len(tools) - _TOOLS} more"] if len(tools) > _TOOLS else [])]),
+        ", ".join(capped(tools, _TOOLS, "{} more")),
         "" if tokens is None else f"{tokens:,}",
         f"{len(test.findings):,}" if test.findings else "",
     ]
@@ -108,14 +112,8 @@ def _change(change: BaselineChange) -> str:
 def folded(title: str, lines: Sequence[str]) -> str:
     """Return lines that are there on demand, below a title that is Markdown already."""
     # an HTML block that begins with <pre> goes on to its </pre>, over blank lines, and has no Markdown in it
-    shown = [*lines[:_LINES], *([f"… {len(lines) - _LINES} more lines"] if len(lines) > _LINES else [])]
-    return f"<details><summary>{title}</summary>\n\n<pre>\n{_preformatted(shown)}\n</pre>\n\n</details>"
-
-
-def _preformatted(lines: Iterable[str]) -> str:
-    return "\n".join(
-        html.escape(escaped(line if len(line) <= 4 * _WIDTH else _cut(line, 4 * _WIDTH))) for line in lines
-    )
+    shown = "\n".join(html.escape(escaped(_cut(line, 4 * _WIDTH))) for line in capped(lines, _LINES, "… {} more lines"))
+    return f"<details><summary>{title}</summary>\n\n<pre>\n{shown}\n</pre>\n\n</details>"
 
 
 def code(text: str) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.runs.records import TOOL
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.trace import Span, Trace
 
 MAX_LINES = 200  # of one section; a trace of thousands of spans is for a file, not for a terminal
 PREFIX = "mlflow_traces."
-TOOL = "TOOL"
 
 
 def section(traces: Sequence[Trace], unfinished: Sequence[Span], lost: Sequence[Finding] = ()) -> str:
@@ -25,20 +27,17 @@ def section(traces: Sequence[Trace], unfinished: Sequence[Span], lost: Sequence[
         blocks.append("never ended:\n" + "\n".join(f"  {span.path}  {visible(span.type)}" for span in unfinished))
     if lost:
         blocks.append("lost:\n" + "\n".join(f"  {finding}" for finding in lost))
-    lines = "\n\n".join(blocks or ["no trace was captured"]).split("\n")
-    if len(lines) > MAX_LINES:
-        lines = [*lines[:MAX_LINES], f"... {len(lines) - MAX_LINES} more lines"]
-    return "\n".join(lines)
+    return "\n".join(capped("\n\n".join(blocks or ["no trace was captured"]).split("\n"), MAX_LINES))
 
 
 def properties(traces: Sequence[Trace], *, with_trees: bool) -> list[tuple[str, str]]:
-    """Return what a JUnit file is told of the traces of a test: facts that a CI can chart, trees where it failed."""
+    """Return what a JUnit file gets of the traces of a test: facts that a CI can chart, trees where it failed."""
     spans = [span for trace in traces for span in trace.spans]
     tokens = [usage["total_tokens"] for trace in traces if (usage := trace.token_usage) and "total_tokens" in usage]
     facts = [
         (f"{PREFIX}trace_ids", " ".join(trace.id for trace in traces)),
         (f"{PREFIX}spans", str(len(spans))),
-        (f"{PREFIX}tools", _counted(span.name for span in spans if span.type == TOOL)),
+        (f"{PREFIX}tools", _multiplied(Counter(span.name for span in spans if span.type == TOOL))),
         # no usage recorded is not zero tokens
         (f"{PREFIX}tokens", str(sum(tokens)) if tokens else ""),
         (f"{PREFIX}ms", " ".join("" if t.duration_ms is None else f"{t.duration_ms:.3f}" for t in traces)),
@@ -63,8 +62,5 @@ def headline(trace: Trace, number: int = 1, total: int = 1) -> str:
     return "  ".join(said)
 
 
-def _counted(names: Iterable[str]) -> str:
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
+def _multiplied(counts: Counter[str]) -> str:
     return ", ".join(visible(name) if count == 1 else f"{visible(name)} x{count}" for name, count in counts.items())

@@ -51,19 +51,20 @@ def connections() -> Iterator[list[Any]]:
 def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
     """Compare everything that a capture might leave behind with what was there before."""
     from pytest_mlflow_traces.capture.mlflow_internals import InMemoryTraceManager, State
+    from tests.support.mlflow_state import comparable
 
     directory, temporary = tmp_path / "cwd", tmp_path / "tmp"
     directory.mkdir()
     temporary.mkdir()
     threads = set(threading.enumerate())
-    before = State()
+    before = comparable(State())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
         patch.setenv("TMPDIR", str(temporary))  # of child processes
         patch.setattr(tempfile, "tempdir", str(temporary))
         yield
 
-    assert State().compared() == before.compared()
+    assert comparable(State()) == before
     manager = InMemoryTraceManager.get_instance()
     assert dict(manager._traces) == {}
     assert manager._otel_id_to_mlflow_trace_id == {}

@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_read_is_told_by_its_line_and_left_alone(suite, te
 
     result.assert_outcomes(failed=1)
     assert f"{FILE}: {says}" in failure(result)
-    assert "the file was left alone; mend it, or remove it and record it anew" in failure(result)
+    assert "the file was left alone; fix it, or remove it and record it anew" in failure(result)
     assert read(suite) == text
 
 

@@ -122,6 +122,28 @@ def test_a_failure_shows_its_tree_or_its_message(suite):
     assert folded["::TestEnds::test_error"].startswith("\nRuntimeError: at the end\n")
 
 
+def test_a_comparison_that_fails_in_a_fixture_has_its_finding_too(project):
+    project.makepyfile(
+        test_it="""
+        import pytest
+        from app import agent
+        from pytest_mlflow_traces import span
+
+        @pytest.fixture
+        def answered(mlflow_traces):
+            agent()
+            assert mlflow_traces.one() == span("agent")[span("plan")]
+
+        def test_it(answered): pass
+        """
+    )
+
+    text = summary_of(project)
+
+    name = code("test_it.py::test_it")
+    assert rows(text) == {f"| {name} | **error** | 1 | 3 | <code>search</code> |  | 1 |"}
+
+
 def test_a_suite_without_traces_has_checked_nothing(project):
     project.makepyfile("def test_plain(): pass")
 

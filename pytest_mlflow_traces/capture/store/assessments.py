@@ -5,23 +5,22 @@ from __future__ import annotations
 import copy
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import Expectation, Feedback
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class AssessmentStore:
     """The part of a tracking store that is about assessments; they live in the info of their trace."""
 
-    def known_info(self, trace_id: str) -> Any:
-        """The info of a captured trace, itself; raise MLflow's error where there is none."""
-        raise NotImplementedError
-
-    def touch(self, trace_id: str) -> None:
-        """Note that the assessments of a trace were changed."""
-        raise NotImplementedError
+    # what the whole store has
+    known_info: Callable[[str], Any]
+    touch: Callable[[str], None]
 
     def create_assessment(self, assessment: Any) -> Any:
         made = copy.copy(assessment)

@@ -14,13 +14,15 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.utils.search_utils import SearchExperimentsUtils
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 DEFAULT_EXPERIMENT = "0"
 
 
 class ExperimentStore:
     """The part of a tracking store that is about experiments."""
+
+    _mirror_experiment: Callable[[Experiment], None]  # the whole store makes it known to what else has experiments
 
     def __init__(self, experiments: Iterable[Experiment] = ()) -> None:
         self._lock = RLock()
@@ -37,9 +39,6 @@ class ExperimentStore:
         )
         self._mirror_experiment(experiment)
         return experiment
-
-    def _mirror_experiment(self, experiment: Experiment) -> None:
-        """Make it known to what else keeps experiments."""
 
     def know_experiment(self, experiment_id: str) -> Experiment:
         """Answer for an experiment that the code under test was told of, and that nobody made here."""

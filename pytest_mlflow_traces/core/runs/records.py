@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 TOOL = "TOOL"
 FAILED = ("failed", "error")
-CHANGES = ("written", "updated", "removed", "refused")
 
 
 @dataclass(frozen=True, slots=True)
