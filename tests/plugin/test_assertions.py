@@ -32,7 +32,7 @@ def failure(project, body, *args):
 def without_times(lines):
     import re
 
-    return [re.sub(r"\s+[\d.]+ ms", " # ms", line) for line in lines]
+    return [re.sub(r"\s+[\d.]+ [mµ]s", " # ms", line) for line in lines]
 
 
 @pytest.mark.parametrize("args", [(), ("-vv",)])

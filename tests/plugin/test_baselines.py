@@ -126,7 +126,7 @@ def test_what_differs_is_shown_with_the_place_and_the_command(suite):
     result = run(suite)
 
     result.assert_outcomes(failed=1)
-    told = re.sub(r"\d+(\.\d+)? ms", "1 ms", failure(result))
+    told = re.sub(r"\d+(\.\d+)? [mµ]s", "1 ms", failure(result))
     assert (
         re.sub(r"(?<=\w) {2,}", "  ", told)
         == f"""\

@@ -20,7 +20,7 @@ FAILING = """
 """
 TREE = [
     "*- mlflow traces -*",
-    "trace 'agent'  OK  * ms  tr-*",
+    "trace 'agent'  OK  * ?s  tr-*",
     "agent  AGENT*",
     "├─ plan  UNKNOWN*",
     "└─ search  TOOL*",

@@ -109,7 +109,7 @@ def test_a_failure_shows_its_tree_or_its_message(suite):
     text = summary_of(suite)
 
     folded = {
-        re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), title): re.sub(r"\d+(\.\d+)? ms", "1 ms", body)
+        re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), title): re.sub(r"\d+(\.\d+)? [mµ]s", "1 ms", body)
         for title, body in re.findall(r"<summary><code>test_it.py(.*?)</code>.*?<pre>(.*?)</pre>", text, re.DOTALL)
     }
     assert set(folded) == {f"::{name}" for name, row in ROWS.items() if row.startswith("**")}

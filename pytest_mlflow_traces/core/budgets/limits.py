@@ -220,13 +220,13 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
 
 
 def _at_most(most: int) -> str:
-    return f"at most {readable_duration(most)}"
+    return f"at most {readable_duration(most, exact=True)}"
 
 
 def _taken(taken: int, most: int, of: str = "") -> str:
     shown = readable_duration(taken)
     if shown == readable_duration(most):  # they differ in a digit that is not shown
-        shown = f"{taken / NS_PER_MS:.6f}".rstrip("0").rstrip(".") + " ms"
+        shown = readable_duration(taken, exact=True)
     return f"{shown}{of}{', it ends before it starts' if taken < 0 else _ratio(taken, most)}"
 
 

@@ -11,6 +11,7 @@ NS_PER_MS = 1_000_000
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
 _LONGEST_NS = 3_600_000_000_000 * 10**11  # above the longest timedelta
 _SPELLINGS = {"µs": "us", "μs": "us"}  # the micro sign, and the Greek letter
+_SIGNS = {"us": "µs"}
 _TEXT = re.compile(r"\s*(\d{1,30}(?:\.\d{1,30})?)\s*([a-zµμ]+)\s*", re.ASCII)
 
 
@@ -54,15 +55,21 @@ def exact_duration(nanoseconds: int) -> str:
     return f"{nanoseconds}ns" if nanoseconds else "0ms"
 
 
-def readable_duration(nanoseconds: int) -> str:
-    """Return a duration for a person: up to three digits, in the unit that fits it."""
+def readable_duration(nanoseconds: int, *, exact: bool = False) -> str:
+    """Return a duration for a person, in the unit that fits it: up to three digits, or all of them."""
+    if not nanoseconds:
+        return "0 ms"
     size, sign = abs(nanoseconds), "-" if nanoseconds < 0 else ""
-    if size >= 59_950_000_000:
+    if size >= 59_950_000_000 and not (exact and size % 1_000_000_000):
         minutes, rest = divmod(round(size / 1_000_000_000), 60)
         return f"{sign}{minutes} min {rest} s"
-    unit = "s" if size >= 999_500_000 else "ms"  # what would round to the next unit is told in it
+    rounding = 1 if exact else 0.9995  # what would round to the next unit is shown in it
+    unit = next((each for each in ("s", "ms", "us") if size >= _UNITS_NS[each] * rounding), "ns")
+    whole, part = divmod(size, _UNITS_NS[unit])
     number = size / _UNITS_NS[unit]
-    digits = 0 if number >= 99.95 else 1 if number >= 9.995 else 2
-    text = f"{number:.{digits}f}"
+    if exact:
+        text = f"{whole}.{part:0{len(str(_UNITS_NS[unit])) - 1}}"
+    else:
+        text = f"{number:.{0 if number >= 99.95 else 1 if number >= 9.995 else 2}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{sign if text != '0' else ''}{text} {unit}"
+    return f"{sign}{text} {_SIGNS.get(unit, unit)}"

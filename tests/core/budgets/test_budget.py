@@ -191,7 +191,17 @@ def test_each_span_is_limited_by_itself_and_the_slowest_shows_its_path():
 def test_a_difference_in_digits_that_are_not_shown_is_shown():
     (finding,) = found(Budget(latency="2s"), "agent @0-2000.001")
 
-    assert (finding.expected, finding.actual) == ("at most 2 s", "2000.001 ms (1.0000005 times the limit)")
+    assert (finding.expected, finding.actual) == ("at most 2 s", "2.000001 s (1.0000005 times the limit)")
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [("1ns", "1 ns"), ("2us", "2 µs"), ("1500us", "1.5 ms"), ("1.2345s", "1.2345 s"), ("60.5s", "60.5 s")],
+)
+def test_a_limit_is_told_as_it_was_set(limit, told):
+    (finding,) = found(Budget(latency=limit), "agent @0-90000")
+
+    assert finding.expected == f"at most {told}"
 
 
 def test_a_limit_of_nothing_has_no_ratio():

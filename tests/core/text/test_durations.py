@@ -94,9 +94,13 @@ def test_the_exact_text_has_the_largest_unit_that_fits(nanoseconds, text):
     ("nanoseconds", "text"),
     [
         (0, "0 ms"),
-        (-1, "0 ms"),
-        (5_000, "0.01 ms"),
-        (-12_000, "-0.01 ms"),
+        (1, "1 ns"),
+        (-1, "-1 ns"),
+        (999, "999 ns"),
+        (5_000, "5 µs"),
+        (-12_340, "-12.3 µs"),
+        (999_499, "999 µs"),
+        (999_500, "1 ms"),
         (1_230_000, "1.23 ms"),
         (12_345_678, "12.3 ms"),
         (9_996_000, "10 ms"),
@@ -113,3 +117,20 @@ def test_the_exact_text_has_the_largest_unit_that_fits(nanoseconds, text):
 )
 def test_a_person_reads_up_to_three_digits(nanoseconds, text):
     assert readable_duration(nanoseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0 ms"),
+        (1, "1 ns"),
+        (999_999, "999.999 µs"),
+        (1_500_000, "1.5 ms"),
+        (1_234_567_890, "1.23456789 s"),
+        (90_000_000_000, "1 min 30 s"),
+        (90_500_000_000, "90.5 s"),
+        (10**24 + 1, "1000000000000000.000000001 s"),
+    ],
+)
+def test_all_digits_are_told_where_they_are_asked_for(nanoseconds, text):
+    assert readable_duration(nanoseconds, exact=True) == text

@@ -60,10 +60,13 @@ def field_differences(table: SpanTable, matcher: Matcher, pattern: SpanPattern, 
         elif field == "status":
             found.append(FieldDifference(field, shown(pattern.status), shown(table.statuses[i])))
         elif field == "within":
-            end = table.ends[i]
-            lasted = "an unfinished span" if end is None else readable_duration(end - table.starts[i])
-            lasted += ", it ends before it starts" if end is not None and end < table.starts[i] else ""
-            found.append(FieldDifference(field, f"at most {readable_duration(pattern.within_ns or 0)}", lasted))
+            end, limit = table.ends[i], pattern.within_ns or 0
+            lasted = "an unfinished span"
+            if end is not None:
+                took = end - table.starts[i]
+                lasted = readable_duration(took, exact=readable_duration(took) == readable_duration(limit))
+                lasted += ", it ends before it starts" if took < 0 else ""
+            found.append(FieldDifference(field, f"at most {readable_duration(limit, exact=True)}", lasted))
         elif field == "error":
             found.append(FieldDifference(field, _error(pattern.error), _recorded(table, i)))
         elif field == "inputs" and isinstance(pattern.inputs, Operand):
