@@ -11,7 +11,7 @@ from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.patterns.operands import UNSAID, answers_by_itself, refuse_what_equals_nothing
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.text.suggestions import listed, nearest, unknown_keywords
+from pytest_mlflow_traces.core.text.suggestions import closest, listed, nearest, unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
@@ -165,6 +165,20 @@ def holds(trace: Trace, said: Mapping[str, Any]) -> bool:
         elif not _is(getattr(trace, key), expected):
             return False
     return True
+
+
+def meant(traces: Sequence[Trace], said: Mapping[str, Any]) -> str:
+    """Return a line with the nearest spelling of what no trace has; ids are copied, not spelt, so they get none."""
+    asked: list[tuple[str, object, list[object]]] = [("name=", said.get("name"), [trace.name for trace in traces])]
+    for tag, value in said.get("tags", {}).items():
+        asked.append(("tag ", tag, [each for trace in traces for each in trace.tags]))
+        asked.append((f"tag {tag!r}=", value, [trace.tags.get(tag) for trace in traces]))
+    near = [
+        f"{what}{word!r}"
+        for what, wanted, there in asked
+        if isinstance(wanted, str) and wanted not in there and (word := closest(wanted, there))
+    ]
+    return f"\ndid you mean {', '.join(near)}?" if near else ""
 
 
 def _is(actual: object, expected: object) -> bool:

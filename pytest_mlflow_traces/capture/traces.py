@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from pytest_mlflow_traces.capture.selection import (
@@ -11,6 +12,7 @@ from pytest_mlflow_traces.capture.selection import (
     empty,
     holds,
     is_in,
+    meant,
     refuse_pattern,
     refuse_to_count,
     slice_text,
@@ -96,7 +98,7 @@ class CapturedTraces(Sequence[Trace]):
         finding = Finding(rule, "this capture", expected=f"one trace{asked}", actual=actual)
         hint = ""
         if not found:
-            hint = self._not_among_them()
+            hint = f"{self._not_among_them()}{meant(self, where)}"
         elif not where:
             hint = f"{_stray(found)}\nname the one you mean: one(name=...), or iterate"
         shown = self._listed(found or None)
@@ -132,7 +134,7 @@ class CapturedTraces(Sequence[Trace]):
         said = checked_criteria({**given, **unknown})
         found = [trace for trace in self._log.traces() if holds(trace, said)]
         asked = ", ".join(f"{key}={value!r}" for key, value in said.items())
-        return SelectedTraces.of(found, f"where({asked})", self._why_none)
+        return SelectedTraces.of(found, f"where({asked})", lambda: self._why_none(said))
 
     def clear(self) -> None:
         """Drop the finished traces, here and from what MLflow's own searches find."""
@@ -213,11 +215,14 @@ class CapturedTraces(Sequence[Trace]):
             reason = "nothing was traced since clear()"
         return self._why_lost() or ("capture.empty", reason)
 
-    def _why_none(self) -> tuple[str, str]:
+    def _why_none(self, said: Mapping[str, Any] = MappingProxyType({})) -> tuple[str, str]:
         """Say why none of the traces is what was asked for."""
         if not len(self._log):
             return self._why_empty()
-        return "capture.missing", f"no captured trace is that:\n{self.listing()}{self._not_among_them()}"
+        return (
+            "capture.missing",
+            f"no captured trace is that:\n{self.listing()}{self._not_among_them()}{meant(self, said)}",
+        )
 
     def listing(self) -> str:
         """Return a line for each trace: its place, name, status, size, id and session; and which lost its context."""

@@ -131,6 +131,29 @@ def test_one_that_is_not_there_lists_what_is(three):
     assert findings(lambda: three.one(name="missing"))[0][0] == "capture.missing"
 
 
+@pytest.mark.parametrize(
+    ("where", "meant"),
+    [
+        ({"name": "anwser"}, "name='answer'"),
+        ({"name": "Failing", "status": "OK"}, "name='failing'"),
+        ({"tags": {"reigon": "eu"}}, "tag 'region'"),
+        ({"name": "anwser", "tags": {"grounded": "True"}}, "name='answer', tag 'grounded'='true'"),
+    ],
+)
+def test_one_that_is_misspelt_names_what_may_be_meant(three, where, meant):
+    traced("tagged", tags={"region": "eu", "grounded": "true"})
+
+    assert said(lambda: three.one(**where)).splitlines()[-1] == f"did you mean {meant}?"
+    assert said(lambda: span() in three.where(**where)).splitlines()[-1] == f"did you mean {meant}?"
+
+
+@pytest.mark.parametrize(
+    "where", [{"session_id": "s3"}, {"name": re.compile("anwser")}, {"name": "answer", "status": "ERROR"}]
+)
+def test_ids_regexes_and_what_is_there_are_not_misspelt(three, where):
+    assert "did you mean" not in said(lambda: three.one(**where))
+
+
 def test_one_that_is_not_there_names_the_spans_that_never_ended(traces):
     traced("other")
     open_span = mlflow.start_span_no_context("agent")

@@ -17,22 +17,23 @@ def listed(words: Iterable[str]) -> str:
 
 def nearest(word: str, legal: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the legal word closest to `word`, or nothing where none is close."""
-    return _suggested(filter(None, [_closest(word, list(legal))]))
+    return _suggested(filter(None, [closest(word, legal)]))
 
 
 def unknown_keywords(call: str, unknown: Iterable[str], legal: Iterable[str]) -> TypeError:
     """Build the error for keywords that `call` does not have."""
     words, legal = list(unknown), list(legal)
-    meant = dict.fromkeys(filter(None, (_closest(word, legal) for word in words)))
+    meant = dict.fromkeys(filter(None, (closest(word, legal) for word in words)))
     several = "s" if len(words) > 1 else ""
     return TypeError(f"{call}: unknown keyword{several} {listed(words)} (legal: {listed(legal)}){_suggested(meant)}")
 
 
-def _closest(word: str, legal: list[str]) -> str | None:
+def closest(word: str, legal: Iterable[object]) -> str | None:
+    """Return the text among `legal` closest to `word`, or `None` where none is close."""
     # difflib costs 8 ms to import, and most runs never misspell a thing
     from difflib import get_close_matches
 
-    folded = {candidate.casefold(): candidate for candidate in legal}
+    folded = {candidate.casefold(): candidate for candidate in legal if isinstance(candidate, str)}
     found = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else None
 
