@@ -129,8 +129,8 @@ class SpanPattern(Pattern):
 
     @property
     def label(self) -> str:
-        """The name and type as one reads them in a tree: `cost_agent AGENT`, `* TOOL`, `/re/`."""
-        return " ".join([_shown(self.name), *([] if self.type is None else [_shown(self.type)])])
+        """The name and type as a tree shows those of a span: `cost_agent  AGENT`, `*  TOOL`, `/re/`."""
+        return "  ".join([_shown(self.name), *([] if self.type is None else [_shown(self.type)])])
 
     def _said(self) -> Hashable:
         lengths = (len(self.has), len(self.lacks), None if self.children is None else len(self.children))

@@ -62,7 +62,7 @@ def test_each_difference_has_its_mark_and_what_is_as_expected_is_folded():
           orchestrator_invoke  AGENT                      19 ms
           ├─ load_context  MEMORY  (2 below as expected)
           ├─ classify_intent  CLASSIFIER
-        - │  └─ chat CHAT_MODEL                           missing
+        - │  └─ chat  CHAT_MODEL                          missing
           ├─ query_agents  AGENT
         ~ │  ├─ cost_agent  CHAIN  (1 below as expected)  type: expected 'AGENT', got 'CHAIN'
         + │  └─ web_search  TOOL                          unexpected
@@ -89,7 +89,7 @@ def test_a_missing_subtree_is_one_difference_and_says_its_size():
 
           agent  AGENT        5 ms
           ├─ plan  UNKNOWN
-        - ├─ search TOOL      missing, with 2 spans below
+        - ├─ search  TOOL     missing, with 2 spans below
           └─ answer  UNKNOWN
     """)
     assert findings(trace, PLAN) == [
@@ -140,7 +140,7 @@ def test_a_span_gone_from_around_others_is_one_difference():
 
           agent  AGENT                                9 ms
           ├─ plan  UNKNOWN
-        - ├─ search TOOL                              missing; what belongs below it is here
+        - ├─ search  TOOL                             missing; what belongs below it is here
           ├─ attempt  UNKNOWN  (1 below as expected)
           └─ answer  UNKNOWN
     """)
@@ -161,7 +161,7 @@ def test_a_moved_subtree_names_both_parents():
           agent  AGENT                               11 ms
           ├─ plan  UNKNOWN
         > │  └─ search  TOOL  (2 below as expected)  moved: belongs below 'agent'
-        < ├─ search TOOL                             moved: is below 'plan'
+        < ├─ search  TOOL                            moved: is below 'plan'
           └─ answer  UNKNOWN
     """)
     assert findings(trace, PLAN) == [
@@ -336,15 +336,15 @@ def test_a_trace_of_another_program_is_told_as_such():
     assert told(trace, PLAN) == text("""
         trace 'agent' does not match: 3 missing, 3 unexpected, 1 different
 
-        ~ billing  CHAIN     7 ms
-          │                  name: expected 'agent', got 'billing'
-          │                  type: expected 'AGENT', got 'CHAIN'
-        - ├─ plan UNKNOWN    missing
-        + ├─ charge  TOOL    unexpected
-        + ├─ mail  TOOL      unexpected
-        + ├─ log  TOOL       unexpected
-        - ├─ search TOOL     missing, with 2 spans below
-        - └─ answer UNKNOWN  missing
+        ~ billing  CHAIN      7 ms
+          │                   name: expected 'agent', got 'billing'
+          │                   type: expected 'AGENT', got 'CHAIN'
+        - ├─ plan  UNKNOWN    missing
+        + ├─ charge  TOOL     unexpected
+        + ├─ mail  TOOL       unexpected
+        + ├─ log  TOOL        unexpected
+        - ├─ search  TOOL     missing, with 2 spans below
+        - └─ answer  UNKNOWN  missing
     """)
 
 
@@ -584,6 +584,11 @@ def test_a_span_that_ends_before_it_starts_is_told():
     said = told(tree("a @9-4"), span("a", within="1ms"))
 
     assert said.endswith("within: expected at most 1 ms, got -5 ms, it ends before it starts")
+
+
+def test_a_time_just_over_its_limit_is_told_with_all_its_digits():
+    assert told(tree("a @0-2000.001"), span("a", within="2s")).endswith("within: expected at most 2 s, got 2.000001 s")
+    assert told(tree("a @0-1"), span("a", within="1us")).endswith("within: expected at most 1 µs, got 1 ms")
 
 
 def test_a_tuple_and_a_list_differ_only_in_what_they_hold():

@@ -477,8 +477,8 @@ def test_a_part_that_stands_in_many_places_is_compared_once():
 
 
 def test_a_label_is_the_name_and_type_on_one_line():
-    assert span("cost agent", type="AGENT").label == "cost agent AGENT"
-    assert span(type=re.compile("LLM|TOOL")).label == "* /LLM|TOOL/"
+    assert span("cost agent", type="AGENT").label == "cost agent  AGENT"
+    assert span(type=re.compile("LLM|TOOL")).label == "*  /LLM|TOOL/"
     assert span("a\nb\x1b[31m").label == r"a\nb\x1b[31m"
     assert span("").label == "''"
 
