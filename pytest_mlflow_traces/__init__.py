@@ -13,16 +13,24 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces as CapturedTraces
     from pytest_mlflow_traces.core.budgets.budget import Budget as Budget
     from pytest_mlflow_traces.core.budgets.budget import if_present as if_present
+    from pytest_mlflow_traces.core.budgets.latency import LatencyStatistics as LatencyStatistics
     from pytest_mlflow_traces.core.contracts import Contract as Contract
     from pytest_mlflow_traces.core.contracts import assert_trace as assert_trace
+    from pytest_mlflow_traces.core.expectation import Expectation as Expectation
     from pytest_mlflow_traces.core.findings import Finding as Finding
     from pytest_mlflow_traces.core.findings import TraceAssertionError as TraceAssertionError
+    from pytest_mlflow_traces.core.matching import PatternTooComplexError as PatternTooComplexError
+    from pytest_mlflow_traces.core.notation import NotationError as NotationError
+    from pytest_mlflow_traces.core.notation import format as format  # noqa: A004  # the name of what it does
+    from pytest_mlflow_traces.core.notation import parse as parse
     from pytest_mlflow_traces.core.patterns.constructors import any_order as any_order
     from pytest_mlflow_traces.core.patterns.constructors import one_of as one_of
     from pytest_mlflow_traces.core.patterns.constructors import optional as optional
     from pytest_mlflow_traces.core.patterns.constructors import parallel as parallel
     from pytest_mlflow_traces.core.patterns.constructors import repeat as repeat
     from pytest_mlflow_traces.core.patterns.constructors import span as span
+    from pytest_mlflow_traces.core.spans import SpanError as SpanError
+    from pytest_mlflow_traces.core.spans import SpanEvent as SpanEvent
     from pytest_mlflow_traces.core.tags.portability import SecretTagWarning as SecretTagWarning
     from pytest_mlflow_traces.core.tags.schema import BoolTag as BoolTag
     from pytest_mlflow_traces.core.tags.schema import FloatTag as FloatTag
@@ -33,15 +41,19 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.trace import Span as Span
     from pytest_mlflow_traces.core.trace import Trace as Trace
     from pytest_mlflow_traces.files.traces import read_traces as read_traces
+    from pytest_mlflow_traces.plugin.baseline import TraceBaseline as TraceBaseline
     from pytest_mlflow_traces.warnings import MlflowTracesWarning as MlflowTracesWarning
 
 _HOMES = {
     # capture
     "capture_traces": "capture",
     "CapturedTraces": "capture.traces",
+    "LatencyStatistics": "core.budgets.latency",
     # the tree
     "Span": "core.trace",
     "Trace": "core.trace",
+    "SpanError": "core.spans",
+    "SpanEvent": "core.spans",
     "read_traces": "files.traces",
     # the pattern language
     "any_order": "core.patterns.constructors",
@@ -50,10 +62,15 @@ _HOMES = {
     "parallel": "core.patterns.constructors",
     "repeat": "core.patterns.constructors",
     "span": "core.patterns.constructors",
+    "PatternTooComplexError": "core.matching",
+    "format": "core.notation",
+    "parse": "core.notation",
+    "NotationError": "core.notation",
     # expectations
     "Budget": "core.budgets.budget",
     "if_present": "core.budgets.budget",
     "Contract": "core.contracts",
+    "Expectation": "core.expectation",
     "assert_trace": "core.contracts",
     "BoolTag": "core.tags.schema",
     "FloatTag": "core.tags.schema",
@@ -63,6 +80,8 @@ _HOMES = {
     "TagSchema": "core.tags.schema",
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
+    # baselines
+    "TraceBaseline": "plugin.baseline",
     # warnings, for filters
     "MlflowTracesWarning": "warnings",
     "SecretTagWarning": "core.tags.portability",
@@ -72,24 +91,33 @@ __all__ = [
     "Budget",
     "CapturedTraces",
     "Contract",
+    "Expectation",
     "Finding",
     "FloatTag",
     "IntTag",
+    "LatencyStatistics",
     "ListTag",
     "Metadata",
     "MlflowTracesWarning",
+    "NotationError",
+    "PatternTooComplexError",
     "SecretTagWarning",
     "Span",
+    "SpanError",
+    "SpanEvent",
     "TagSchema",
     "Trace",
     "TraceAssertionError",
+    "TraceBaseline",
     "any_order",
     "assert_trace",
     "capture_traces",
+    "format",
     "if_present",
     "one_of",
     "optional",
     "parallel",
+    "parse",
     "read_traces",
     "repeat",
     "span",
