@@ -1,4 +1,4 @@
-"""Run the code of the README and of each page in `docs/`: its blocks in order, in one namespace a page.
+"""Run the code of each page in `docs/`: its blocks in order, in one namespace a page.
 
 | a block of | does |
 |---|---|
@@ -7,7 +7,7 @@
 | `trace` | makes `trace`: a span a line in the notation, indented, and its time as `@start-end` where that matters |
 | `notation` | makes `text` |
 
-All other blocks are for reading.
+All other blocks are for reading. The pages that a stranger reads first run in `test_first_pages`, as files in a folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces import Trace
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+FIRST_PAGES = [ROOT / "README.md", ROOT / "docs/index.md"]
+OTHER_PAGES = [page for page in sorted((ROOT / "docs").glob("**/*.md")) if page not in FIRST_PAGES]
+PAGES = [*FIRST_PAGES, *OTHER_PAGES]
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def run(page: Path) -> int:
 
 
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow, where it is first imported
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", OTHER_PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_does_what_the_page_says(page):
     run(page)
 
