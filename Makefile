@@ -36,7 +36,7 @@ lint: $(READY) ## check style and types
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-format: $(READY) ## mend style
+format: $(READY) ## fix style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

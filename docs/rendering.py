@@ -9,7 +9,7 @@ import griffe
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Mend one page: a block that raises is Python, and a bar within the code of a table needs no backslash."""
+    """Fix one page: a block that raises is Python, and a bar within the code of a table needs no backslash."""
     page = markdown.replace("```python raises\n", "```python\n")
     return re.sub(r"^\|.*", lambda row: re.sub(r"`[^`]*`", _unescaped, row[0]), page, flags=re.MULTILINE)
 
@@ -22,7 +22,7 @@ class Examples(griffe.Extension):
     """Fence the examples of docstrings, and leave out the parameter that only catches misspelt keywords."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Mend one object after it was read."""
+        """Fix one object after it was read."""
         if obj.docstring is not None:
             obj.docstring.value = fenced(obj.docstring.value)
         if isinstance(obj, griffe.Function) and "unknown" in obj.parameters:

@@ -1,7 +1,7 @@
 """Every MLflow and OpenTelemetry internal that this project touches, named once, and all of their state as one thing.
 
-`tests/test_mlflow_internals.py` asks for each of them by name, so that an MLflow that moves one fails there, clearly.
-Present on MLflow 3.10 to 3.17, except where a comment says since when.
+`tests/capture/test_mlflow_internals.py` asks for each of them by name, so that an MLflow that moves one fails there,
+clearly. Present on MLflow 3.10 to 3.17, except where a comment says since when.
 """
 
 from __future__ import annotations

@@ -126,7 +126,9 @@ def _check(name: str, signature: str | None) -> None:
     try:
         found: Any = resolve_name(name)
     except (ImportError, AttributeError) as error:
-        pytest.fail(f"MLflow {MLFLOW} has no {name}, which pytest_mlflow_traces/_mlflow.py relies on: {error}")
+        pytest.fail(
+            f"MLflow {MLFLOW} has no {name}, which pytest_mlflow_traces/capture/mlflow_internals.py relies on: {error}"
+        )
     if signature is not None:
         actual = str(inspect.signature(found))
         assert actual.startswith(signature), f"{name} of MLflow {MLFLOW} takes {actual}, expected {signature}...)"

@@ -39,6 +39,14 @@ def test_all_of_the_markdown_is_understood(site, left):
     assert [path.name for path in site.rglob("*.html") if left in path.read_text()] == []
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/how-it-works.md"])
+def test_a_file_of_the_code_is_called_as_the_page_says(page):
+    named = re.findall(r"`([\w/]+(?:/|\.py))`", (ROOT / page).read_text())
+    there = [name for name in named if (ROOT / name).exists() or any((ROOT / "pytest_mlflow_traces").rglob(name))]
+
+    assert there == named != []
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_a_link_to_a_file_leads_to_one(page):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text())

@@ -1,4 +1,4 @@
-"""What traces took of a budget, each limit by itself: findings where that is too much, or cannot be told."""
+"""What traces took of a budget, each limit by itself: findings where that is too much, or unknown."""
 
 from __future__ import annotations
 

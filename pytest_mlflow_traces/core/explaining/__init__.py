@@ -1,1 +1,1 @@
-"""How a trace differs from a pattern: the cheapest alignment of both, and the words for it. `explain` is the door."""
+"""How a trace differs from a pattern: the cheapest alignment of both, and the words for it. `explain` begins."""

@@ -1,8 +1,8 @@
 """Why a trace does not match: every difference, and the tree with the differences marked.
 
-The cheapest alignment of pattern and trace says what differs (`explaining.aligning`, `explaining.searching`), what is
-missing in one place and unexpected in another is told as moved (`explaining.moves`), and the words and the picture are
-made from that (`explaining.telling`, `explaining.pictures`). The matcher alone decides whether a trace matches: nothing
+The cheapest alignment of pattern and trace says what differs (`align.aligner`, `align.search`), what is missing in one
+place and unexpected in another is shown as moved (`align.moves`), and the words and the picture are made from that
+(`report.messages`, `report.annotated_tree`). The matcher alone decides whether a trace matches: nothing
 here is asked before it has said no, and then there is always at least one finding.
 """
 

@@ -4,7 +4,7 @@ A place is a number from 0 to the number of siblings. Sets of places are the bit
 a model is a function on sets: a gap reaches all later places, a run the places as far as its spans match (no unrolling:
 `min=10**9` costs nothing), a loop applies its item to the places that are new. Single spans at both ends are compared
 one by one first. All is O(siblings x model) outside loops in loops, where the answers of the inner loop are kept for
-each start, and inside groups (see `assignment` and `shuffles`).
+each start, and inside groups (see `any_order` and `interleave`).
 
 Models may nest thousands deep, so what is nested is a generator that yields the part and the starts it wants followed;
 one loop runs them all.

@@ -1,7 +1,7 @@
 """A group as alternatives that contain no choice any more: rows of runs in any order.
 
 `any_order(one_of(A, B), c)` is one of `any_order(A, c)` and `any_order(B, c)`, and groups inside merge. What is no such
-list, or too long a one, is left to `shuffles`: a repeated group inside a group, mostly.
+list, or too long a one, is left to `interleave`: a repeated group inside a group, mostly.
 """
 
 from __future__ import annotations

@@ -2,21 +2,21 @@
 
 The problem is that of RELAX NG (James Clark, "An algorithm for RELAX NG validation", 2002), and so is the shape of the
 answer: a pattern matches a span where its fields do (`predicates`), `has` and `lacks` hold below it, and the list of
-its children is a word of its content model (`models`, run by `content`).
+its children is a word of its content model (`content_model`, run by `automaton`).
 
 *Optimistic rounds.* The content model of a span runs with every question about a child that is still open answered
 "yes", and the open questions are noted. Every form of the language is monotone in those answers, so a "no" is final
-with nothing below looked at; after a "yes" the open questions are settled and the model runs again, until it asks
-nothing new. What is still to settle is a stack of numbers: neither the depth of the trace nor that of the pattern is
+with nothing below looked at; after a "yes" the open questions are resolved and the model runs again, until it asks
+nothing new. What is still to resolve is a stack of numbers: neither the depth of the trace nor that of the pattern is
 anywhere on Python's stack. Only the next few levels are: a question about them is answered where it is asked, so that
 in a trace of common depth every model runs once.
 
 *Relations.* `has`, `lacks` and `find` are answered for the whole trace at once: the positions that match, and the spans
 above them, marked by one walk up that stops at the first span marked already.
 
-Each pair of a span pattern and a span is settled once. Time and space are O(spans x pattern) for models without
-`any_order`, with a factor of the siblings for counted loops of groups; see `assignment` and `shuffles` for `any_order`,
-and `PatternTooComplexError` for where it ends.
+Each pair of a span pattern and a span is resolved once. Time and space are O(spans x pattern) for models without
+`any_order`, with a factor of the siblings for counted loops of groups; for `any_order` see the modules
+`any_order` and `interleave`, and `PatternTooComplexError` for where it ends.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@
 Two spaces an indent. A line with nothing below it is a span without children; ` ...` at its end leaves the children
 unchecked; a line `...` is a gap; `any order`, `parallel`, `one of`, `has:` and `lacks:` stand over the lines that they
 are about. Below 24 indents, a line says its depth, as `(depth 25) name`, lest a deep tree becomes a text of quadratic
-size. `notation_lines` has what one line says. Nothing recurses; formatting and parsing take time linear in the text.
+size. `lines` has what one line says. Nothing recurses; formatting and parsing take time linear in the text.
 """
 
 from __future__ import annotations

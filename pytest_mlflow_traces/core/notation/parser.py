@@ -1,6 +1,6 @@
 """Read the text form of a pattern, line by line, with a stack in place of recursion.
 
-Every line becomes a node that waits for the lines below it; a line that is no deeper closes it, and makes its pattern.
+Every line becomes a node that waits for the lines below it; a line that is not deeper closes it, and makes its pattern.
 """
 
 from __future__ import annotations

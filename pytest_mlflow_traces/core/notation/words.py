@@ -1,7 +1,7 @@
 """One word of the notation: a name or a type as a bare word, a "string" or a /regex/, and back.
 
 A bare word never looks like notation: what is a keyword of it, or one slip away from one, stands in quotes, so that
-`any_order` or `paralel` is an error and no span of that name.
+`any_order` or `paralel` is an error and not a span of that name.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The pattern language: the functions that say what a trace must look like, and refuse what cannot be meant.
 
-They return the nodes of `nodes`; `matching` decides whether a trace matches, `explain` says where it does not.
+They return the nodes of `nodes`; `core.matching` decides whether a trace matches, `core.explaining` says where not.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A pattern is one of four nodes: `SpanPattern` (one span), `Repeat` (`optional`, 
 (`any_order`, `parallel`); `...` stands for a gap in a list of children. Together they are a regular tree grammar with
 interleave, as in RELAX NG (James Clark, "The Design of RELAX NG"). Nodes are hashable and equal by structure; their
 `repr` is the code that makes them. Nothing here walks a trace, and nothing recurses: a pattern may be nested thousands
-deep. `patterns` has the functions that make and check them.
+deep. `constructors` has the functions that make and check them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is wrong with a set of tags, as findings: in the words of tags, with the likely mend."""
+"""What is wrong with a set of tags, as findings: in the words of tags, with the likely fix."""
 
 from __future__ import annotations
 

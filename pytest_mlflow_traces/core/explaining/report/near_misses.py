@@ -1,7 +1,7 @@
 """The spans that come nearest to a pattern which nothing in the trace matches, and what each of them fails.
 
 All spans are ranked at a glance: those with the name that is asked for, then those with a name much like it, then those
-of the type; the first of them are aligned, and the cheapest are told. O(spans) and a fixed number of alignments.
+of the type; the first of them are aligned, and the cheapest are shown. O(spans) and a fixed number of alignments.
 """
 
 from __future__ import annotations
