@@ -53,7 +53,7 @@ class Operand:
     def equals(self, actual: object) -> bool:
         """Return whether `actual == value`, with the expected side free to answer; a tuple equals a list.
 
-        JSON has no tuples, while OpenTelemetry keeps a list as one: which it was is no matter of the code under test.
+        JSON has no tuples, while OpenTelemetry keeps a list as one: which it was does not concern the code under test.
         """
         return bool(actual == self.value) or (self._has_items and _alike(actual, self.value))
 
