@@ -1,92 +1,132 @@
-"""What the text of one tag may be changed to, by its form and by the tags that stand beside it in a rule."""
+"""What the text of one tag may be, by its form, and what a rule may want of it beside the other tags it looks at."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import operator
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from functools import partial
+from itertools import cycle, islice, permutations
 from types import CodeType
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, ItemsForm, NumberForm, TextForm, WordsForm
+from pytest_mlflow_traces.core.tags.portability import MAX_TAG_VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pytest_mlflow_traces.core.tags.formats import Form
 
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # which not every backend stores
+_ITEM_CHARACTERS = st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"], exclude_characters=",")
+_OTHERS: dict[Any, st.SearchStrategy[str]] = {
+    date: st.dates().map(date.isoformat),
+    datetime: st.datetimes(timezones=st.none() | st.just(timezone.utc)).map(datetime.isoformat),
+    Decimal: st.decimals(allow_nan=False, allow_infinity=False).map(str),
+    UUID: st.uuids().map(str),
+}
+_LONGEST = 60  # characters of a text that may be of any length
+_MOST_ITEMS = 50  # of a list that is made as long as another tag says
 
-def options(
-    form: Form, text: str | None, others: Mapping[str, str], forms: Mapping[str, Form], constants: list[str]
-) -> Iterator[str]:
-    """Yield what the text of a tag may be changed to, at least one; `others` are what a rule looks at beside it."""
+
+def texts_of(form: Form, cure: str) -> st.SearchStrategy[str]:
+    """Return a strategy of the texts that a form allows; `cure` is the call that would do without."""
+    if isinstance(form, BoolForm):
+        return st.sampled_from(["false", "true"])
+    if isinstance(form, WordsForm):
+        return st.sampled_from(form.words)
+    if isinstance(form, NumberForm):
+        return _numbers(form)
+    if isinstance(form, ItemsForm):
+        return _lists(form, cure)
     if isinstance(form, EitherForm):
-        for option in form.options:
-            yield from options(option, text, others, forms, constants)
-    elif isinstance(form, BoolForm):
-        yield from ("false", "true")
-    elif isinstance(form, WordsForm):
-        yield from form.words
-    elif isinstance(form, NumberForm):
-        yield from _numbers(form, text, others, forms, constants)
-    elif isinstance(form, ItemsForm):
-        yield from _lists(form, text, others, forms, constants)
+        return st.one_of([texts_of(option, cure) for option in form.options])
+    if isinstance(form, TextForm):
+        most = form.most if form.most is not None else max(_LONGEST, form.least)
+        if form.pattern is None:
+            return st.text(CHARACTERS, min_size=form.least, max_size=min(most, MAX_TAG_VALUE))
+        matching = st.from_regex(form.pattern) | st.from_regex(form.pattern, fullmatch=True)
+        return matching.filter(lambda text: form.least <= len(text) <= most)
+    if form.annotation not in _OTHERS:
+        name = getattr(form.annotation, "__name__", form.annotation)
+        raise TypeError(f"no texts are known that {name} reads: pass some, or a strategy of some, {cure}")
+    return _OTHERS[form.annotation]
+
+
+def _numbers(form: NumberForm) -> st.SearchStrategy[str]:
+    unit = form.multiple_of
+    numbers: st.SearchStrategy[float] = st.integers()
+    if not form.whole and unit is None:
+        numbers = st.floats(allow_nan=False, allow_infinity=False)
+    above, below = operator.lt if form.low_open else operator.le, operator.gt if form.high_open else operator.ge
+    for is_right, limit in ((above, form.low), (below, form.high)):
+        if math.isfinite(limit):  # Hypothesis makes limits of its own of such filters
+            numbers = numbers.filter(partial(is_right, limit if unit is None else limit / unit))
+    if unit is not None:
+        return numbers.map(lambda number: str(int(number * unit) if form.whole else float(number * unit)))
+    return numbers.map(_text)
+
+
+def _text(number: float) -> str:
+    return str(int(number)) if isinstance(number, int) or (number.is_integer() and abs(number) < 1e6) else str(number)
+
+
+def _lists(form: ItemsForm, cure: str) -> st.SearchStrategy[str]:
+    item = form.item
+    if isinstance(item, TextForm) and item.pattern is None:
+        longest = item.most if item.most is not None else max(12, item.least)
+        items = st.text(_ITEM_CHARACTERS, min_size=max(1, item.least), max_size=longest)
     else:
-        yield from _texts(text, others, constants)
-        if isinstance(form, TextForm):
-            yield from ("x" * length for length in (form.least, form.most) if length is not None)
+        items = texts_of(item, cure)
+    items = items.filter(lambda text: text != "" and "," not in text and text == text.strip())
+    most = form.most if form.most is not None else max(5, form.least)
+    distinct = st.lists(items, min_size=form.least, max_size=most, unique=True)
+    lists = st.lists(items, min_size=form.least, max_size=most)
+    enough = not isinstance(item, WordsForm) or len(set(item.words)) >= form.least
+    return (distinct | lists if enough else lists).map(",".join)
 
 
-def _numbers(
-    form: NumberForm, text: str | None, others: Mapping[str, str], forms: Mapping[str, Form], constants: list[str]
-) -> Iterator[str]:
-    found: list[float] = [0, 1, 2, form.low, form.high]
-    for other, value in others.items():
-        found += [len(_items(value)) if isinstance(forms[other], ItemsForm) else len(value)]
-    known = [number for value in others.values() if (number := _number(value)) is not None]
-    known += [number for value in constants if (number := _number(value)) is not None]
-    own = _number(text or "")
-    found += [*known, *(number + step for number in [*known, *([] if own is None else [own])] for step in (-1, 1))]
-    found += [made for one in known[:6] for two in known[:6] for made in (one + two, one - two, one * two)]
-    yield from ("0",)
-    for number in found:
-        if math.isfinite(number) and form.low <= number <= form.high:
-            if float(number).is_integer():
-                yield str(int(number))
-            if not form.whole:
-                yield str(float(number))
+def nearby(form: Form, text: str, beside: list[str]) -> list[str]:
+    """Return what a rule that looks at the texts `beside` a text may want in its place; not all need be legal."""
+    if isinstance(form, EitherForm):
+        return [each for option in form.options for each in nearby(option, text, beside)]
+    if isinstance(form, BoolForm):
+        return ["false", "true"]
+    if isinstance(form, WordsForm):
+        return list(form.words)
+    if isinstance(form, NumberForm):
+        return _nearby_numbers(text, beside)
+    if isinstance(form, ItemsForm):
+        return _nearby_lists(form, text, beside)
+    return ["", *beside, *(item for each in beside for item in each.split(","))]
 
 
-def _lists(
-    form: ItemsForm, text: str | None, others: Mapping[str, str], forms: Mapping[str, Form], constants: list[str]
-) -> Iterator[str]:
-    own = _items(text or "")
-    lists = [_items(value) for other, value in others.items() if isinstance(forms[other], ItemsForm)]
-    words = [*options(form.item, None, others, forms, constants), *(item for items in [own, *lists] for item in items)]
-    words = list(dict.fromkeys(word for word in words if word and "," not in word and word == word.strip()))[:20]
-    yield ""
-    for items in [own, *lists]:
-        yield ",".join(items)
-        yield from (",".join(items[:at] + items[at + 1 :]) for at in range(len(items)))
-        yield ",".join(sorted(items))
-        yield ",".join(dict.fromkeys(items))
-    for items in (own, []):
-        yield from (",".join([*items, word]) for word in words)
-    for value in (*others.values(), *map(str, (form.least, form.most))):
-        count = _number(value)
-        if count is not None and 0 <= count <= 50 and words:
-            length = int(count)
-            longest = list(dict.fromkeys([*own, *words]))
-            yield ",".join((longest * (length // len(longest) + 1))[:length])
+def _nearby_numbers(text: str, beside: list[str]) -> list[str]:
+    known = {0.0, _number(text) or 0.0}
+    for each in beside:
+        number = _number(each)
+        known |= {len(each), len(_items(each))} if number is None else {number}
+    made = [number + step for number in known for step in (-1, 0, 1)]
+    made += [number for one, two in permutations(known, 2) for number in (one + two, one - two)]
+    return [_text(float(number)) for number in dict.fromkeys(made)]
 
 
-def _texts(text: str | None, others: Mapping[str, str], constants: list[str]) -> Iterator[str]:
-    yield from ("", "x")
-    yield from constants
-    for value in others.values():
-        yield value
-        yield from _items(value)
-    if text is not None:
-        yield from (text.lower(), text.upper(), text.strip(), text.title(), f"{text}x", text[:-1])
+def _nearby_lists(form: ItemsForm, text: str, beside: list[str]) -> list[str]:
+    own = _items(text)
+    words = dict.fromkeys([*own, *(item for each in beside for item in _items(each)), *nearby(form.item, "x", [])])
+    lists = [list(dict.fromkeys(own)), *map(_items, beside)]
+    lists += [own[:at] + own[at + 1 :] for at in range(len(own))]
+    lists += [[*own, word] for word in words if word]
+    for each in beside:
+        length = _number(each)
+        if length is not None and 0 <= length <= _MOST_ITEMS:
+            lists.append(list(islice(cycle(filter(None, words)), int(length))))
+    return [",".join(items) for items in lists]
 
 
 def _items(text: str) -> list[str]:
@@ -98,19 +138,17 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) and abs(number) < 1e15 else None
+    return number if math.isfinite(number) else None
 
 
-def constants_of(rule: Any) -> Iterator[str]:
+def constants_of(code: Any) -> Iterator[str]:
     """Yield the strings and numbers in the code of a rule, as texts."""
-    waiting: list[Any] = [getattr(rule, "__code__", None)]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, CodeType):
-            waiting += each.co_consts
-        elif isinstance(each, str) and each.count(" ") <= 2:  # the rest are messages
-            yield from (each, *each.split(","))
-        elif isinstance(each, int | float) and not isinstance(each, bool):
-            yield str(each)
-        elif isinstance(each, Iterable) and not isinstance(each, bytes):
-            waiting += each
+    if isinstance(code, CodeType):
+        code = code.co_consts
+    if isinstance(code, str) and code.count(" ") <= 2:  # the rest are messages
+        yield code
+    elif isinstance(code, tuple | frozenset):
+        for each in code:
+            yield from constants_of(each)
+    elif isinstance(code, int | float):
+        yield str(code)

@@ -127,13 +127,8 @@ def without_rules(schema: type[BaseModel]) -> type[BaseModel]:
     return made
 
 
-def broken_after(
-    schema: type[BaseModel], rules: Iterable[Rule], values: BaseModel, undecided: set[str] | None = None
-) -> list[Broken]:
-    """Return which of the `rules` refuse `values`, an instance of `without_rules(schema)`.
-
-    The rules that look at what is unknown go to `undecided`.
-    """
+def broken_after(schema: type[BaseModel], rules: Iterable[Rule], values: BaseModel) -> list[Broken]:
+    """Return which of the `rules` refuse `values`, an instance of `without_rules(schema)`; not what is undecided."""
     fields = tuple(schema.model_fields)
     broken = []
     for rule in rules:
@@ -143,8 +138,6 @@ def broken_after(
             result = _asked(rule, values, schema)
             message = None if result is None or isinstance(result, schema) else answered(result, "self")
         except _UndecidedError:
-            if undecided is not None:
-                undecided.add(rule.name)
             continue
         except (ValueError, AssertionError) as error:
             message = str(error) or "it gives no reason"

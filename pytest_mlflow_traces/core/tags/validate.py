@@ -230,7 +230,7 @@ def _one_by_one(plan: CompiledSchema, given: Mapping[str, Any], unknown: Abstrac
     found += answers
     for tag in {*errors, *unknown, *missing, *(each.tag for each in answers)} & set(plan.names):
         values.__dict__[plan.names[tag]] = UNKNOWN
-    return found + broken_rules(plan, values)
+    return found + _broken_rules(plan, values)
 
 
 def _validated(
@@ -280,10 +280,10 @@ def _tag_at(plan: CompiledSchema, error: Any) -> str:
     return plan.tags.get(name, name)  # where the schema says loc_by_alias=False
 
 
-def broken_rules(plan: CompiledSchema, values: BaseModel, undecided: set[str] | None = None) -> list[Problem]:
-    """Return the rules that refuse `values`, an instance of `plan.bare`; add those to `undecided` that cannot tell."""
+def _broken_rules(plan: CompiledSchema, values: BaseModel) -> list[Problem]:
+    """Return the rules that refuse `values`, an instance of `plan.bare`."""
     found = []
-    for broken in broken_after(plan.schema, plan.rules, values, undecided):
+    for broken in broken_after(plan.schema, plan.rules, values):
         reads = tuple(plan.tags[name] for name in broken.reads)
         found.append(Problem("rule", rule=broken.rule, message=broken.message, reads=reads))
     return found
