@@ -15,7 +15,6 @@ from pytest_mlflow_traces.core.explaining.align.costs import BELONGS_ELSEWHERE, 
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Apart, Missing, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import slots_of
 from pytest_mlflow_traces.core.matching.bipartite import BipartiteMatching
-from pytest_mlflow_traces.core.matching.bitsets import members
 from pytest_mlflow_traces.core.matching.content_model import models_of
 from pytest_mlflow_traces.core.matching.matcher import overlap
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, span_patterns_of
@@ -79,8 +78,6 @@ def assigned(
             rest.spare[number] = room[number] - sitting
     yield from _pair(rest, slots, context, gap=gap, namesakes=True)
     if rest.spans and not gap:
-        _unwrap(rest, slots, candidates, context)
-    if rest.spans and not gap:
         _lift(rest, slots, context, parent, before)
     yield from _pair(rest, slots, context, gap=gap, namesakes=False)
     for span in () if gap else rest.spans:
@@ -94,32 +91,6 @@ def assigned(
         rest.edits.append(apart)
         rest.cost += SLIGHT
     return rest.cost, rest.edits
-
-
-def _unwrap(rest: _Rest, slots: Sequence[Slot], candidates: Candidates, context: Context) -> None:
-    """Look for what is missing below spans that are unexpected."""
-    for span in list(rest.spans):
-        inside: dict[int, int] = {}  # span: slot
-        children = context.table.children(span)
-        if not children or _lacks_namesake(rest, slots, context, span):
-            continue
-        for child in children:
-            taken = list(inside.values())
-            for n in members(candidates.of(child)):
-                if taken.count(n) < rest.lacking.get(n, 0) + rest.spare.get(n, 0):
-                    inside[child] = n
-                    break
-        others = [child for child in children if child not in inside]
-        price = context.costs.shell + sum(map(context.costs.unexpected, others))
-        saved = context.costs.unexpected(span) + sum(
-            context.costs.missing(slots[n].unit) for n in inside.values() if n in rest.lacking
-        )
-        if inside and price < saved:
-            rest.spans.remove(span)
-            rest.edits += [Unexpected(span, wrapper=True), *map(Unexpected, others)]
-            rest.cost += price
-            for number in inside.values():
-                _fill(rest.lacking, number)
 
 
 def _lift(rest: _Rest, slots: Sequence[Slot], context: Context, parent: int, before: int) -> None:
@@ -199,11 +170,6 @@ def _apart_cost(rest: _Rest, slots: Sequence[Slot], context: Context, span: int,
     """What it costs that the span and the slot have nothing to do with each other."""
     lost = context.costs.missing(slots[number].unit, gap=gap) if number in rest.lacking else 0.0
     return lost + (0.0 if gap else context.costs.unexpected(span))
-
-
-def _lacks_namesake(rest: _Rest, slots: Sequence[Slot], context: Context, span: int) -> bool:
-    name = context.table.names[span]
-    return any(_is_named(slots[number].unit, name) for number in rest.lacking)
 
 
 def _is_named(unit: Pattern, name: str) -> bool:

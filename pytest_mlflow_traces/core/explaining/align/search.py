@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _INSIDE = 16  # spans below another that are looked at before it is taken for a wrapper
 _PRICED = 8  # points that a price counts for
 _NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, has the name of something expected
-_HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
 _OPENED = 4  # spans that are tried as wrappers around some of a group
 _SLIGHTLY = 0.01
 _AT_ONCE = 8  # spans that one round of a repeated group takes where it may take any number
@@ -89,7 +88,6 @@ class Search:
         self._heap: list[tuple[float, int, int, int, Point, Point | None, Edge]] = []
         self._came: dict[Point, tuple[Point | None, tuple[Edit, ...]]] = {}
         self._pushed = 0
-        self._hidden: dict[int, bool] = {}
         self.cost = 0.0
 
     def run(self, limit: float) -> Generator[Question, float, bool]:
@@ -166,7 +164,7 @@ class Search:
         if k < self._stop:
             cost_of_it = self._costs.unexpected(k)
             self._push(cost + cost_of_it, (step, self._stops[k], count), point, (Unexpected(k),))
-            if step is not self._goal and not self._is_shell(step, k):
+            if step is not self._goal:
                 self._enter(cost, point)
 
     def _surplus(self, cost: float, point: Point, unit: Pattern, most: int) -> None:
@@ -176,17 +174,6 @@ class Search:
             price = self._costs.unexpected(k) - _SLIGHTLY  # before leaving it out for no reason
             surplus = Unexpected(k, kind=unit, most=most)
             self._push(cost + price, (step, self._stops[k], count), point, (surplus,))
-
-    def _is_shell(self, step: Step, k: int) -> bool:
-        """Return whether the step and the span agree by themselves and have one child each.
-
-        To leave one of them out is then as good as to leave out the child.
-        """
-        unit = step.unit
-        if not isinstance(unit, SpanPattern) or unit.children is None or len(unit.children) != 1 or k >= self._stop:
-            return False
-        alone = k + 1 < self._stops[k] == self._stops[k + 1]
-        return alone and isinstance(unit.children[0], SpanPattern) and self._costs.own(unit, k) == 0.0
 
     def _take(self, cost: float, point: Point, unit: Pattern, run: int) -> bool:
         """Let the next span stand for the step; return whether there is no sense in anything else."""
@@ -206,14 +193,8 @@ class Search:
         least = min(self._costs.least(each, k) for each in span_patterns_of(unit))
         # below a span that stands for nothing, only a namesake is worth a look
         if least < WRAPPER or (step.inside == 0 and self._parents[k] == self._parent):
-            # a span that has the name of one item hardly stands for another that is there too
-            odd = _NAMESAKE * 5 if least >= WRAPPER and self._is_at_home(unit, k) else 0.0
-            self._push(cost + least + odd, after, point, _Price(unit, k, cost + odd))
+            self._push(cost + least, after, point, _Price(unit, k, cost))
         return False
-
-    def _is_at_home(self, unit: Pattern, k: int) -> bool:
-        known = self._names is not None and self._context.table.names[k] in self._names
-        return known and any(each.name in self._there for each in span_patterns_of(unit))
 
     def _leave(self, cost: float, point: Point, unit: Pattern) -> None:
         """Go on without a span for the step, or with no more than it has taken."""
@@ -224,25 +205,15 @@ class Search:
         if lacking:
             lost = Missing(unit, parent, k, lacking, least=max(1, step.low))
             price = self._costs.missing(unit, lacking, gap=self._has_gap)
-            self._push(cost + price + _HIDDEN * self._hides(unit), after, point, (lost,))
+            self._push(cost + price, after, point, (lost,))
         else:
             self._push(cost, after, point)
-        for each in span_patterns_of(unit) if count == 0 and step.low <= 1 and not self._is_shell(step, k) else ():
+        for each in span_patterns_of(unit) if count == 0 and step.low <= 1 else ():
             names = below(each)
             if each.children and (names is None or not self._there.isdisjoint(names)):
                 lifted = Missing(each, parent, k, lifted=True)
                 price = self._costs.shell + _NAMESAKE * (each.name in self._there)
                 self._push(cost + price, (entered(step, each), k, 0), point, (lifted,))
-
-    def _hides(self, unit: Pattern) -> bool:
-        """Return whether a gap of this list holds what is said to be missing."""
-        if not self._has_gap or not isinstance(unit, SpanPattern):
-            return False
-        if id(unit) not in self._hidden:
-            alike = sum(item == unit for item in self._content.items)
-            there = [k for k in self._spans if self._matches(unit, k)] if len(self._spans) <= FAR else []
-            self._hidden[id(unit)] = len(there) >= max(1, alike)
-        return self._hidden[id(unit)]
 
     def _enter(self, cost: float, point: Point) -> None:
         """Take the next span for a wrapper, and look at its children in its stead."""
