@@ -23,9 +23,15 @@ except ImportError as missing:
 
 from pytest_mlflow_traces.core.tags.schema import TagSchema
 from pytest_mlflow_traces.core.trace import Span, Trace
-from pytest_mlflow_traces.strategies.patterns import any_patterns, matching_patterns
-from pytest_mlflow_traces.strategies.tags import InvalidTags, TagSets, UnsatisfiableSchemaError, broken_tags, valid_tags
-from pytest_mlflow_traces.strategies.traces import drawn_traces
+from pytest_mlflow_traces.strategies.drawn_patterns import any_patterns, matching_patterns
+from pytest_mlflow_traces.strategies.drawn_traces import drawn_traces
+from pytest_mlflow_traces.strategies.tag_sets import (
+    InvalidTags,
+    TagSets,
+    UnsatisfiableSchemaError,
+    broken_tags,
+    valid_tags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from pytest_mlflow_traces.core.patterns.operands import Operand
 from pytest_mlflow_traces.core.trace import Span, Trace
-from pytest_mlflow_traces.strategies.traces import ERRORS, NAMES, TYPES
+from pytest_mlflow_traces.strategies.drawn_traces import ERRORS, NAMES, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
