@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.nodes import short
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class LatencyStatistics:
         spans = [span for trace in traces for span in trace.find(pattern)]
         if not spans:
             names = ", ".join(dict.fromkeys(visible(trace.name) for trace in traces))
-            many = f"{len(traces)} trace{'' if len(traces) == 1 else 's'}"
+            many = counted(len(traces), "trace")
             text = f"no span in {many} is {what}: there is no latency to tell\nthe traces: {names:.200}"
             raise TraceAssertionError(text, [Finding("budget.absent", what, actual=f"no such span in {many}")])
         unfinished = [span for span in spans if span.end_ns is None]

@@ -13,6 +13,7 @@ from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans.convert import SPAN_COST, SPAN_TOKEN_USAGE
 from pytest_mlflow_traces.core.spans.critical_path import path_lines
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, readable_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
@@ -176,10 +177,10 @@ def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:
     """Check how many spans there are."""
     spans, what = trace.find(limit.pattern), short(limit.pattern)
     if limit.least <= 1:
-        expected = f"at most {_counted(limit.most, 'call')} of {what}" if limit.most else f"no call of {what}"
+        expected = f"at most {counted(limit.most, 'call')} of {what}" if limit.most else f"no call of {what}"
     else:
         low = "exactly" if limit.least == limit.most else f"{limit.least:,} to"
-        expected = f"{low} {_counted(limit.most, 'call')} of {what}"
+        expected = f"{low} {counted(limit.most, 'call')} of {what}"
     if not spans and (limit.least > 0 or not len(trace.table)):
         yield from _absent(trace, limit, expected, spans)
     elif spans and not limit.least <= len(spans) <= limit.most:
@@ -206,10 +207,10 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
     )
     if not homes:
         if not limit.optional or not any(len(trace.table) for trace in traces):
-            actual = f"no such span in {_counted(len(traces), 'trace')}"
+            actual = f"no such span in {counted(len(traces), 'trace')}"
             yield Finding("budget.absent", what, expected, actual, _meant(limit, *traces))
     elif len(taken) < ENOUGH_FOR_P95:
-        few = f"{len(taken)} in {_counted(len(traces), 'trace')}"
+        few = f"{len(taken)} in {counted(len(traces), 'trace')}"
         cure = "of fewer it is the maximum: run it more often, or limit each span by latency_of"
         yield Finding("budget.samples", what, f"at least {ENOUGH_FOR_P95} samples for a p95", few, cure)
     else:
@@ -262,10 +263,6 @@ def _few(found: list[Finding], limit: Limit) -> list[Finding]:
         return found
     rest = Finding(found[-1].rule, short(limit.pattern), found[-1].expected, f"{len(found) - _LISTED:,} more like this")
     return [*found[:_LISTED], rest]
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _is_amount(value: object) -> TypeGuard[int | float]:

@@ -23,6 +23,7 @@ from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.patterns.nodes import short, span_patterns_of
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.render import span_label, span_notes
+from pytest_mlflow_traces.core.text.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +98,7 @@ def absent(table: SpanTable, pattern: Pattern, subject: str) -> Explanation:
         for i, edits in near:
             lines += _near_miss(messages, table, i, edits, room)
         if others:
-            lines.append(f"... {_counted(others, 'more span')} of that name")
+            lines.append(f"... {counted(others, 'more span')} of that name")
         return lines + [f"hint: {each}" for each in spelling]
 
     return Explanation((finding,), f"{subject} has no {short(pattern)}", body)
@@ -120,7 +121,7 @@ def present(table: SpanTable, pattern: Pattern, subject: str, *, wrong: bool = T
     told, paths = found[:_FOUND], Paths(table)
     findings = [Finding("shape.unexpected", paths.of(i), expected, span_label(table, i)) for i in told]
     if len(found) > len(told) or not found:
-        more = _counted(len(found) - len(told), "more such span") if found else "such a span"
+        more = counted(len(found) - len(told), "more such span") if found else "such a span"
         findings.append(Finding("shape.unexpected", subject, expected, more))
 
     def body(most: int | None) -> list[str]:
@@ -128,12 +129,8 @@ def present(table: SpanTable, pattern: Pattern, subject: str, *, wrong: bool = T
         lines = [f"  {paths.of(i)}  {visible(table.types[i])}  {span_notes(table, i)}" for i in found[:room]]
         return lines + ([f"... {len(found) - room:,} more, -vv shows all"] if room < len(found) else [])
 
-    headline = f"{subject} has {_counted(len(found), 'span')} like {short(pattern)}{', expected none' if wrong else ''}"
+    headline = f"{subject} has {counted(len(found), 'span')} like {short(pattern)}{', expected none' if wrong else ''}"
     return Explanation(tuple(findings), headline, body)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _empty(subject: str, pattern: Pattern) -> Explanation:
@@ -149,7 +146,7 @@ def _told(messages: Messages, edits: list[Edit]) -> tuple[tuple[Finding, ...], l
 def _drawn(picture: AnnotatedTree, most: int | None) -> list[str]:
     lines, left_out = picture.lines(None if most is None else most - 1)
     if left_out:
-        lines.append(f"... {_counted(left_out, 'more difference')}, -vv shows all")
+        lines.append(f"... {counted(left_out, 'more difference')}, -vv shows all")
     return lines
 
 

@@ -25,6 +25,7 @@ from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.matching.matcher import overlap
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short, span_patterns_of
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Messages:
             said, hint = "missing; what belongs below it is here", "what belongs below it stands one level up"
         elif isinstance(edit.pattern, SpanPattern) and edit.count == 1:
             below = sum(isinstance(each, SpanPattern) for each in _inside(edit.pattern)) - 1
-            said += f", with {_spans(below)} below" if below else ""
+            said += f", with {counted(below, 'span')} below" if below else ""
         spelling = [text for each in span_patterns_of(edit.pattern) for text in self._hints.of(each)]
         hint = "; ".join([*([hint] if hint else ()), *spelling]) or None
         finding = Finding("shape.missing", self._path(edit.parent), expected=expected, actual=actual, hint=hint)
@@ -95,7 +96,7 @@ class Messages:
     def _unexpected(self, edit: Unexpected) -> tuple[Finding, list[Note]]:
         i = edit.span
         below = self._table.stops[i] - i - 1
-        said = "unexpected" + (f", with {_spans(below)} below" if below and not edit.wrapper else "")
+        said = "unexpected" + (f", with {counted(below, 'span')} below" if below and not edit.wrapper else "")
         hint = None
         if edit.wrapper:
             said, hint = "unexpected; what is below belongs in its place", "what is below belongs in its place"
@@ -180,10 +181,6 @@ class Messages:
         if len(names) > _NAMES:
             names = [*names[: _NAMES // 2], f"... {len(names) - _NAMES} more ...", *names[-_NAMES // 2 :]]
         return ", ".join(names) or "none"
-
-
-def _spans(count: int) -> str:
-    return f"{count:,} span{'' if count == 1 else 's'}"
 
 
 def _inside(pattern: Pattern) -> list[Pattern]:

@@ -6,6 +6,7 @@ from reprlib import Repr
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.text.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +108,7 @@ def _both(one: Any, two: Any) -> tuple[str, str]:
 
 
 def _items(values: list[Any] | tuple[Any, ...]) -> str:
-    return f"{len(values)} item{'' if len(values) == 1 else 's'}"
+    return counted(len(values), "item")
 
 
 def _equal(one: Any, two: Any) -> bool:
