@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.baselines.align import is_unit
 from pytest_mlflow_traces.core.baselines.line_tree import Entry
 from pytest_mlflow_traces.core.patterns.recorded import overlapping
 
@@ -38,7 +37,7 @@ def _may_merge(part: Sequence[Made], run: set[int]) -> bool:
     return any(entry.span >= 0 for entry, _ in part) and all(
         entry.is_gap
         or entry.lost is not None
-        or ((entry.span >= 0 or is_unit(entry) or entry.is_plain_group) and run.issuperset(stood))
+        or ((entry.span >= 0 or bool(entry.patterns) or entry.is_plain_group) and run.issuperset(stood))
         for entry, stood in part
     )
 

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.notation.lines import quantifier, span_line
 from pytest_mlflow_traces.core.notation.parser import INDENTED_LEVELS, parse_lines
 from pytest_mlflow_traces.core.notation.words import ANY_ORDER, HAS, LACKS, ONE_OF, PARALLEL
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, Repeat, SpanPattern
+from pytest_mlflow_traces.core.patterns.constructors import is_one_span
+from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern, span_patterns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
 
 _MARKER = re.compile(r"\(depth [0-9]+\) ")
 NEW = -1
+_RECORDED = frozenset({"name", "type", "status"})
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +59,12 @@ class Entry:
         if isinstance(self.pattern, Repeat):
             return self.pattern.item
         return self.pattern if isinstance(self.pattern, Pattern) else None
+
+    @property
+    def patterns(self) -> tuple[SpanPattern, ...]:
+        """What the spans are that the line stands for one by one; nothing where it stands for more at once."""
+        unit = self.unit
+        return span_patterns_of(unit) if unit is not None and is_one_span(unit) else ()
 
     @property
     def limits(self) -> tuple[int, int | None]:
@@ -171,3 +180,45 @@ def members(entry: Entry) -> Iterator[tuple[list[Entry], Entry]]:
             stack.extend((each.below, inner) for inner in reversed(each.below))
         else:
             yield home, each
+
+
+def holds(matcher: Matcher, line: Entry, i: int) -> bool:
+    """Return whether a line of one span matches the span at `i`."""
+    return line.unit is not None and matcher.matches(line.unit, i)
+
+
+def by_hand(matcher: Matcher, pattern: SpanPattern, i: int) -> str | None:
+    """Return what was demanded by hand and does not hold for a span, as a message says it."""
+    failed = [field for field in matcher.local_failures(pattern, i) if field not in _RECORDED]
+    return next((f"`{field}:`" if field in ("has", "lacks") else f"`{field}`" for field in failed), None)
+
+
+def is_by_hand(pattern: SpanPattern) -> bool:
+    """Return whether a line says more than what is recorded of a span."""
+    plain = SpanPattern(pattern.name, pattern.type, pattern.status, children=pattern.children)
+    return pattern != plain
+
+
+def demanding(entry: Entry) -> Iterator[Entry]:
+    """Yield the lines of an entry that each ask for one span or more: itself, or the items of a group."""
+    if isinstance(entry.pattern, AnyOrder):
+        for _, each in members(entry):
+            yield from demanding(each)
+    elif entry.patterns and entry.limits[0] > 0:
+        yield entry
+
+
+def may_be_absent(entry: Entry) -> bool:
+    """Return whether a line holds where no span stands for it."""
+    stack: list[Item | None] = [entry.pattern]
+    while stack:
+        pattern = stack.pop()
+        if isinstance(pattern, SpanPattern) or pattern is None:
+            return False
+        if isinstance(pattern, Repeat) and pattern.min == 0:
+            continue
+        if isinstance(pattern, Repeat | AnyOrder):
+            stack.extend(pattern.parts)
+        elif isinstance(pattern, Pattern):
+            return False
+    return True

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.baselines.line_tree import Entry, alternatives, name_of
-from pytest_mlflow_traces.core.patterns.constructors import is_one_span
+from pytest_mlflow_traces.core.baselines.line_tree import (
+    Entry,
+    alternatives,
+    by_hand,
+    holds,
+    is_by_hand,
+    name_of,
+)
+from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from pytest_mlflow_traces.core.baselines.pairs import Pairs
     from pytest_mlflow_traces.core.matching.matcher import Matcher
+    from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _LOOKED_AT = 50  # lines of one name
 
 
-class Salvage:
+class LostLines:
     """The lines that were lost, by name."""
 
-    def __init__(self, matcher: Matcher) -> None:
-        self._matcher = matcher
+    def __init__(self, table: SpanTable, matcher: Matcher, pairs: Pairs) -> None:
+        self._table, self._matcher, self._pairs = table, matcher, pairs
+        self._by_pattern: dict[int, Entry] = {}
         self._by_name: dict[str, list[Entry]] = {}
         self._nameless: list[Entry] = []  # of any name, of one that a regex matches, of one of several
         self._above: dict[int, Entry | None] = {}
@@ -33,7 +41,8 @@ class Salvage:
         while stack:
             each, above = stack.pop()
             self._above[id(each)] = above
-            if each.unit is not None and is_one_span(each.unit):
+            if each.patterns:
+                self._by_pattern.setdefault(id(each.patterns[0]), each)  # a choice before its first alternative
                 for name in dict.fromkeys(map(name_of, alternatives(each))):
                     (self._nameless if name is None else self._by_name.setdefault(name, [])).append(each)
             stack += [(below, each) for below in reversed(each.below) if not each.is_demand]
@@ -43,33 +52,46 @@ class Salvage:
         """Return whether a line was lost, and stands nowhere."""
         return id(entry) in self._above and id(entry) not in self._taken
 
-    def take(self, name: str, i: int, is_mendable: Callable[[Entry], bool]) -> Entry | None:
-        """Return the line that is to stand for the span at `i`, best one that matches it."""
-        there = [each for each in self._by_name.get(name, ()) if id(each) not in self._gone][:_LOOKED_AT]
+    def exact(self, i: int) -> Entry | None:
+        """Take the line that the alignment found for the span at `i`, or one that matches it."""
+        meant = self._pairs.meant.get(i)
+        known = None if meant is None else self._by_pattern.get(id(meant[0]))
+        if known is not None and id(known) not in self._gone:
+            return self._taken_out(known)
         wholes = (each for each in self._nameless if id(each) not in self._gone and self._above[id(each)] is None)
-        # what is inside of something is better kept for the whole, which may turn up yet
-        there.sort(key=lambda each: self._above[id(each)] is not None)
-        found = next((each for each in there if self._holds(each, i)), None)
-        if found is None:
-            larger = (each for each in there if each.below or self._above[id(each)] is None)
-            found = next(filter(is_mendable, larger), None)
-        if found is None:
-            found = next((each for each in islice(wholes, _LOOKED_AT) if self._holds(each, i)), None)
-        if found is not None:
-            self._taken.add(id(found))
-            above: Entry | None = found
-            while above is not None:
-                self._gone.add(id(above))
-                above = self._above[id(above)]
-            stack = list(found.below)
-            while stack:
-                each = stack.pop()
-                self._gone.add(id(each))
-                stack += each.below
-        return found
+        those = chain(self._named(i), islice(wholes, _LOOKED_AT))
+        return self._taken_out(next((each for each in those if holds(self._matcher, each, i)), None))
 
-    def _holds(self, entry: Entry, i: int) -> bool:
-        return entry.unit is not None and self._matcher.matches(entry.unit, i)
+    def like(self, i: int) -> Entry | None:
+        """Take a line of the name of the span at `i` that is to be changed for it: only where alike."""
+        larger = (each for each in self._named(i) if each.below or self._above[id(each)] is None)
+        return self._taken_out(next((each for each in larger if self._is_mendable(each, i)), None))
+
+    def _named(self, i: int) -> list[Entry]:
+        there = [each for each in self._by_name.get(self._table.names[i], ()) if id(each) not in self._gone]
+        # what is inside of something is better kept for the whole, which may turn up yet
+        return sorted(there[:_LOOKED_AT], key=lambda each: self._above[id(each)] is not None)
+
+    def _is_mendable(self, line: Entry, i: int) -> bool:
+        unit = line.unit
+        if not isinstance(unit, SpanPattern) or by_hand(self._matcher, unit, i) is not None:
+            return False
+        return is_by_hand(unit) or self._pairs.is_alike(unit, i)
+
+    def _taken_out(self, found: Entry | None) -> Entry | None:
+        if found is None:
+            return None
+        self._taken.add(id(found))
+        above: Entry | None = found
+        while above is not None:
+            self._gone.add(id(above))
+            above = self._above[id(above)]
+        stack = [*found.below]
+        while stack:
+            each = stack.pop()
+            self._gone.add(id(each))
+            stack += each.below
+        return found
 
     def settle(self, top: Entry) -> None:
         """Let go of the places of what was lost; the comments above a line stay, above the next one."""

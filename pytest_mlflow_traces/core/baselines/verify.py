@@ -1,8 +1,8 @@
 """Whether what was asked for is asked for still: the last look at a text that was changed, before anybody gets it.
 
-Fitting and salvage are heuristics, and a text that the trace matches may have lost the very line that a span was there
-for. So each line that asked for a span, and stands for none now or for one of another name, is put to the test: would
-the new text match the same siblings without those that the line was about? Then nothing asks for them any more.
+What a line stands for is found by heuristics, and a text that the trace matches may have lost the very line that a span
+was there for. So each line that asked for a span, and stands for none now or for one of another name, is put to the
+test: would the new text match the same siblings without those that the line was about? Then nothing asks for them.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.baselines.line_tree import Entry, name_of
+from pytest_mlflow_traces.core.baselines.line_tree import Entry, by_hand, holds, name_of
 from pytest_mlflow_traces.core.notation.parser import parse_lines
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Repeat, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_mlflow_traces.core.baselines.align import Fitter
-    from pytest_mlflow_traces.core.baselines.lost_lines import Salvage
+    from pytest_mlflow_traces.core.baselines.lost_lines import LostLines
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.spans.table import SpanTable
-
-RECORDED = frozenset({"name", "type", "status"})
 
 
 class DemandError(ValueError):
@@ -32,18 +29,6 @@ class DemandError(ValueError):
     def __init__(self, entry: Entry, demand: str, span: str) -> None:
         super().__init__(f"line {entry.number}: {demand} does not hold for {span}")
         self.line, self.demand, self.span = entry.number, demand, span
-
-
-def by_hand(matcher: Matcher, pattern: SpanPattern, i: int) -> str | None:
-    """Return what was demanded by hand and does not hold for a span, as a message says it."""
-    failed = [field for field in matcher.local_failures(pattern, i) if field not in RECORDED]
-    return next((f"`{field}:`" if field in ("has", "lacks") else f"`{field}`" for field in failed), None)
-
-
-def is_by_hand(pattern: SpanPattern) -> bool:
-    """Return whether a line says more than what is recorded of a span."""
-    plain = SpanPattern(pattern.name, pattern.type, pattern.status, children=pattern.children)
-    return pattern != plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +46,25 @@ class _Doubt:
 class Survival:
     """The lines that are in doubt, and what they said."""
 
-    def __init__(self, table: SpanTable, matcher: Matcher, fitter: Fitter) -> None:
-        self._table, self._matcher, self._fitter = table, matcher, fitter
+    def __init__(self, table: SpanTable, matcher: Matcher) -> None:
+        self._table, self._matcher = table, matcher
         self._doubts: list[_Doubt] = []
 
     def doubt(self, entry: Entry, home: Entry, spans: Sequence[int]) -> None:
         """Note that a line below `home`, whose children are `spans`, stands for none of them, or for another one."""
         name = name_of(entry)
         names = self._table.names
-        about = [i for i in spans if (self._fitter.cost(entry, i) == 0 if name is None else names[i] == name)]
+        about = [i for i in spans if (holds(self._matcher, entry, i) if name is None else names[i] == name)]
         if about:
             self._doubts.append(_Doubt(home, entry, name, entry.text, about, spans))
 
-    def check(self, top: Entry, found: str, salvage: Salvage) -> None:
+    def check(self, top: Entry, found: str, lost: LostLines) -> None:
         """Raise a `DemandError` where the new text, `found`, asks no more for what is there.
 
         Args:
             top: The first line of the new text, with all below it.
             found: The new text.
-            salvage: What became of the lines that were lost.
+            lost: What became of the lines that were lost.
         """
         if not self._doubts:
             return
@@ -87,7 +72,7 @@ class Survival:
         patterns = {id(entry): line.pattern for entry, line in lines if line.pattern is not None}
         asked: dict[int, set[str]] = {}
         for each in self._doubts:
-            if salvage.is_left(each.entry):
+            if lost.is_left(each.entry):
                 self._check_by_hand(each.entry, each.about)
             unit = Entry("", patterns.get(id(each.home))).unit  # the roots have no line above them
             items = (unit.children or ()) if isinstance(unit, SpanPattern) else (patterns[id(top)],)

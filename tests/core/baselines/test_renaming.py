@@ -82,4 +82,4 @@ def test_a_line_that_may_be_absent_is_moved_to_the_span_that_came():
     assert changed("a\n  c {1,9} ...\n  # maybe\n  b ? ...", "a", ["b", ["x"], "c", "c"]) == (
         "a\n  # maybe\n  b ? ...\n  c {1,9} ..."
     )
-    assert changed("a\n  c\n  b {0,2} ...", "a", ["b", "b", "b", "c"]) == ("a\n  b {0,2} ...\n  b UNKNOWN OK\n  c")
+    assert changed("a\n  c\n  b {0,2} ...", "a", ["b", "b", "b", "c"]) == "a\n  b UNKNOWN OK\n  b {0,2} ...\n  c"

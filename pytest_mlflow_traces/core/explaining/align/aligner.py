@@ -20,6 +20,7 @@ from pytest_mlflow_traces.core.explaining.align.context import Context, price
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER, SLIGHT, WRAPPER, Assumed, Costs, named
 from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph
 from pytest_mlflow_traces.core.explaining.align.reorder import anchors, order_of
+from pytest_mlflow_traces.core.explaining.align.rows import Listing
 from pytest_mlflow_traces.core.explaining.align.search import Search
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.align.context import Question
     from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.explaining.align.graph import Point
+    from pytest_mlflow_traces.core.explaining.align.reorder import Order
+    from pytest_mlflow_traces.core.explaining.align.rows import Row
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
     from pytest_mlflow_traces.core.spans.table import SpanTable
@@ -51,7 +54,13 @@ class Aligner:
     def aligned(self, items: tuple[Item, ...], parent: int, first: int, stop: int) -> list[Edit]:
         """Return what is different between `items` and the siblings from `first` up to `stop`, below `parent`."""
         found = self._run(self._listed(ContentGraph(items), parent, first, stop, float("inf")))
-        return found[1]() if found else []
+        return found[1].edits() if found else []
+
+    def rows(self, items: tuple[Item, ...], parent: int) -> list[Row]:
+        """Return what stands for each of the spans below `parent`."""
+        stop = self.context.table.stops[parent] if parent >= 0 else len(self.context.table)
+        found = self._run(self._listed(ContentGraph(items), parent, parent + 1, stop, float("inf")))
+        return found[1].rows() if found else []
 
     def below(self, pattern: SpanPattern, i: int) -> list[Edit]:
         """Return what is different between the children of `pattern` and those of the span at `i`."""
@@ -120,10 +129,11 @@ class Aligner:
                 if last.children is None or self.context.matcher.matches(last, k):
                     return cost, lambda: edits
                 rest = yield from self._listed(self._content(last), k, k + 1, self.context.table.stops[k], limit - cost)
-                return None if rest is None else (cost + rest[0], lambda: [*edits, *rest[1]()])
+                return None if rest is None else (cost + rest[0], lambda: [*edits, *rest[1].edits()])
             if limit < float("inf"):
                 return None
-        return (yield from self._listed(self._content(pattern), i, i + 1, self.context.table.stops[i], limit))
+        found = yield from self._listed(self._content(pattern), i, i + 1, self.context.table.stops[i], limit)
+        return None if found is None else (found[0], found[1].edits)
 
     def _keep(self, pattern: SpanPattern, i: int, cost: float, *, exact: bool) -> float:
         self._prices[id(pattern), i] = cost, exact
@@ -137,7 +147,7 @@ class Aligner:
 
     def _listed(
         self, content: ContentGraph, parent: int, first: int, stop: int, limit: float
-    ) -> Generator[Question, float, Found | None]:
+    ) -> Generator[Question, float, tuple[float, Listing | Order] | None]:
         """Align a list of children: what that costs, and how it is done; nothing where it costs `limit` or more."""
         spans = []
         k = first
@@ -157,8 +167,8 @@ class Aligner:
         if cost > ORDER:
             order = order_of(content.items, spans, parent, self.context)
             if order is not None and order[0] < cost:
-                return order[0], lambda: [order[1]]
-        return (cost, lambda: [edit for each in searches for edit in each.edits()]) if cost < limit else None
+                return order
+        return (cost, Listing(content, spans, searches)) if cost < limit else None
 
     def _parts(self, content: ContentGraph, spans: list[int], stop: int) -> Iterator[tuple[Point, Point, list[int]]]:
         """Yield the parts of a list to be searched: from where, to where, and the spans between."""

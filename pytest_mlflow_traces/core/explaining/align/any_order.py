@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.explaining.align.candidates import Candidates, matched
 from pytest_mlflow_traces.core.explaining.align.context import price
 from pytest_mlflow_traces.core.explaining.align.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, named
-from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Apart, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Apart, Missing, Seated, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import slots_of
 from pytest_mlflow_traces.core.matching.bipartite import BipartiteMatching
 from pytest_mlflow_traces.core.matching.content_model import models_of
@@ -37,6 +37,7 @@ class _Rest:
     spans: list[int]
     lacking: dict[int, int]
     spare: dict[int, int]
+    seats: dict[int, Pattern]
     edits: list[Edit] = field(default_factory=list)
     cost: float = 0.0
 
@@ -69,7 +70,8 @@ def assigned(
     candidates = Candidates(slots, context)
     matching = matched(slots, spans, candidates)
     room = _room(slots, len(spans))
-    rest = _Rest([span for span in spans if span not in matching.slot_of], {}, {})
+    seats = {span: slots[number].unit for span, number in matching.slot_of.items()}
+    rest = _Rest([span for span in spans if span not in seats], {}, {}, seats)
     for number, slot in enumerate(slots):
         sitting = len(matching.held[number])
         if sitting < slot.low:
@@ -90,7 +92,7 @@ def assigned(
     for apart in _apart(slots, matching, context, parent):
         rest.edits.append(apart)
         rest.cost += SLIGHT
-    return rest.cost, rest.edits
+    return rest.cost, [Seated(spans, rest.seats), *rest.edits]
 
 
 def _lift(rest: _Rest, slots: Sequence[Slot], context: Context, parent: int, before: int) -> None:
@@ -148,6 +150,7 @@ def _pair(
     for span, number in _assigned(saved, {**rest.lacking, **rest.spare}).items():
         rest.spans.remove(span)
         rest.cost += _apart_cost(rest, slots, context, span, number, gap=gap) - saved[span, number]
+        rest.seats[span] = slots[number].unit
         rest.edits.append(Aligned(meant[span, number], span))
         _fill(rest.lacking, number)
 

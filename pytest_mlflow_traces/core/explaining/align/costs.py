@@ -30,6 +30,7 @@ STANDS_ELSEWHERE, BELONGS_ELSEWHERE = 6.4, 5.1
 _FIELDS = {"name": 12.0, "type": 9.0, "status": 6.0}
 _OTHER_FIELD = 4.0
 _ASSUMED = 1.0
+_KEPT = 3.0  # what it costs more to drop or to add a line that could be changed for another
 _NAMESAKE = 0.75
 _COUNTED = 1 << 40  # spans of a pattern
 
@@ -41,6 +42,7 @@ class Assumed(NamedTuple):
     span: int = -1  # here, where it does not belong
     shells: bool = True  # spans may be wrapped around others, or be gone from around them
     pair: tuple[Pattern, int] | None = None  # they stand for each other, whatever is below
+    edited: bool = False  # the pattern is going to be changed, so a span is rather another one than missing
 
 
 class Costs:
@@ -48,6 +50,7 @@ class Costs:
 
     def __init__(self, table: SpanTable, matcher: Matcher, pattern: Pattern, assumed: Assumed) -> None:
         self.shell = WRAPPER if assumed.shells else 1e6
+        self.kept = _KEPT if assumed.edited else 0.0
         self._assumed = assumed
         self._table = table
         self._matcher = matcher
@@ -61,7 +64,7 @@ class Costs:
         """What it costs that nothing stands for `pattern`, `count` times; beside a gap, which may hide it, in full."""
         if self.is_moved(pattern):
             return _ASSUMED
-        if gap:
+        if gap and not self.kept:
             return self._lost(pattern) + _EACH * min(count - 1, _MANY)
         known = self._missing.get(id(pattern))
         if known is None:
@@ -77,7 +80,7 @@ class Costs:
                 known = _ASSUMED
             else:
                 here = self.hashes.belongs_elsewhere(i)
-                known = BELONGS_ELSEWHERE if here else lost(self._table.stops[i] - i)
+                known = BELONGS_ELSEWHERE if here else lost(self._table.stops[i] - i) + self.kept
             self._unexpected[i] = known
         return known
 
@@ -100,6 +103,8 @@ class Costs:
         if known is None:
             failed = self._matcher.local_failures(pattern, i)
             known = max(SLIGHT, sum(_FIELDS.get(field, _OTHER_FIELD) for field in failed)) if failed else 0.0
+            if self.kept and "name" in failed and pattern.type is None:
+                known += _OTHER_FIELD  # nothing vouches for it
             self._own[key] = known
         return known
 
@@ -111,7 +116,7 @@ class Costs:
         """What it costs at most to let the span at `i` stand for `pattern`."""
         if self._assumed.pair is not None and self._assumed.pair[0] is pattern and self._assumed.pair[1] == i:
             return _ASSUMED
-        both = lost(self._table.stops[i] - i) + self._lost(pattern)
+        both = lost(self._table.stops[i] - i) + self.kept + self._lost(pattern)
         if pattern.name is None:
             same = pattern.type is not None and "type" not in self._matcher.local_failures(pattern, i)
         else:
@@ -120,10 +125,10 @@ class Costs:
 
     def is_like(self, pattern: SpanPattern, i: int, price: float) -> bool:
         """Return whether the span at `i`, which costs `price` as `pattern`, has its name and much else in common."""
-        return self.least(pattern, i) < _FIELDS["name"] and price < self.most(pattern, i)
+        return self.least(pattern, i) < _FIELDS["name"] and (self.kept > 0.0 or price < self.most(pattern, i))
 
     def _lost(self, pattern: Pattern) -> float:
-        return min(lost(self._size(each)) for each in alternatives_of(pattern))
+        return min(lost(self._size(each)) for each in alternatives_of(pattern)) + self.kept
 
     def _size(self, pattern: Pattern) -> int:
         """Count the spans in `pattern`; a part that is shared may make that many."""

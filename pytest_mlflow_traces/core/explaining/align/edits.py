@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern, SpanPattern
 
 
@@ -99,4 +101,12 @@ class Unfit:
     first: int
 
 
-Edit: TypeAlias = "Aligned | Missing | Unexpected | Different | Moved | Disordered | Apart | Unfit"
+@dataclass(frozen=True, slots=True)
+class Seated:
+    """The spans of a group in any order, and the items that some stand for: no difference, and told to nobody."""
+
+    spans: Sequence[int]
+    units: Mapping[int, Pattern]
+
+
+Edit: TypeAlias = "Aligned | Missing | Unexpected | Different | Moved | Disordered | Apart | Unfit | Seated"

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_mlflow_traces.core.explaining.align.candidates import Candidates, matched
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced
 from pytest_mlflow_traces.core.explaining.align.graph import Slot, slots_of
+from pytest_mlflow_traces.core.explaining.align.rows import Row
 from pytest_mlflow_traces.core.matching.content_model import has_gap, ranked_models_of
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_mlflow_traces.core.explaining.align.context import Context
+    from pytest_mlflow_traces.core.explaining.align.edits import Edit
     from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern
@@ -35,9 +37,32 @@ _LONG = 64  # items and spans of a list that is cut
 _GAPS = 4  # gaps that are tried for all the spans that match no item
 
 
+class Order(NamedTuple):
+    """A list of children whose spans are all there, some of them out of order."""
+
+    parent: int
+    displaced: Sequence[Displaced]
+    ranks: Mapping[int, int]  # of the item that each span belongs to
+    units: Mapping[int, Pattern]
+
+    def edits(self) -> list[Edit]:
+        """Return what is different."""
+        return [Disordered(self.parent, tuple(self.displaced))]
+
+    def rows(self) -> list[Row]:
+        """Return what stands for each span; the displaced ones are new where they are."""
+        moving = {each.span for each in self.displaced}
+        found: list[Row] = []
+        rank = 0
+        for span in sorted(self.ranks):
+            rank = rank if span in moving else self.ranks[span]
+            found.append(Row(rank, span, self.units.get(span), new=span in moving))
+        return found
+
+
 def order_of(
     items: tuple[Item, ...], spans: Sequence[int], parent: int, context: Context
-) -> tuple[float, Disordered] | None:
+) -> tuple[float, Order] | None:
     """Return which of `spans` are out of order and what that costs, where all that `items` ask for is there, only."""
     slots: list[Slot] = []
     ranks: list[int] = []
@@ -57,9 +82,9 @@ def order_of(
     rank_of = {span: ranks[slot] for span, slot in slot_of.items()}
     ways = [_ranked(spans, rank_of, gap) for gap in gaps[:_GAPS]] or [dict(rank_of)]
     shifts = [_displaced(spans, way, rank_of, context.table.stops[spans[-1]]) for way in ways]
-    for cost, told in sorted(shifts, key=lambda each: each[0]):
+    for (cost, told), way in sorted(zip(shifts, ways, strict=True), key=lambda each: each[0][0]):
         if told and _accepted(context.matcher, items, in_order(spans, told)):
-            return cost, Disordered(parent, tuple(told))
+            return cost, Order(parent, told, way, {span: slots[slot].unit for span, slot in slot_of.items()})
     return None
 
 

@@ -20,7 +20,7 @@ from pytest_mlflow_traces.core.explaining.align.any_order import assigned, windo
 from pytest_mlflow_traces.core.explaining.align.beam import FAR, Beam
 from pytest_mlflow_traces.core.explaining.align.context import price
 from pytest_mlflow_traces.core.explaining.align.costs import WRAPPER
-from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Missing, Unexpected
+from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Missing, Seated, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, below, entered
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, span_patterns_of
 
@@ -37,8 +37,8 @@ _NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, 
 _OPENED = 4  # spans that are tried as wrappers around some of a group
 _SLIGHTLY = 0.01
 _AT_ONCE = 8  # spans that one round of a repeated group takes where it may take any number
-_STRAY = 4  # unexpected spans in a group that another item follows
 _LOOSE = 4.0  # a span in a gap below a missing span, which is not a gap of this list
+_STRAY = 4  # unexpected spans in a group that another item follows
 
 
 class _Price(NamedTuple):
@@ -72,7 +72,7 @@ class Search:
         content: ContentGraph,
     ) -> None:
         self._context = context
-        self._spans = spans
+        self.spans = spans
         self._content = content
         self._names = content.names
         self._there = {context.table.names[k] for k in spans}
@@ -85,6 +85,7 @@ class Search:
         self._matches = context.matcher.matches
         self._parent = parent
         self._goal, self._stop, _ = goal
+        self.ranks = start[0].rank, goal[0].rank
         self._heap: list[tuple[float, int, int, int, Point, Point | None, Edge]] = []
         self._came: dict[Point, tuple[Point | None, tuple[Edit, ...]]] = {}
         self._pushed = 0
@@ -126,11 +127,15 @@ class Search:
 
     def edits(self) -> list[Edit]:
         """Return what the path that was found consists of, besides what matches."""
-        found: list[Edit] = []
-        point: Point | None = (self._goal, self._stop, 0)
-        while point is not None:
-            point, edits = self._came[point]
-            found.extend(reversed(edits))
+        return [edit for _, _, edits in self.path() for edit in edits if not isinstance(edit, Seated)]
+
+    def path(self) -> list[tuple[Point, Point, tuple[Edit, ...]]]:
+        """Return the path that was found: from where to where, and what is different between."""
+        found: list[tuple[Point, Point, tuple[Edit, ...]]] = []
+        point: Point = (self._goal, self._stop, 0)
+        while (came := self._came[point])[0] is not None:
+            found.append((came[0], point, came[1]))
+            point = came[0]
         return found[::-1]
 
     def _push(self, cost: float, point: Point, before: Point | None, edge: Edge = (), run: int = 0) -> None:
@@ -151,7 +156,7 @@ class Search:
         if step.kind is Kind.GAP:
             self._push(cost, (step.then[0], k, 0), point)
             if k < self._stop:
-                self._push(cost + _LOOSE * (step.inside > 0), (step, self._stops[k], 0), point)
+                self._push(cost + (_LOOSE + 3 * self._costs.kept) * (step.inside > 0), (step, self._stops[k], 0), point)
                 self._enter(cost, point)
             return
         if step is not self._goal and step.unit is not None:
