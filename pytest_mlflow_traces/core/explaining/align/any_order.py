@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.explaining.align.candidates import Candidates, matched
 from pytest_mlflow_traces.core.explaining.align.context import price
 from pytest_mlflow_traces.core.explaining.align.costs import BELONGS_ELSEWHERE, SLIGHT, STANDS_ELSEWHERE, named
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Apart, Missing, Seated, Unexpected
@@ -17,7 +16,7 @@ from pytest_mlflow_traces.core.explaining.align.graph import slots_of
 from pytest_mlflow_traces.core.matching.bipartite import BipartiteMatching
 from pytest_mlflow_traces.core.matching.content_model import models_of
 from pytest_mlflow_traces.core.matching.matcher import overlap
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, span_patterns_of
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, alternatives_of, span_patterns_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -28,6 +27,49 @@ if TYPE_CHECKING:
 
 _PRICED = 144  # as many pairs of what is left over are priced; of more, those of one name or else of one place
 _ENDS, _FEW_ENDS = 48, 2  # as many ends of a group are tried where others follow it; in haste
+
+
+class Candidates:
+    """The slots of a group that a span matches, looked for only where its name does not rule them out."""
+
+    def __init__(self, slots: Sequence[Slot], context: Context) -> None:
+        self._slots = slots
+        self._context = context
+        self._hashed: dict[int, int] = {}  # by kind of subtree, as bits
+        self._named: dict[str, list[int]] = {}
+        self._any: list[int] = []
+        for number, slot in enumerate(slots):
+            names = {each.name if isinstance(each, SpanPattern) else None for each in alternatives_of(slot.unit)}
+            kind = context.costs.hashes.hash_of(slot.unit)
+            if kind is not None:
+                self._hashed[kind] = self._hashed.get(kind, 0) | 1 << number
+            elif all(isinstance(name, str) for name in names):
+                for name in names:
+                    self._named.setdefault(str(name), []).append(number)
+            else:
+                self._any.append(number)
+        self._known: dict[int, int] = {}
+
+    def of(self, span: int) -> int:
+        """Return the set of the slots whose pattern matches the span at `span`, as bits."""
+        known = self._known.get(span)
+        if known is None:
+            known = self._hashed.get(self._context.costs.hashes.prints[span], 0)
+            for number in (*self._named.get(self._context.table.names[span], ()), *self._any):
+                if self._context.matcher.matches(self._slots[number].unit, span):
+                    known |= 1 << number
+            self._known[span] = known
+        return known
+
+
+def matched(slots: Sequence[Slot], spans: Sequence[int], candidates: Candidates) -> BipartiteMatching:
+    """Give as many of `spans` as can be a slot that they match, at first so that no slot lacks one needlessly."""
+    matching = BipartiteMatching([slot.low for slot in slots], candidates.of)
+    waiting = [span for span in spans if not matching.insert(span)]
+    matching.widen([len(spans) + slot.low if slot.high is None else slot.high for slot in slots])
+    for span in waiting:
+        matching.insert(span)
+    return matching
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.explaining.align.candidates import Candidates, matched
+from pytest_mlflow_traces.core.explaining.align.any_order import Candidates, matched
 from pytest_mlflow_traces.core.explaining.align.costs import ORDER
 from pytest_mlflow_traces.core.explaining.align.edits import Disordered, Displaced
 from pytest_mlflow_traces.core.explaining.align.graph import Slot, slots_of
