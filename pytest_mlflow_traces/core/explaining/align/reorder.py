@@ -81,6 +81,7 @@ def order_of(
         return None
     rank_of = {span: ranks[slot] for span, slot in slot_of.items()}
     ways = [_ranked(spans, rank_of, gap) for gap in gaps[:_GAPS]] or [dict(rank_of)]
+    ways.append(_among_gaps(spans, rank_of, gaps))
     shifts = [_displaced(spans, way, rank_of, context.table.stops[spans[-1]]) for way in ways]
     for (cost, told), way in sorted(zip(shifts, ways, strict=True), key=lambda each: each[0][0]):
         if told and _accepted(context.matcher, items, in_order(spans, told)):
@@ -91,6 +92,18 @@ def order_of(
 def _ranked(spans: Sequence[int], rank_of: Mapping[int, int], gap: int) -> dict[int, int]:
     """Let all the spans without a slot belong to one gap."""
     return {span: rank_of.get(span, gap) for span in spans}
+
+
+def _among_gaps(spans: Sequence[int], rank_of: Mapping[int, int], gaps: Sequence[int]) -> dict[int, int]:
+    """Let each span without a slot belong to the gap next to the spans with one around it."""
+    ranks = dict(rank_of)
+    lower = -1
+    for span in spans if gaps else ():
+        if span in rank_of:
+            lower = rank_of[span]
+        else:
+            ranks[span] = next((gap for gap in gaps if gap >= lower), gaps[-1])
+    return ranks
 
 
 def _displaced(
