@@ -60,7 +60,7 @@ class Decider:
         if key not in self._values:
             try:
                 values = self._plan.bare.model_validate({tag: text})
-                wrong = any(each.tag == tag for each in self._plan.answered(values))
+                wrong = any(each.tag == tag for each in self._plan.answered({tag: text}))
                 self._values[key] = UNKNOWN if wrong else values.__dict__[self._plan.names[tag]]
             except Exception:
                 self._values[key] = UNKNOWN
