@@ -388,7 +388,11 @@ def test_what_says_the_same_is_equal():
     assert span(attributes={"a": 1, "b": 2}) == span(attributes={"b": 2, "a": 1})
     assert span(within="1s") == span(within=timedelta(seconds=1)) == span(within="1000ms")
     assert len({span("a", has=B)[C], span("a", has=[B])[(C,)], span(name="a", has=(B,))[C]}) == 1
-    assert A != "span('a')"
+    assert A != 5
+    with pytest.raises(
+        TypeError, match=exactly("a pattern is compared with a trace or a span, not with a string such as 'a'")
+    ):
+        assert A not in ["a", "b"]
     assert (object() == A) is False
 
 
