@@ -30,8 +30,8 @@ _LISTED = 20  # lines of a failure's list of spans
 class Trace(Compared):
     """One trace, as a tree; two traces are equal only if they are the same object.
 
-    `trace == pattern` asks whether the roots are what the pattern says; `pattern in trace` whether some span is. Lists of
-    traces would ask the first for `in`, so that is an error.
+    `trace == pattern` asks whether the roots are what the pattern says; `pattern in trace` whether some span is. A list
+    of traces would ask the first for `in`, so that is an error.
 
     >>> import mlflow
     >>> from pytest_mlflow_traces import capture_traces, span

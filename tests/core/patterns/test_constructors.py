@@ -198,7 +198,7 @@ def test_only_spans_and_alternatives_of_spans_are_one_span():
         (lambda: span(has=["a"]), "has takes a pattern, not a string: write span('a')"),
         (lambda: span(has={"a": 1}), "has takes a pattern, not a string: write span('a')"),
         (lambda: span(lacks=5), "lacks takes a pattern such as span('name'), got 5"),
-        (lambda: span(has=None), "has takes a pattern such as span('name'), got None"),
+        (lambda: span(has=5), "has takes a pattern such as span('name'), got 5"),
         (lambda: span(has=...), "has takes a pattern such as span('name'), got Ellipsis"),
         (
             lambda: span(lacks=[A, optional(B)]),
@@ -261,6 +261,9 @@ def test_what_is_of_the_wrong_kind_is_a_type_error(make, message):
         (lambda: span(status=""), "span(): unknown status '' (legal: 'OK', 'ERROR', 'UNSET')"),
         (lambda: span(status="SUCCESS"), "span(): unknown status 'SUCCESS' (legal: 'OK', 'ERROR', 'UNSET')"),
         (lambda: span(attributes={}), "span(): attributes={} checks nothing; name an attribute, or leave it out"),
+        (lambda: span(has=[]), "span(): has=[] checks nothing; name a span, or leave it out"),
+        (lambda: span("a", lacks=()), "span(): lacks=() checks nothing; name a span, or leave it out"),
+        (lambda: span(lacks={}.values()), "span(): lacks=dict_values([]) checks nothing; name a span, or leave it out"),
         (
             lambda: span(status="ERROR", error=False),
             "span(): status='ERROR' contradicts error=False: an ERROR span always has an error",
