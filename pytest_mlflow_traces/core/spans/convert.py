@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.spans.table import SpanTable
+from pytest_mlflow_traces.core.spans.table import SpanTable, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +121,7 @@ class JsonSpan:
         self.start_time_ns = _whole(said, "start_time_unix_nano") or 0
         self.end_time_ns = _whole(said, "end_time_unix_nano")
         status = _object(said, "status")
-        self.status = JsonStatus(str(status.get("code", "UNSET")), status.get("message"))
+        self.status = JsonStatus(status_of(status.get("code")), status.get("message"))
         _object(said, "attributes")
         for event in _events(said):
             _object(event, "attributes")

@@ -240,10 +240,19 @@ def _told(kind: str, spans: Sequence[int], name: Callable[[int], str], says: Cal
     return told if more <= 0 else [*told, f"{kind}: {more} more span{'s' if more > 1 else ''} like this"]
 
 
-def _status_of(record: SpanRecord) -> str:
+def status_of(code: Any) -> str:
+    """Return a status by its code: taken for "UNSET", one that nobody knows would pass for no error."""
     # MLflow's code is a str enum, which finds the plain string in a dict
+    status = _STATUSES.get(code) if isinstance(code, str) else None
+    if status is None:
+        legal = "'OK', 'ERROR', 'UNSET', alone or behind 'STATUS_CODE_'"
+        raise ValueError(f"not a span: unknown status code {code!r:.80} (legal: {legal})")
+    return status
+
+
+def _status_of(record: SpanRecord) -> str:
     status = record.status
-    return _STATUSES.get(getattr(status, "status_code", status), "UNSET")
+    return "UNSET" if status is None else status_of(getattr(status, "status_code", status))
 
 
 def _text_or_none(said: Mapping[str, Any], key: str) -> str | None:

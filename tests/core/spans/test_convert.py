@@ -19,6 +19,8 @@ from pytest_mlflow_traces.core.trace import Trace
 from tests.support.building import node, records
 from tests.support.messages import exactly
 
+LEGAL = "(legal: 'OK', 'ERROR', 'UNSET', alone or behind 'STATUS_CODE_')"
+
 
 def b64(number: int) -> str:
     return base64.b64encode(number.to_bytes(8, "big")).decode()
@@ -104,7 +106,8 @@ def test_bytes_are_read_like_text():
 
 
 def test_what_is_left_out_has_its_default():
-    span = {"name": "s", "span_id": "0123456789abcdef", "start_time_unix_nano": 5}
+    status = {"code": "STATUS_CODE_UNSET"}
+    span = {"name": "s", "span_id": "0123456789abcdef", "start_time_unix_nano": 5, "status": status}
     trace = Trace.from_json(json.dumps({"info": {}, "data": {"spans": [span]}}))
     root = trace.root
 
@@ -114,7 +117,7 @@ def test_what_is_left_out_has_its_default():
 
 
 def test_nulls_are_left_out():
-    span = span_json(status=None, attributes=None, events=None, end_time_unix_nano=None, parent_span_id="")
+    span = span_json(attributes=None, events=None, end_time_unix_nano=None, parent_span_id="")
     trace = read(span, tags=None, trace_metadata=None, state=None, trace_id=None)
 
     assert (trace.id, trace.status, trace.root.type, trace.root.end_ns) == ("", "STATE_UNSPECIFIED", "UNKNOWN", None)
@@ -216,6 +219,15 @@ def test_tags_and_metadata_are_objects(info):
         ({"parent_span_id": 7}, "not a span: parent_span_id is a string, got 7"),
         ({"status": "OK"}, "not a span: status is an object, got 'OK'"),
         ({"status": False}, "not a span: status is an object, got False"),
+        ({"status": None}, f"not a span: unknown status code None {LEGAL}"),
+        ({"status": {}}, f"not a span: unknown status code None {LEGAL}"),
+        ({"status": {"code": None}}, f"not a span: unknown status code None {LEGAL}"),
+        ({"status": {"code": 2}}, f"not a span: unknown status code 2 {LEGAL}"),
+        ({"status": {"code": "error"}}, f"not a span: unknown status code 'error' {LEGAL}"),
+        (
+            {"status": {"code": "STATUS_CODE_UNKNOWN"}},
+            f"not a span: unknown status code 'STATUS_CODE_UNKNOWN' {LEGAL}",
+        ),
         ({"attributes": []}, "not a span: attributes is an object, got []"),
         ({"events": {}}, "not a span: events is a list of objects, got {}"),
         ({"events": "x"}, "not a span: events is a list of objects, got 'x'"),

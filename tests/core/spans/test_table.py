@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
 from pytest_mlflow_traces.core.spans.table import SpanTable
 from tests.support.building import Event, Record, Status, node, records, tree
+from tests.support.messages import exactly
 
 
 def record(
@@ -243,13 +244,21 @@ def test_of_each_kind_of_problem_fifty_are_named(spans, kind):
         (Status("OK"), "OK"),
         (Status("ERROR"), "ERROR"),
         (Status("STATUS_CODE_ERROR"), "ERROR"),
-        (Status("nonsense"), "UNSET"),
         ("OK", "OK"),
         (None, "UNSET"),
     ],
 )
 def test_the_status_is_one_of_three(status, expected):
     assert SpanTable([record("0", status=status)]).statuses == [expected]
+
+
+@pytest.mark.parametrize("code", ["nonsense", "error", "", 2, True, ["OK"]])
+def test_a_status_that_nobody_knows_is_refused(code):
+    # as "UNSET" it would pass for no error
+    legal = "'OK', 'ERROR', 'UNSET', alone or behind 'STATUS_CODE_'"
+    for status in (Status(code), code):
+        with pytest.raises(ValueError, match=exactly(f"not a span: unknown status code {code!r} (legal: {legal})")):
+            SpanTable([record("0", status=status)])
 
 
 def test_a_missing_type_is_unknown():
