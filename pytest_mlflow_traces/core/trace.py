@@ -9,7 +9,8 @@ from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, checked_one_span
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
+from pytest_mlflow_traces.core.patterns.recorded import strict
 from pytest_mlflow_traces.core.span import Span as Span  # the two are asked for together
 from pytest_mlflow_traces.core.span import Spans
 from pytest_mlflow_traces.core.spans import convert, critical_path
@@ -287,9 +288,7 @@ class Trace(Compared):
             raise ValueError(f"trace {self.id!r} has no spans: it equals no pattern")
         made: list[list[Pattern]] = [[] for _ in range(len(table) + 1)]  # by parent; the roots, at -1, come last
         for i in range(len(table) - 1, -1, -1):
-            children = tuple(reversed(made[i]))
-            strict = SpanPattern(table.names[i], table.types[i], table.statuses[i], children=children)
-            made[table.parents[i]].append(strict)
+            made[table.parents[i]].append(strict(table, i, tuple(reversed(made[i]))))
         roots = made[-1][::-1]
         return roots[0] if len(roots) == 1 else any_order(*roots)
 

@@ -1,4 +1,5 @@
 import random
+import re
 from collections import UserList
 from dataclasses import dataclass
 from unittest import mock
@@ -8,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_mlflow_traces.core.contracts import assert_trace
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, repeat, span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
+from pytest_mlflow_traces.core.patterns.recorded import recorded
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 from pytest_mlflow_traces.core.trace import Span, Trace
@@ -454,6 +457,31 @@ def test_questions_take_patterns_of_one_span(ask, what):
     ]:
         with pytest.raises(TypeError, match=exactly(message)):
             ask(tree("a"), wrong)
+
+
+@pytest.mark.parametrize("name", ["x", "(unnamed)", "None", "", re.compile(".*"), re.compile(".*unnamed.*")])
+def test_a_span_without_a_name_is_like_no_name(name):
+    trace = tree("agent", [node("x", name=None), ["search"]])
+    unnamed = trace.spans[1]
+
+    assert unnamed != span(name)
+    assert trace != span("agent")[span(name)]
+    assert trace == span("agent")[span()[span("search")]]
+    assert unnamed == span(status="OK")[...]
+    with pytest.raises(TraceAssertionError, match=r"\(unnamed\)"):
+        assert_trace(trace, span("agent")[span(name)[span("search")]])
+
+
+def test_a_span_without_a_name_is_recorded_as_any():
+    trace = tree("agent", [node("x", name=None), ["search"]])
+
+    assert repr(trace.to_pattern()) == (
+        "span('agent', type='UNKNOWN', status='OK')[span(type='UNKNOWN', status='OK')"
+        "[span('search', type='UNKNOWN', status='OK')[()]]]"
+    )
+    assert trace == trace.to_pattern() == recorded(trace.table)
+    assert trace.tree().splitlines()[1] == "└─ (unnamed)  UNKNOWN  3 ms"
+    assert trace.spans[1].path == "agent > (unnamed)"
 
 
 # Seeing through
