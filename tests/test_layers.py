@@ -25,6 +25,7 @@ DOORS = {
     "mlflow": {"capture", "cli.tracking_store"},
     "opentelemetry": {"capture"},
     "pydantic": {"core.tags", "strategies"},
+    "pydantic_core": {"core.tags"},
     "pytest": {"plugin", "warnings"},
     "rich": {"cli"},
     "time_machine": {"clock"},

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces.core.compared import Compared
 from pytest_mlflow_traces.core.matching import matcher
-from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
@@ -33,7 +34,7 @@ class Spans:
         return span
 
 
-class Span:
+class Span(Compared):
     """One span of a trace; two spans are equal only if they are the same one.
 
     Compared with a pattern, a span stands for its whole subtree.
@@ -54,6 +55,7 @@ class Span:
     """
 
     __slots__ = ("_position", "_spans")
+    _kind = "span"
 
     def __init__(self, spans: Spans, position: int) -> None:
         self._spans = spans
@@ -173,12 +175,8 @@ class Span:
         """Return whether both spans ran at some one moment; touching ends do not, an unfinished span runs on."""
         return matcher.overlap(self.start_ns, self.end_ns, other.start_ns, other.end_ns)
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Pattern):
-            return matcher.matches(self._table, other, [self._position])
-        return True if self is other else NotImplemented
-
-    __hash__ = object.__hash__
+    def _is(self, pattern: Pattern) -> bool:
+        return matcher.matches(self._table, pattern, [self._position])
 
     def __repr__(self) -> str:
         return f"<Span {self.path} {self.type} {self.status}>"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces.core.compared import Compared, FoundSpans, refuse_in_container
 from pytest_mlflow_traces.core.explaining import explain
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, checked_one_span
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
+from pytest_mlflow_traces.core.patterns.recorded import strict
 from pytest_mlflow_traces.core.span import Span as Span  # the two are asked for together
 from pytest_mlflow_traces.core.span import Spans
 from pytest_mlflow_traces.core.spans import convert, critical_path
@@ -26,10 +28,11 @@ __tracebackhide__ = True  # a failure points at the test, not in here
 _LISTED = 20  # lines of a failure's list of spans
 
 
-class Trace:
+class Trace(Compared):
     """One trace, as a tree; two traces are equal only if they are the same object.
 
-    `trace == pattern` asks whether the roots are what the pattern says; `pattern in trace` whether some span is.
+    `trace == pattern` asks whether the roots are what the pattern says; `pattern in trace` whether some span is. A list
+    of traces would ask the first for `in`, so that is an error.
 
     >>> import mlflow
     >>> from pytest_mlflow_traces import capture_traces, span
@@ -50,6 +53,7 @@ class Trace:
     """
 
     __slots__ = ("_facts", "_spans", "raw", "table")
+    _kind = "trace"
 
     def __init__(self, table: SpanTable, facts: convert.TraceFacts, raw: Any = None) -> None:
         self.table = table
@@ -215,13 +219,10 @@ class Trace:
         """What is wrong with it: several roots, orphans, duplicate ids, cycles, unfinished or early spans."""
         return self.table.problems()
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Pattern):
-            # an empty trace equals nothing, not even optional(...)
-            return len(self.table) > 0 and matcher.matches(self.table, other, self.table.roots())
-        return True if self is other else NotImplemented  # a baseline answers for itself
-
-    __hash__ = object.__hash__
+    def _is(self, pattern: Pattern) -> bool:
+        refuse_in_container()
+        # an empty trace equals nothing, not even optional(...)
+        return len(self.table) > 0 and matcher.matches(self.table, pattern, self.table.roots())
 
     def __contains__(self, pattern: Pattern) -> bool:
         return bool(matcher.find(self.table, checked_one_span(pattern, "`in`")))
@@ -235,7 +236,7 @@ class Trace:
         Raises:
             TypeError: for anything but a pattern of one span.
         """
-        return tuple(map(self.span_at, matcher.find(self.table, checked_one_span(pattern, "find()"))))
+        return FoundSpans(map(self.span_at, matcher.find(self.table, checked_one_span(pattern, "find()"))))
 
     def find_one(self, pattern: Pattern) -> Span:
         """Return the one span that matches.
@@ -287,9 +288,7 @@ class Trace:
             raise ValueError(f"trace {self.id!r} has no spans: it equals no pattern")
         made: list[list[Pattern]] = [[] for _ in range(len(table) + 1)]  # by parent; the roots, at -1, come last
         for i in range(len(table) - 1, -1, -1):
-            children = tuple(reversed(made[i]))
-            strict = SpanPattern(table.names[i], table.types[i], table.statuses[i], children=children)
-            made[table.parents[i]].append(strict)
+            made[table.parents[i]].append(strict(table, i, tuple(reversed(made[i]))))
         roots = made[-1][::-1]
         return roots[0] if len(roots) == 1 else any_order(*roots)
 

@@ -1,12 +1,19 @@
 import random
+import re
+from collections import UserList
+from dataclasses import dataclass
+from unittest import mock
 
+import dirty_equals
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_mlflow_traces.core.contracts import assert_trace
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, repeat, span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
+from pytest_mlflow_traces.core.patterns.recorded import recorded
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 from pytest_mlflow_traces.core.trace import Span, Trace
@@ -72,7 +79,7 @@ def test_spans_are_equal_only_to_themselves():
     assert one.root != two.root
     assert one.spans[1] != one.spans[2]
     assert len({*one.spans, *two.spans, *one.spans}) == 6
-    assert one.root != "a"
+    assert one.root in [None, two.root, one.root]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +144,7 @@ def test_self_time_counts_lifted_children_once_whatever_their_order():
     assert trace.root.self_ms == 5
 
 
-_times = st.tuples(st.integers(0, 12), st.none() | st.integers(0, 12))
+_times = st.tuples(st.integers(0, 12), st.none() | st.integers(1, 12))  # an end at 0 is none
 
 
 @given(_times, st.lists(_times, max_size=5))
@@ -252,7 +259,69 @@ def test_traces_are_equal_only_to_themselves():
     assert one == one
     assert one != two
     assert len({one, two, one}) == 2
-    assert one != "a"
+    assert one in [None, two, one]
+
+
+@dataclass
+class Value:
+    x: int = 1
+
+
+SPANS = "children stand in brackets behind it, span('name')[...]"
+
+
+@pytest.mark.parametrize("what", ["trace", "span"])
+@pytest.mark.parametrize(
+    ("other", "instead"),
+    [
+        ("agent", "a pattern, not with a string: write span('agent')"),
+        ([span("a")], f"one pattern, not with a list: {SPANS}"),
+        ((), f"one pattern, not with a tuple: {SPANS}"),
+        ({span("a")}, f"one pattern, not with a set: {SPANS}"),
+        (span, "a pattern, not with 'span': call it, as in span('name')"),
+        (Trace, "a pattern, not with 'Trace': call it, as in span('name')"),
+        (..., "a pattern such as span('name'), got Ellipsis"),
+        (True, "a pattern such as span('name'), got True"),
+        (Value(), "a pattern such as span('name'), got Value(x=1)"),
+        ({"name": "a"}, "a pattern such as span('name'), got {'name': 'a'}"),
+    ],
+)
+def test_what_is_no_pattern_is_refused_by_both_comparisons_on_both_sides(what, other, instead):
+    one = tree("a") if what == "trace" else tree("a").root
+
+    for compare in (
+        lambda: one == other,
+        lambda: one != other,
+        lambda: other == one,
+        lambda: other != one,
+        lambda: one in [None, other],
+        lambda: one not in (None, other),
+    ):
+        with pytest.raises(TypeError, match=exactly(f"a {what} is compared with {instead}")):
+            compare()
+
+
+def test_a_span_is_no_trace_and_a_trace_no_span():
+    trace = tree("a")
+
+    with pytest.raises(TypeError, match=r"^a trace is compared with a pattern such as span\('name'\), got <Span a "):
+        assert trace != trace.root
+    with pytest.raises(TypeError, match=r"^a span is compared with a pattern such as span\('name'\), got <Trace a "):
+        assert trace.root != trace
+
+
+def test_what_answers_by_itself_is_asked():
+    trace = tree("a")
+
+    for one in (trace, trace.root):
+        assert one == mock.ANY
+        assert mock.ANY == one  # noqa: SIM300  # the other side
+        assert not one != mock.ANY  # noqa: SIM202  # the other operator
+        assert one == dirty_equals.IsInstance(Trace | Span)
+        assert one != dirty_equals.IsStr()
+        assert one != mock.MagicMock()
+        assert one != None  # noqa: E711  # the operator
+        assert not one == None  # noqa: E711, SIM201
 
 
 def test_a_trace_is_no_list():
@@ -292,6 +361,49 @@ def test_spans_are_found_in_pre_order():
     assert (trace.count(span("b")), trace.count(span("c"))) == (3, 0)
     assert span("b") in trace
     assert span("c") not in trace
+
+
+@pytest.mark.parametrize("container", [lambda trace: [trace], lambda trace: (trace,), lambda trace: UserList([trace])])
+def test_a_container_of_traces_does_not_look_below_their_roots_unsaid(container):
+    traces = container(tree("a", ["b"]))
+
+    cure = "any(pattern in trace for trace in traces), or `pattern in mlflow_traces`"
+    for looked in (lambda: span("b") in traces, lambda: span("b") not in traces, lambda: span("a") in traces):
+        with pytest.raises(
+            TypeError, match=exactly(f"`in` on a container of traces looks at their roots alone: write {cure}")
+        ):
+            looked()
+    assert any(span("b") in trace for trace in traces)
+    assert any(trace == span("a") for trace in traces)
+    assert [trace == span("a") for trace in traces] == [True]
+
+
+def test_a_container_of_spans_holds_the_spans_that_are_like_a_pattern():
+    trace = tree("a", ["b", ["c"], "d"])
+
+    assert span("c") in trace.spans
+    assert span("c") not in trace.root.children
+    assert span("d") not in trace.spans[2].ancestors()
+    for spans in (trace.spans, trace.root.children, list(trace.roots)):
+        with pytest.raises(
+            TypeError, match=exactly("a span is compared with a pattern, not with a string: write span('x')")
+        ):
+            assert "x" not in spans
+
+
+def test_what_was_found_is_not_looked_through():
+    found = tree("a", ["b", ["c"]]).find(span("b"))
+
+    cure = "`pattern in trace` looks everywhere, any(each == pattern for each in found) at these spans alone"
+    with pytest.raises(TypeError, match=exactly(f"`in` on what find() returned could mean two things: {cure}")):
+        assert span("c") not in found
+    with pytest.raises(
+        TypeError, match=exactly("a span is compared with a pattern, not with a string: write span('c')")
+    ):
+        assert "c" not in found
+    assert found[0] in found
+    assert found[0].parent not in found
+    assert found == (found[0],)
 
 
 def test_the_one_span_is_found():
@@ -345,6 +457,31 @@ def test_questions_take_patterns_of_one_span(ask, what):
     ]:
         with pytest.raises(TypeError, match=exactly(message)):
             ask(tree("a"), wrong)
+
+
+@pytest.mark.parametrize("name", ["x", "(unnamed)", "None", "", re.compile(".*"), re.compile(".*unnamed.*")])
+def test_a_span_without_a_name_is_like_no_name(name):
+    trace = tree("agent", [node("x", name=None), ["search"]])
+    unnamed = trace.spans[1]
+
+    assert unnamed != span(name)
+    assert trace != span("agent")[span(name)]
+    assert trace == span("agent")[span()[span("search")]]
+    assert unnamed == span(status="OK")[...]
+    with pytest.raises(TraceAssertionError, match=r"\(unnamed\)"):
+        assert_trace(trace, span("agent")[span(name)[span("search")]])
+
+
+def test_a_span_without_a_name_is_recorded_as_any():
+    trace = tree("agent", [node("x", name=None), ["search"]])
+
+    assert repr(trace.to_pattern()) == (
+        "span('agent', type='UNKNOWN', status='OK')[span(type='UNKNOWN', status='OK')"
+        "[span('search', type='UNKNOWN', status='OK')[()]]]"
+    )
+    assert trace == trace.to_pattern() == recorded(trace.table)
+    assert trace.tree().splitlines()[1] == "└─ (unnamed)  UNKNOWN  3 ms"
+    assert trace.spans[1].path == "agent > (unnamed)"
 
 
 # Seeing through

@@ -209,3 +209,45 @@ def test_a_fixture_that_asserts_is_told_whole_too(project, when, errors, asks):
     result.assert_outcomes(**errors)
     result.stdout.fnmatch_lines(["E * assert trace 'agent' does not match: *", "E *- └─ f * missing"])
     result.stdout.no_fnmatch_line("*Full output truncated*")
+
+
+ODD_NAMES = """
+    import mlflow
+    from pytest_mlflow_traces import span
+
+    def run():
+        with mlflow.start_span("agent"):
+            for name, kind in ((None, "TOOL"), (5, 7), (True, "x")):
+                with mlflow.start_span(name, span_type=kind):
+                    pass
+
+    def test_passes(mlflow_traces):
+        run()
+        assert mlflow_traces.one() == span("agent")[span(type="TOOL"), span("5", type="7"), span("True")]
+        assert span("anything") not in mlflow_traces
+        assert span("(unnamed)") not in mlflow_traces
+
+    def test_is_its_baseline(mlflow_traces, trace_baseline):
+        run()
+        assert mlflow_traces.one() == trace_baseline
+
+    def test_fails(mlflow_traces):
+        run()
+        assert span("anything") in mlflow_traces.one()
+
+    def test_leaves_one_open(mlflow_traces):
+        mlflow.start_span_no_context(None)
+"""
+
+
+@pytest.mark.parametrize("mode", ["true", "false"])
+def test_names_and_types_that_are_no_text_end_no_run(project, monkeypatch, mode):
+    monkeypatch.setenv("MLFLOW_USE_DEFAULT_TRACER_PROVIDER", mode)
+    project.makepyfile(ODD_NAMES)
+
+    project.runpytest_inprocess("--mlflow-traces-update", "-k", "baseline").assert_outcomes(passed=1)
+    result = project.runpytest_inprocess("--mlflow-traces-show=all", "--mlflow-traces-save=all.jsonl")
+
+    result.assert_outcomes(passed=2, failed=2)  # a span that never ended is a warning, and here an error
+    result.stdout.fnmatch_lines(["*├─ (unnamed)  TOOL*", "*├─ 5  7*", "*└─ True  x*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.budgets.latency import ENOUGH_FOR_P95, rank
+from pytest_mlflow_traces.core.budgets.spent import cost_spent, is_amount, tokens_spent
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans.convert import SPAN_COST, SPAN_TOKEN_USAGE
 from pytest_mlflow_traces.core.spans.critical_path import path_lines
 from pytest_mlflow_traces.core.spans.records import visible
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.trace import Span, Trace
 
-_MODEL_CALL = SpanPattern(type="CHAT_MODEL")
+# of all types that MLflow gives to calls of a model: most integrations write LLM, and embeddings are paid for too
+_MODEL_CALL = OneOf(tuple(SpanPattern(type=each) for each in ("CHAT_MODEL", "LLM", "EMBEDDING")))
 # of the conventions that `mlflow.tracing.otel.translation` reads
 _USAGE_ELSEWHERE = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "ai.usage.", "usage.")
 _LISTED = 100  # findings of one limit; the rest is counted
@@ -111,16 +112,15 @@ def tokens(trace: Trace, most: int) -> Iterator[Finding]:
     usage = trace.token_usage or {}
     total, *parts = (usage.get(f"{part}_tokens") for part in ("total", "input", "output"))
     said: list[object] = [total, *parts]
-    if all(map(_is_amount, parts)):
-        said.append(sum(filter(_is_amount, parts)))
-    elif total is None:
+    if total is None and not all(map(is_amount, parts)):
         said = []  # one part is not a total
     cure = "MLflow sums the span attribute mlflow.chat.tokenUsage, which autologging sets where a model reports usage"
     expected = f"at most {most:,} tokens"
     yield from _unrecorded(trace, "token usage", usage, said, expected, cure)
-    most_said = max(filter(_is_amount, said), default=0)
-    if most_said > most:
-        yield Finding("budget.tokens", visible(trace.name), expected, f"{most_said:,}{_ratio(most_said, most)}")
+    spent = tokens_spent(trace, usage)
+    if spent.amount > most:
+        actual = f"{spent.amount:,}{_ratio(spent.amount, most)}"
+        yield Finding("budget.tokens", visible(trace.name), expected, actual, spent.contradiction)
     yield from _partly(trace, "token usage", _has_usage, expected)
 
 
@@ -131,8 +131,10 @@ def cost(trace: Trace, most: float) -> Iterator[Finding]:
     expected = f"at most ${most:g}"
     cure = "MLflow computes it from the usage and the model name, where it has a price for the model"
     yield from _unrecorded(trace, "cost", said, [total], expected, cure)
-    if _is_amount(total) and total > most:
-        yield Finding("budget.cost", visible(trace.name), expected, f"${total:g}{_ratio(total, most)}")
+    spent = cost_spent(trace, said)
+    if spent.amount > most:
+        actual = f"${spent.amount:g}{_ratio(spent.amount, most)}"
+        yield Finding("budget.cost", visible(trace.name), expected, actual, spent.contradiction)
     yield from _partly(trace, "cost", _has_cost, expected)
 
 
@@ -141,7 +143,7 @@ def _unrecorded(
 ) -> Iterator[Finding]:
     """Object where what was recorded tells no total."""
     known = [each for each in said if each is not None]
-    if not known or not all(map(_is_amount, known)):
+    if not known or not all(map(is_amount, known)):
         actual = f"a {what} of {recorded!r:.120}" if recorded else f"no {what} recorded"
         yield Finding("budget.unrecorded", visible(trace.name), expected, actual, cure)
 
@@ -161,16 +163,17 @@ def _partly(trace: Trace, what: str, has: Callable[[Span], bool], expected: str)
 
 def _has_usage(span: Span) -> bool:
     recorded = span.attributes.get(SPAN_TOKEN_USAGE)
-    if isinstance(recorded, Mapping) and any(map(_is_amount, recorded.values())):
+    if isinstance(recorded, Mapping) and any(map(is_amount, recorded.values())):
         return True
     return any(
-        key.startswith(_USAGE_ELSEWHERE) and "token" in key.lower() and _is_amount(value)
+        key.startswith(_USAGE_ELSEWHERE) and "token" in key.lower() and is_amount(value)
         for key, value in span.attributes.items()
     )
 
 
 def _has_cost(span: Span) -> bool:
-    return span.attributes.get(SPAN_COST) is not None
+    recorded = span.attributes.get(SPAN_COST)
+    return isinstance(recorded, Mapping) and any(map(is_amount, recorded.values()))
 
 
 def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:
@@ -263,8 +266,3 @@ def _few(found: list[Finding], limit: Limit) -> list[Finding]:
         return found
     rest = Finding(found[-1].rule, short(limit.pattern), found[-1].expected, f"{len(found) - _LISTED:,} more like this")
     return [*found[:_LISTED], rest]
-
-
-def _is_amount(value: object) -> TypeGuard[int | float]:
-    """Return whether `value` is a finite number of zero or more: NaN exceeds no limit, and so would pass each."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -10,6 +10,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core.patterns.operands import Operand
+from pytest_mlflow_traces.core.spans.records import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ def _text(column: list[str], said: Text) -> Check:
     if isinstance(said, str):
         return lambda i: column[i] == said
     fullmatch = said.fullmatch
-    return lambda i: fullmatch(column[i]) is not None
+    return lambda i: fullmatch(column[i]) is not None and column[i] is not UNNAMED
 
 
 def _within(table: SpanTable, longest_ns: int) -> Check:

@@ -186,7 +186,8 @@ def _made(node: _Node) -> Item:
         return ...
     pattern: Pattern
     if kind == SPAN:
-        pattern = span(**node.head.said, has=node.has, lacks=node.lacks)  # type: ignore[arg-type]  # no gaps, by `_join`
+        below = {"has": node.has or None, "lacks": node.lacks or None}
+        pattern = span(**node.head.said, **below)  # type: ignore[arg-type]  # no gaps, by `_join`
         pattern = pattern if node.head.unchecked else pattern[tuple(items)]
     else:
         make = {ANY_ORDER: any_order, PARALLEL: parallel, ONE_OF: one_of}[kind]

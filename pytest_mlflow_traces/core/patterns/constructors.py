@@ -48,8 +48,8 @@ def span(
     attributes: Mapping[str, object] | None = None,
     error: builtins.type[BaseException] | str | bool | None = None,
     within: str | timedelta | None = None,
-    has: Pattern | Iterable[Pattern] = (),
-    lacks: Pattern | Iterable[Pattern] = (),
+    has: Pattern | Iterable[Pattern] | None = None,
+    lacks: Pattern | Iterable[Pattern] | None = None,
     **unknown: Any,
 ) -> SpanPattern:
     """Stand for one span. What is not said is not checked; values compare with `==`, so matcher objects work.
@@ -223,11 +223,14 @@ def _checked_group(items: tuple[Item, ...], what: str) -> tuple[tuple[Pattern, .
 
 
 def _checked_one_spans(given: object, what: str) -> tuple[Pattern, ...]:
-    if isinstance(given, Pattern):
-        return (checked_one_span(given, what),)
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        return (checked_one_span(given, what),)  # raises, with the cure
-    return tuple(checked_one_span(pattern, what) for pattern in given)
+    if given is None:
+        return ()
+    if isinstance(given, Pattern | str) or not isinstance(given, Iterable):
+        return (checked_one_span(given, what),)  # or raises, with the cure
+    patterns = tuple(checked_one_span(pattern, what) for pattern in given)
+    if not patterns:
+        raise ValueError(f"span(): {what}={given!r:.80} checks nothing; name a span, or leave it out")
+    return patterns
 
 
 def _checked_text(text: object, what: str) -> Text | None:

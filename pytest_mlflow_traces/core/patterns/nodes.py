@@ -63,6 +63,8 @@ class Pattern:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):  # a list of names has no pattern, so that `not in` would always pass
+            raise TypeError(f"a pattern is compared with a trace or a span, not with a string such as {other!r:.80}")
         if not isinstance(other, Pattern):
             return NotImplemented  # a trace on the other side answers for itself
         stack: list[tuple[Item, Item]] = [(self, other)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern
 from pytest_mlflow_traces.core.spans.overlaps import overlap
+from pytest_mlflow_traces.core.spans.records import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -41,8 +42,9 @@ def recorded(table: SpanTable, unordered: Container[int] = ()) -> Pattern:
 
 
 def strict(table: SpanTable, i: int, children: tuple[Item, ...] | None) -> SpanPattern:
-    """Return what is recorded of one span."""
-    return SpanPattern(table.names[i], table.types[i], table.statuses[i], children=children)
+    """Return what is recorded of one span: of one without a name, any name."""
+    name = table.names[i] if table.names[i] is not UNNAMED else None
+    return SpanPattern(name, table.types[i], table.statuses[i], children=children)
 
 
 def grouped(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.spans.table import SpanTable
+from pytest_mlflow_traces.core.spans.table import SpanTable, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ class JsonStatus:
 class JsonEvent:
     """An event of a span as JSON has it."""
 
-    name: str
+    name: Any
     timestamp: int
     attributes: Mapping[str, Any]
 
@@ -114,14 +114,16 @@ class JsonSpan:
         self._attributes: dict[str, Any] | None = None
         if "context" in said:  # the schema of MLflow 2
             raise ValueError("a trace of MLflow 2; export it again with MLflow 3")
-        self.name = _text(said, "name")
+        if "name" not in said:
+            raise ValueError("not a span: it has no name")
+        self.name = said["name"]
         self.span_id = _span_id(_text(said, "span_id"))
         parent = said.get("parent_span_id")
         self.parent_id = _span_id(_text(said, "parent_span_id")) if parent else None
         self.start_time_ns = _whole(said, "start_time_unix_nano") or 0
         self.end_time_ns = _whole(said, "end_time_unix_nano")
         status = _object(said, "status")
-        self.status = JsonStatus(str(status.get("code", "UNSET")), status.get("message"))
+        self.status = JsonStatus(status_of(status.get("code")), status.get("message"))
         _object(said, "attributes")
         for event in _events(said):
             _object(event, "attributes")
@@ -134,12 +136,11 @@ class JsonSpan:
         return self._attributes
 
     @property
-    def span_type(self) -> str | None:
+    def span_type(self) -> Any:
         # not by `attributes`, which would decode inputs and outputs of every span
         value = (self._said.get("attributes") or {}).get("mlflow.spanType")
         plain = _PLAIN.fullmatch(value) if isinstance(value, str) else None  # what nearly all are, and fast to see
-        value = plain[1] if plain is not None else _loads(value)
-        return value if isinstance(value, str) else None
+        return plain[1] if plain is not None else _loads(value)
 
     @property
     def inputs(self) -> Any:
@@ -152,7 +153,7 @@ class JsonSpan:
     @property
     def events(self) -> list[JsonEvent]:
         return [
-            JsonEvent(str(event.get("name")), _whole(event, "time_unix_nano") or 0, _object(event, "attributes"))
+            JsonEvent(event.get("name"), _whole(event, "time_unix_nano") or 0, _object(event, "attributes"))
             for event in _events(self._said)
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,8 +52,36 @@ class SpanEvent:
     attributes: Mapping[str, Any]
 
 
-def visible(text: str) -> str:
-    """Return `text` on one line, with what a terminal would not show (or would obey) as escapes."""
+class _Unnamed(str):
+    """The name of a span that has none: it is shown, and no name is equal to it."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    __hash__ = str.__hash__
+
+    def __reduce__(self) -> str:
+        return "UNNAMED"  # the one there is, in another process and in a copy too
+
+
+UNNAMED: Final = _Unnamed("(unnamed)")
+
+
+def as_text(given: object) -> str:
+    """Return a name or a type from outside as the text that all else takes it for."""
+    if given is None:
+        return UNNAMED
+    return given if given is UNNAMED else str.__str__(given) if isinstance(given, str) else str(given)
+
+
+def visible(given: object) -> str:
+    """Return a text on one line, with what a terminal would not show (or would obey) as escapes."""
+    text = given if isinstance(given, str) else as_text(given)  # of a span that has not come through the door
     if text.isprintable() and text == text.strip() and text and text[:2] != "::" and "##[" not in text:
         return text
     shown = escaped(text)

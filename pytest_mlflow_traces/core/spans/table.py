@@ -8,11 +8,11 @@ come in the order of their start times.
 
 from __future__ import annotations
 
-from itertools import compress
-from operator import gt
+from itertools import compress, repeat
+from operator import eq, gt
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent, visible
+from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent, as_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,13 +29,13 @@ class SpanRecord(Protocol):
     """One span with the public attributes of `mlflow.entities.Span`."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> Any: ...  # a string, if the code under test gave one
     @property
     def span_id(self) -> str: ...
     @property
     def parent_id(self) -> str | None: ...
     @property
-    def span_type(self) -> str | None: ...
+    def span_type(self) -> Any: ...
     @property
     def start_time_ns(self) -> int: ...
     @property
@@ -85,11 +85,14 @@ class SpanTable:
             *_told("cycle", cut, name, lambda _: "is its own ancestor"),
         )
         self.records: Sequence[SpanRecord] = [records[k] for k in pre_order]
-        self.names = [record.name for record in self.records]
-        self.types = [record.span_type or "UNKNOWN" for record in self.records]
+        self.names = [as_text(record.name) for record in self.records]
+        self.types = [as_text(record.span_type or "UNKNOWN") for record in self.records]
         self.statuses = [_status_of(record) for record in self.records]
         self.starts = [starts[k] for k in pre_order]
-        self.ends = [record.end_time_ns for record in self.records]
+        # 0 is how OTLP says that a span has not ended
+        self.ends = [
+            record.end_time_ns or None if record.start_time_ns else record.end_time_ns for record in self.records
+        ]
         position = [0] * len(ids)
         for i, k in enumerate(pre_order):
             position[k] = i
@@ -129,7 +132,7 @@ class SpanTable:
         if self._by_name is None:
             if not self._asked:  # one question is answered faster by looking than by building an index
                 self._asked = True
-                return list(compress(range(len(self.names)), map(name.__eq__, self.names)))
+                return list(compress(range(len(self.names)), map(eq, self.names, repeat(name))))
             self._by_name = {}
             for i, each in enumerate(self.names):
                 self._by_name.setdefault(each, []).append(i)
@@ -156,7 +159,7 @@ class SpanTable:
     def events(self, i: int) -> tuple[SpanEvent, ...]:
         """The events of `i`, in the order in which they were added."""
         return tuple(
-            SpanEvent(event.name, event.timestamp, dict(event.attributes or {}))
+            SpanEvent(as_text(event.name), event.timestamp, dict(event.attributes or {}))
             for event in self.records[i].events or ()
         )
 
@@ -240,10 +243,19 @@ def _told(kind: str, spans: Sequence[int], name: Callable[[int], str], says: Cal
     return told if more <= 0 else [*told, f"{kind}: {more} more span{'s' if more > 1 else ''} like this"]
 
 
-def _status_of(record: SpanRecord) -> str:
+def status_of(code: Any) -> str:
+    """Return a status by its code: taken for "UNSET", one that nobody knows would pass for no error."""
     # MLflow's code is a str enum, which finds the plain string in a dict
+    status = _STATUSES.get(code) if isinstance(code, str) else None
+    if status is None:
+        legal = "'OK', 'ERROR', 'UNSET', alone or behind 'STATUS_CODE_'"
+        raise ValueError(f"not a span: unknown status code {code!r:.80} (legal: {legal})")
+    return status
+
+
+def _status_of(record: SpanRecord) -> str:
     status = record.status
-    return _STATUSES.get(getattr(status, "status_code", status), "UNSET")
+    return "UNSET" if status is None else status_of(getattr(status, "status_code", status))
 
 
 def _text_or_none(said: Mapping[str, Any], key: str) -> str | None:

@@ -40,6 +40,8 @@ _OWN_PREFIXES = (
     *("mlflow.databricks.", "mlflow.source.", "mlflow.sourceRun", "mlflow.modelId", "mlflow.prompt"),
     *("mlflow.simulation.", "mlflow.gateway.", "mlflow.issueDetection."),
 )
+# What servers add to the metadata, each with the type that they write: inference tables of Databricks do.
+_OF_SERVERS = {("is_truncated", bool)}
 # The retrievers of a served model; the only name that MLflow takes out of the user's space.
 _RETRIEVERS = re.compile(r'\[\{.*"primary_key".*\}\]', re.DOTALL)
 
@@ -173,7 +175,7 @@ def _metadata(key: Any, value: Any) -> Finding | None:
     where = metadata_where(key)
     if not isinstance(key, str):
         return Finding("tags.name", where, "a key that is a string", repr(key), f"write {str(key)!r}")
-    if is_system(key) and key not in (SESSION, USER):
+    if (is_system(key) and key not in (SESSION, USER)) or (key, type(value)) in _OF_SERVERS:
         return None
     if not isinstance(value, str):
         return Finding("tags.type", where, "a string", shown(key, value), _stored_as(value))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from operator import getitem
@@ -25,6 +26,7 @@ UNKNOWN = object()
 # what tells of all fields at once; methods of the schema itself are followed
 _WHOLE = {"__dict__", "__iter__", *(name for name in dir(BaseModel) if not name.startswith("__"))}
 _HARMLESS = {"model_config", "model_fields", "model_computed_fields"}
+_DUMPS = {"model_dump", "model_dump_json"}  # what tells of the fields that it is asked for
 
 
 class _UndecidedError(BaseException):
@@ -35,17 +37,32 @@ class _UndecidedError(BaseException):
 class _Watch:
     fields: tuple[str, ...]
     read: dict[str, None] = field(default_factory=dict)  # in the order of the first look
+    is_dumping: bool = False
 
     def look(self, values: dict[str, Any], name: str) -> None:
         looked_at: Iterable[str] = ()
         if name in self.fields:
             looked_at = (name,)
-        elif name in _WHOLE and name not in _HARMLESS:
+        elif name in _WHOLE and name not in _HARMLESS and not self.is_dumping:
             looked_at = self.fields
         for each in looked_at:
             self.read[each] = None
             if values.get(each) is UNKNOWN:
                 raise _UndecidedError
+
+    def dump(self, values: dict[str, Any], dump: Any, said: dict[str, Any]) -> Any:
+        """Look at the fields that a dump is asked for, and return what it gives."""
+        include, exclude = said.get("include"), said.get("exclude") or ()
+        if isinstance(exclude, Mapping):
+            exclude = [name for name, part in exclude.items() if part is True or part is ...]
+        for name in self.fields:
+            if (include is None or name in include) and name not in exclude:
+                self.look(values, name)
+        self.is_dumping = True
+        try:
+            return dump(**said)
+        finally:
+            self.is_dumping = False
 
 
 _watch: ContextVar[_Watch | None] = ContextVar("_watch", default=None)
@@ -57,7 +74,11 @@ class _Watched:
     def __getattribute__(self, name: str) -> Any:
         watch = _watch.get()
         if watch is not None:
-            watch.look(object.__getattribute__(self, "__dict__"), name)
+            values = object.__getattribute__(self, "__dict__")
+            if name in _DUMPS:
+                dump = super().__getattribute__(name)
+                return lambda **said: watch.dump(values, dump, said)
+            watch.look(values, name)
         return super().__getattribute__(name)
 
 

@@ -9,18 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    PlainValidator,
-    PydanticUndefinedAnnotation,
-    ValidationError,
-    WrapValidator,
-)
+from pydantic import BaseModel, PydanticUndefinedAnnotation, ValidationError
 
 from pytest_mlflow_traces.core.spans.convert import is_system
-from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, OtherForm, form_of
+from pytest_mlflow_traces.core.tags.answers import Watch
+from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, ItemsForm, form_of
 from pytest_mlflow_traces.core.tags.portability import is_own, name_problem
 from pytest_mlflow_traces.core.tags.rules import (
     UNKNOWN,
@@ -29,10 +22,9 @@ from pytest_mlflow_traces.core.tags.rules import (
     broken_before,
     crash,
     rules_of,
-    takes_info,
     without_rules,
 )
-from pytest_mlflow_traces.core.tags.types import OWN_VALIDATORS, Metadata
+from pytest_mlflow_traces.core.tags.types import Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +34,6 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tags.rules import Rule
 
 _PLAN = "__tag_plan__"
-_VALIDATORS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +77,24 @@ class CompiledSchema:
         """The rules over tags that are right by themselves."""
         return rules_of(self.schema, "after")
 
+    @cached_property
+    def _watch(self) -> Watch:
+        return Watch(self.bare, {self.names[tag] for tag, form in self.forms.items() if _may_be_bool(form)})
+
     def validators(self, tag: str) -> list[Any]:
-        """Return the functions that the schema validates one tag by, beside its type."""
-        name = self.names[tag]
-        decorators = self.schema.__pydantic_decorators__.field_validators
-        calls = [getattr(self.schema, key) for key, each in decorators.items() if {name, "*"} & set(each.info.fields)]
-        marks = [mark for mark in self.schema.model_fields[name].metadata if isinstance(mark, _VALIDATORS)]
-        return calls + [mark.func for mark in marks if mark not in OWN_VALIDATORS]
+        """Return the validators of one tag beside its type, as pydantic's core schema has them."""
+        functions = self._watch.functions
+        return [*functions.get(self.names[tag], ()), *functions.get(None, ())]
 
     def looks_around(self, tag: str) -> bool:
         """Return whether a validator of one tag may look at others."""
-        return any(map(takes_info, self.validators(tag)))
+        return any(each["type"] == "with-info" for each in self.validators(tag))
 
-    @cached_property
-    def _guarded(self) -> list[str]:
-        """The tags with validators that could answer with a truth, which their text never means."""
-        return [tag for tag, form in self.forms.items() if not _may_be_bool(form) and self.validators(tag)]
-
-    def answered(self, values: BaseModel) -> list[Problem]:
+    def answered(self, given: Mapping[str, Any]) -> list[Problem]:
         """Return the tags of which a validator says True or False, instead of their value."""
-        made = [(tag, values.__dict__[self.names[tag]]) for tag in self._guarded if self.names[tag] in values.__dict__]
-        return [
-            Problem("value", tag, ({"type": "value_error", "msg": answered(value, "the value"), "loc": (tag,)},))
-            for tag, value in made
-            if isinstance(value, bool)
-        ]
+        answers = self._watch.answers(given) if self._watch.functions else {}
+        told = [(self.tags[name], answered(answer, "the value")) for name, answer in answers.items()]
+        return [Problem("value", tag, ({"type": "value_error", "msg": says, "loc": (tag,)},)) for tag, says in told]
 
     @cached_property
     def bare(self) -> type[BaseModel]:
@@ -121,7 +105,7 @@ class CompiledSchema:
 def _may_be_bool(form: Form) -> bool:
     if isinstance(form, EitherForm):
         return any(map(_may_be_bool, form.options))
-    return isinstance(form, BoolForm | OtherForm)
+    return _may_be_bool(form.item) if isinstance(form, ItemsForm) else isinstance(form, BoolForm)
 
 
 def plan_of(schema: type[BaseModel]) -> CompiledSchema:
@@ -209,7 +193,7 @@ def problems(
         except Exception as error:
             stopped = Problem("rule", message=crash(error))
         else:
-            if made is None or (isinstance(made, schema) and not plan.answered(made)):
+            if made is None or (isinstance(made, schema) and not plan.answered(given)):
                 return found
             stopped = Problem("rule", message=answered(made, "what the handler returns"))
     found += _one_by_one(plan, given, unknown)
@@ -226,7 +210,7 @@ def _one_by_one(plan: CompiledSchema, given: Mapping[str, Any], unknown: Abstrac
     found += [Problem("missing", tag) for tag in missing]
     if values is None:  # a validator that raised for want of a tag says nothing that is not said already
         return found or ([] if stopped is None else [stopped])
-    answers = plan.answered(values)
+    answers = [each for each in plan.answered(given) if each.tag not in errors]
     found += answers
     for tag in {*errors, *unknown, *missing, *(each.tag for each in answers)} & set(plan.names):
         values.__dict__[plan.names[tag]] = UNKNOWN

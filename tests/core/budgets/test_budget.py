@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import re
 from datetime import timedelta
@@ -10,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from pytest_mlflow_traces.core.budgets.budget import Budget, if_present
+from pytest_mlflow_traces.core.budgets.spent import tokens_of
 from pytest_mlflow_traces.core.contracts import Contract, assert_trace, check
 from pytest_mlflow_traces.core.findings import Expectation, Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import one_of, span
@@ -416,18 +418,21 @@ def called(*calls):
         node(f"model CHAT_MODEL {status}", attributes=dict(item for each in kinds for item in attributes[each].items()))
         for status, *kinds in calls
     ]
-    metadata = {USAGE: '{"total_tokens": 5}', COST: '{"total_cost": 1}'}
+    metadata = {
+        USAGE: json.dumps({"total_tokens": 5 * sum("usage" in kinds for _, *kinds in calls)}),
+        COST: json.dumps({"total_cost": sum("cost" in kinds for _, *kinds in calls)}),
+    }
     return tree("agent", specs, metadata=metadata)
 
 
 def test_a_sum_that_leaves_calls_of_a_model_out_is_no_pass():
     trace = called(("OK", "usage", "cost"), ("OK", "usage"), ("UNSET",), ("ERROR",))
 
-    assert Budget(tokens=5, cost_usd=1).check(trace) == [
+    assert Budget(tokens=10, cost_usd=1).check(trace) == [
         Finding(
             "budget.unrecorded",
             "agent > model[3]",
-            "at most 5 tokens",
+            "at most 10 tokens",
             "no token usage recorded",
             "the sum leaves this call of a model out",
         ),
@@ -439,6 +444,103 @@ def test_a_sum_that_leaves_calls_of_a_model_out_is_no_pass():
             "the sum leaves this call of a model out (and 1 more)",
         ),
     ]
+
+
+@pytest.mark.parametrize("kind", ["LLM", "EMBEDDING", "CHAT_MODEL"])
+def test_each_type_of_a_call_of_a_model_is_asked(kind):
+    usage = {"mlflow.chat.tokenUsage": {"total_tokens": 5}, "mlflow.llm.cost": {"total_cost": 1}}
+    specs = [node("first LLM", attributes=usage), node(f"second {kind}", attributes={"mlflow.llm.cost": {}})]
+    trace = tree("agent", specs, metadata={USAGE: '{"total_tokens": 5}', COST: '{"total_cost": 1}'})
+
+    assert [(each.rule, each.where) for each in Budget(tokens=5, cost_usd=1).check(trace)] == [
+        ("budget.unrecorded", "agent > second"),
+        ("budget.unrecorded", "agent > second"),
+    ]
+
+
+def test_a_wrapper_of_that_type_is_satisfied_by_the_call_in_it():
+    usage = {"mlflow.chat.tokenUsage": {"total_tokens": 5}}
+    trace = tree("agent", ["chain LLM", [node("call LLM", attributes=usage)]], metadata={USAGE: '{"total_tokens": 5}'})
+
+    assert Budget(tokens=5).check(trace) == []
+
+
+def spending(attribute, *specs, **metadata):
+    """A trace of which each span that says a record has it as `attribute`."""
+    keys = {"mlflow.chat.tokenUsage": USAGE, "mlflow.llm.cost": COST}
+    made = [node(each, attributes={attribute: record}) for each, record in specs]
+    nested = [made[0], [made[1], made[2]]] if len(made) == 3 else [made[0], made[1:]]
+    return tree("agent", nested, metadata={keys[attribute]: json.dumps(metadata)})
+
+
+def test_a_record_that_is_less_than_those_below_it_hides_none_of_them():
+    # MLflow's sum has of each branch the topmost record alone
+    attribute = "mlflow.chat.tokenUsage"
+    calls = [("one LLM", {"total_tokens": 10_000}), ("two LLM", {"input_tokens": 15, "output_tokens": 5})]
+    trace = spending(attribute, ("chain", {"total_tokens": 20}), *calls, total_tokens=20)
+
+    assert Budget(tokens=10_020).check(trace) == []
+    assert Budget(tokens=100).check(trace) == [
+        Finding(
+            "budget.tokens",
+            "agent",
+            "at most 100 tokens",
+            "10,020 (100 times the limit)",
+            "MLflow's sum is 20 tokens: agent > chain recorded 20 tokens, and the spans below it 10,020 tokens",
+        )
+    ]
+
+
+def test_of_the_cost_likewise():
+    calls = [("one LLM", {"total_cost": 0.5}), ("two LLM", {"input_cost": 0.25, "output_cost": 0.25})]
+    trace = spending("mlflow.llm.cost", ("chain", {"total_cost": 0.1}), *calls, total_cost=0.1)
+
+    assert Budget(cost_usd=1).check(trace) == []
+    assert Budget(cost_usd=0.2).check(trace) == [
+        Finding(
+            "budget.cost",
+            "agent",
+            "at most $0.2",
+            "$1 (5 times the limit)",
+            "MLflow's sum is $0.1: agent > chain recorded $0.1, and the spans below it $1",
+        )
+    ]
+
+
+def test_a_record_that_has_those_below_it_counts_once():
+    calls = [("one LLM", {"total_cost": 0.1}), ("two LLM", {"total_cost": 0.2})]
+    trace = spending("mlflow.llm.cost", ("chain", {"total_cost": 0.3}), *calls, total_cost=0.3)
+
+    assert Budget(cost_usd=0.3).check(trace) == []  # 0.1 + 0.2 is a little more
+
+
+def test_a_sum_that_is_less_than_that_of_the_spans_is_told():
+    trace = spending("mlflow.chat.tokenUsage", ("one LLM", {"total_tokens": 50}), ("two LLM", {}), total_tokens=5)
+
+    (finding, *_) = Budget(tokens=10).check(trace)
+    assert (finding.actual, finding.hint) == (
+        "50 (5 times the limit)",
+        "MLflow's sum is 5 tokens, that of the spans 50 tokens",
+    )
+
+
+@pytest.mark.parametrize(
+    ("usage", "amount"),
+    [
+        ({"input_tokens": 20, "output_tokens": 10, "total_tokens": 30, "cache_read_input_tokens": 9000}, 9030),
+        (
+            {"input_tokens": 20, "output_tokens": 10, "cache_creation_input_tokens": 15, "cache_read_input_tokens": 15},
+            60,
+        ),
+        ({"input_tokens": 9020, "output_tokens": 10, "total_tokens": 9030, "cache_read_input_tokens": 9000}, 9030),
+        ({"input_tokens": 20, "output_tokens": 10, "total_tokens": 9030, "cache_read_input_tokens": 9000}, 9030),
+        ({"input_tokens": 20, "output_tokens": 10, "total_tokens": 30, "cache_read_input_tokens": 20}, 30),
+        ({"total_tokens": 7, "cache_read_input_tokens": None}, 7),
+        ({"total_tokens": None, "input_tokens": "x"}, 0),
+    ],
+)
+def test_what_was_read_from_a_cache_counts_where_it_cannot_be_part_of_the_input(usage, amount):
+    assert tokens_of(usage) == amount
 
 
 def test_one_whose_parent_or_child_has_recorded_it_is_no_such_call():

@@ -198,7 +198,7 @@ def test_only_spans_and_alternatives_of_spans_are_one_span():
         (lambda: span(has=["a"]), "has takes a pattern, not a string: write span('a')"),
         (lambda: span(has={"a": 1}), "has takes a pattern, not a string: write span('a')"),
         (lambda: span(lacks=5), "lacks takes a pattern such as span('name'), got 5"),
-        (lambda: span(has=None), "has takes a pattern such as span('name'), got None"),
+        (lambda: span(has=5), "has takes a pattern such as span('name'), got 5"),
         (lambda: span(has=...), "has takes a pattern such as span('name'), got Ellipsis"),
         (
             lambda: span(lacks=[A, optional(B)]),
@@ -261,6 +261,9 @@ def test_what_is_of_the_wrong_kind_is_a_type_error(make, message):
         (lambda: span(status=""), "span(): unknown status '' (legal: 'OK', 'ERROR', 'UNSET')"),
         (lambda: span(status="SUCCESS"), "span(): unknown status 'SUCCESS' (legal: 'OK', 'ERROR', 'UNSET')"),
         (lambda: span(attributes={}), "span(): attributes={} checks nothing; name an attribute, or leave it out"),
+        (lambda: span(has=[]), "span(): has=[] checks nothing; name a span, or leave it out"),
+        (lambda: span("a", lacks=()), "span(): lacks=() checks nothing; name a span, or leave it out"),
+        (lambda: span(lacks={}.values()), "span(): lacks=dict_values([]) checks nothing; name a span, or leave it out"),
         (
             lambda: span(status="ERROR", error=False),
             "span(): status='ERROR' contradicts error=False: an ERROR span always has an error",
@@ -388,7 +391,11 @@ def test_what_says_the_same_is_equal():
     assert span(attributes={"a": 1, "b": 2}) == span(attributes={"b": 2, "a": 1})
     assert span(within="1s") == span(within=timedelta(seconds=1)) == span(within="1000ms")
     assert len({span("a", has=B)[C], span("a", has=[B])[(C,)], span(name="a", has=(B,))[C]}) == 1
-    assert A != "span('a')"
+    assert A != 5
+    with pytest.raises(
+        TypeError, match=exactly("a pattern is compared with a trace or a span, not with a string such as 'a'")
+    ):
+        assert A not in ["a", "b"]
     assert (object() == A) is False
 
 

@@ -19,6 +19,8 @@ from pytest_mlflow_traces.core.trace import Trace
 from tests.support.building import node, records
 from tests.support.messages import exactly
 
+LEGAL = "(legal: 'OK', 'ERROR', 'UNSET', alone or behind 'STATUS_CODE_')"
+
 
 def b64(number: int) -> str:
     return base64.b64encode(number.to_bytes(8, "big")).decode()
@@ -104,7 +106,8 @@ def test_bytes_are_read_like_text():
 
 
 def test_what_is_left_out_has_its_default():
-    span = {"name": "s", "span_id": "0123456789abcdef", "start_time_unix_nano": 5}
+    status = {"code": "STATUS_CODE_UNSET"}
+    span = {"name": "s", "span_id": "0123456789abcdef", "start_time_unix_nano": 5, "status": status}
     trace = Trace.from_json(json.dumps({"info": {}, "data": {"spans": [span]}}))
     root = trace.root
 
@@ -114,7 +117,7 @@ def test_what_is_left_out_has_its_default():
 
 
 def test_nulls_are_left_out():
-    span = span_json(status=None, attributes=None, events=None, end_time_unix_nano=None, parent_span_id="")
+    span = span_json(attributes=None, events=None, end_time_unix_nano=None, parent_span_id="")
     trace = read(span, tags=None, trace_metadata=None, state=None, trace_id=None)
 
     assert (trace.id, trace.status, trace.root.type, trace.root.end_ns) == ("", "STATE_UNSPECIFIED", "UNKNOWN", None)
@@ -209,13 +212,19 @@ def test_tags_and_metadata_are_objects(info):
     ("said", "message"),
     [
         ({"context": {}}, "a trace of MLflow 2; export it again with MLflow 3"),
-        ({"name": None}, "not a span: name is a string, got None"),
-        ({"name": 5}, "not a span: name is a string, got 5"),
-        ({"name": ["x" * 200]}, f"not a span: name is a string, got {['x' * 200]!r:.80}"),
         ({"span_id": None}, "not a span: span_id is a string, got None"),
         ({"parent_span_id": 7}, "not a span: parent_span_id is a string, got 7"),
         ({"status": "OK"}, "not a span: status is an object, got 'OK'"),
         ({"status": False}, "not a span: status is an object, got False"),
+        ({"status": None}, f"not a span: unknown status code None {LEGAL}"),
+        ({"status": {}}, f"not a span: unknown status code None {LEGAL}"),
+        ({"status": {"code": None}}, f"not a span: unknown status code None {LEGAL}"),
+        ({"status": {"code": 2}}, f"not a span: unknown status code 2 {LEGAL}"),
+        ({"status": {"code": "error"}}, f"not a span: unknown status code 'error' {LEGAL}"),
+        (
+            {"status": {"code": "STATUS_CODE_UNKNOWN"}},
+            f"not a span: unknown status code 'STATUS_CODE_UNKNOWN' {LEGAL}",
+        ),
         ({"attributes": []}, "not a span: attributes is an object, got []"),
         ({"events": {}}, "not a span: events is a list of objects, got {}"),
         ({"events": "x"}, "not a span: events is a list of objects, got 'x'"),
@@ -375,3 +384,28 @@ def test_the_facts_default_to_an_empty_finished_trace():
     assert TraceFacts() == TraceFacts("", "OK", {}, {}, {}, None, None)
     assert JsonEvent("e", 1, {}).attributes == {}
     assert parse_json(json.dumps(trace_json()))[0].id == "tr-1"
+
+
+@pytest.mark.parametrize(("name", "text"), [(None, "(unnamed)"), (5, "5"), (["a"], "['a']")])
+def test_a_name_and_a_type_that_are_no_text_are_read_as_they_were_captured(name, text):
+    attributes = {"mlflow.spanType": json.dumps(name)}
+    trace = read(span_json(name=name, attributes=attributes, events=[{"name": name, "time_unix_nano": 1}]))
+
+    assert (str(trace.root.name), trace.root.type) == (text, "UNKNOWN" if name is None else text)
+    assert str(trace.root.events[0].name) == text
+    assert (trace.root.name == text) is (name is not None)
+
+
+def test_a_span_that_says_no_name_at_all_is_none():
+    said = span_json()
+    del said["name"]
+    with pytest.raises(ValueError, match=exactly("not a span: it has no name")):
+        read(said)
+
+
+@pytest.mark.parametrize("end", [0, "0", None])
+def test_a_span_that_has_not_ended_is_unfinished_in_each_spelling(end):
+    trace = read(span_json(end_time_unix_nano=end))
+
+    assert (trace.root.end_ns, trace.duration_ms) == (None, None)
+    assert trace.problems == ("unfinished: span s1 has no end time",)

@@ -1,13 +1,18 @@
+import copy
+import pickle
 import random
 from dataclasses import dataclass
+from enum import Enum
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent
+from pytest_mlflow_traces.core.spans.records import UNNAMED, SpanError, SpanEvent, as_text, visible
 from pytest_mlflow_traces.core.spans.table import SpanTable
+from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 from tests.support.building import Event, Record, Status, node, records, tree
+from tests.support.messages import exactly
 
 
 def record(
@@ -82,7 +87,8 @@ def test_any_list_of_records_becomes_the_naive_tree(spans):
     below = [sum(i <= j and above(table, j, i) for j in range(len(table))) for i in range(len(table))]
     assert table.stops == [i + count for i, count in enumerate(below)]
     assert table.starts == [spans[k].start_time_ns for k in expected.order]
-    assert table.ends == [spans[k].end_time_ns for k in expected.order]
+    ended = [spans[k] for k in expected.order]
+    assert table.ends == [each.end_time_ns or None if each.start_time_ns else each.end_time_ns for each in ended]
     assert table.roots() == [i for i, parent in enumerate(table.parents) if parent < 0]
     for i in range(len(table)):
         assert table.children(i) == [j for j, parent in enumerate(table.parents) if parent == i]
@@ -243,13 +249,66 @@ def test_of_each_kind_of_problem_fifty_are_named(spans, kind):
         (Status("OK"), "OK"),
         (Status("ERROR"), "ERROR"),
         (Status("STATUS_CODE_ERROR"), "ERROR"),
-        (Status("nonsense"), "UNSET"),
         ("OK", "OK"),
         (None, "UNSET"),
     ],
 )
 def test_the_status_is_one_of_three(status, expected):
     assert SpanTable([record("0", status=status)]).statuses == [expected]
+
+
+@pytest.mark.parametrize("code", ["nonsense", "error", "", 2, True, ["OK"]])
+def test_a_status_that_nobody_knows_is_refused(code):
+    # as "UNSET" it would pass for no error
+    legal = "'OK', 'ERROR', 'UNSET', alone or behind 'STATUS_CODE_'"
+    for status in (Status(code), code):
+        with pytest.raises(ValueError, match=exactly(f"not a span: unknown status code {code!r} (legal: {legal})")):
+            SpanTable([record("0", status=status)])
+
+
+class Color(str, Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"), [(5, "5"), (["a", 1], "['a', 1]"), (True, "True"), (Color.RED, "red"), ({"a": 1}, "{'a': 1}")]
+)
+def test_names_and_types_from_outside_are_made_text(given, text):
+    table = SpanTable([node("s", name=given, span_type=given)])
+
+    assert (table.names, table.types, table.path(0)) == ([text], [text], text)
+    assert type(table.names[0]) is type(table.types[0]) is str
+    assert table.named(text) == [0]
+
+
+def test_a_span_without_a_name_is_shown_and_has_none():
+    table = SpanTable(records(node("s", name=None, span_type=None), ["(unnamed)"]))
+
+    assert table.path(1) == "(unnamed) > (unnamed)"
+    assert [str(name) for name in table.names] == ["(unnamed)", "(unnamed)"]
+    assert table.names[0] is UNNAMED
+    assert UNNAMED != "(unnamed)"
+    assert not UNNAMED == "(unnamed)"  # noqa: SIM201  # the other operator
+    for _ in range(3):  # by looking, by building an index, and by the index
+        assert table.named("(unnamed)") == [1]
+    assert table.problems() == ()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda name: pickle.loads(pickle.dumps(name)), as_text])
+def test_there_is_one_name_for_all_that_have_none(copied):
+    assert copied(UNNAMED) is UNNAMED
+
+
+def test_what_has_not_come_through_the_door_can_be_shown():
+    assert [visible(name) for name in (None, 5, [1], UNNAMED)] == ["(unnamed)", "5", "[1]", "(unnamed)"]
+
+
+def test_an_end_at_zero_is_none_as_otlp_says_it():
+    trace = tree("a @5-9", [node("b", start_time_ns=6 * NS_PER_MS, end_time_ns=0)])
+
+    assert trace.table.ends[1] is None
+    assert trace.problems == ("unfinished: span a > b has no end time",)
+    assert tree("a @0-0").table.ends == [0]
 
 
 def test_a_missing_type_is_unknown():

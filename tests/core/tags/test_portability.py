@@ -267,6 +267,18 @@ def test_metadata_has_limits_of_its_own(key, value, says):
     assert findings(metadata={key: value}) == [says]
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_metadata_that_a_server_writes_is_nobodys_mistake(value):
+    assert findings(metadata={"is_truncated": value}) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("is_truncated", 0), ("is_truncated", None), ("is_short", False)])
+def test_what_no_server_writes_is_the_users(key, value):
+    (finding,) = findings(metadata={key: value})
+
+    assert finding.startswith(f"tags.type at metadata {key!r}: expected a string, got {value!r} ")
+
+
 def test_metadata_that_mlflow_writes_has_no_limit():
     assert findings(metadata={"mlflow.traceInputs": "x" * 1000, "mlflow.trace.tokenUsage": "{}"}) == []
 

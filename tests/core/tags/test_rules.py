@@ -141,6 +141,46 @@ def test_a_rule_that_takes_all_tags_at_once_is_told_with_all_of_them():
     assert rules(Dumped, {"team": "black", "level": "x"}) == ["tag 'level'"]
 
 
+class DumpedInPart(TagSchema):
+    team: str
+    level: IntTag = 0
+    session: Annotated[str, Metadata("mlflow.trace.session")] = ""
+
+    @model_validator(mode="after")
+    def no_black(self) -> DumpedInPart:
+        if "black" in self.model_dump(include={"team"}).values():
+            raise ValueError("no black")
+        return self
+
+    @model_validator(mode="after")
+    def no_red(self) -> DumpedInPart:
+        if "red" in self.model_dump_json(exclude={"level": True, "session": ...}):
+            raise ValueError("no red")
+        return self
+
+    @model_validator(mode="after")
+    def no_green(self) -> DumpedInPart:
+        if "green" in self.model_dump(exclude={"level"}).values():
+            raise ValueError("no green")
+        return self
+
+
+@pytest.mark.parametrize("color", ["black", "red"])
+def test_a_rule_that_dumps_some_tags_is_decided_whatever_the_others_are(color):
+    # without the metadata nothing is known of the session, which the dump leaves out
+    assert says(DumpedInPart, {"team": color}) == [
+        f"tags.rule at rule 'no_{color}': expected the rule to hold, got team='{color}' (no {color})"
+    ]
+    assert rules(DumpedInPart, {"team": color, "level": "x"}) == ["tag 'level'", f"rule 'no_{color}'"]
+    assert rules(DumpedInPart, {"team": "blue", "level": "x"}) == ["tag 'level'"]
+
+
+def test_a_rule_that_dumps_what_is_unknown_is_not_decided():
+    assert DumpedInPart.check_tags({"team": "green", "level": "x"}, {}) != []
+    assert says(DumpedInPart, {"team": "green"}) == []
+    assert [each.where for each in DumpedInPart.check_tags({"team": "green"}, {})] == ["rule 'no_green'"]
+
+
 def test_an_assertion_refuses_as_well():
     class Asserting(TagSchema):
         size: IntTag

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003  # pydantic reads it
+from datetime import date
+from functools import partial
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
 from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema
 from pytest_mlflow_traces.core.tags.portability import SecretTagWarning
@@ -152,6 +162,19 @@ def test_secrets_are_shown_nowhere():
 
 def _look_up(text):
     return {}[text]
+
+
+def _never(value):
+    return False
+
+
+def _always(value):
+    return True
+
+
+def _wrapped_never(value, inner):
+    inner(value)
+    return False
 
 
 def _refuse(text):
@@ -564,6 +587,58 @@ class TestFieldValidators:
             says = f"it returned {text == 'a'}: return the value, and raise a ValueError where it does not hold"
             assert finding.hint == says
             assert [each.where for each in rest] == ["tag 'size'"] * ("size" in others)
+
+    @pytest.mark.parametrize(
+        ("annotation", "text", "answer"),
+        [
+            (Annotated[str, AfterValidator(_never)] | None, "a", False),
+            (Annotated[str, AfterValidator(_never)] | Annotated[str, Field(max_length=9)], "a", False),
+            (IntTag | Annotated[Literal["a"], AfterValidator(_always)], "a", True),
+            (ListTag[Annotated[str, AfterValidator(_never)]], "a,b", False),
+            (ListTag[Annotated[IntTag, AfterValidator(_never)]] | None, "1", False),
+            (Annotated[ListTag[BoolTag], AfterValidator(_never)], "true", False),
+            (Annotated[BoolTag, AfterValidator(_never)], "true", False),
+            (Annotated[BoolTag, AfterValidator(_always)], "false", True),
+            (Annotated[BoolTag, AfterValidator(partial(_never))] | None, "true", False),
+            (Annotated[BoolTag, WrapValidator(_wrapped_never)], "true", False),
+            (Annotated[date, AfterValidator(_never)], "2026-01-02", False),
+            (Annotated[date, PlainValidator(_never)], "2026-01-02", False),
+            (Annotated[date, WrapValidator(_wrapped_never)], "2026-01-02", False),
+            (Annotated[UUID, AfterValidator(_always)], str(UUID(int=1)), True),
+            (Annotated[UUID, AfterValidator(_always)] | Literal["none"], str(UUID(int=1)), True),
+        ],
+    )
+    def test_one_that_answers_is_a_finding_wherever_it_can_stand(self, annotation, text, answer):
+        class Answering(TagSchema):
+            it: annotation
+            size: IntTag = 0
+
+        (finding,) = Answering.check_tags({"it": text})
+
+        assert (finding.rule, finding.where) == ("tags.value", "tag 'it'")
+        assert finding.hint == f"it returned {answer}: return the value, and raise a ValueError where it does not hold"
+        assert [each.where for each in Answering.check_tags({"it": text, "size": "x"})] == ["tag 'size'", "tag 'it'"]
+
+    @pytest.mark.parametrize("annotation", [BoolTag, UUID | BoolTag, ListTag[BoolTag], date])
+    def test_one_that_gives_the_value_is_none(self, annotation):
+        class Giving(TagSchema):
+            it: Annotated[
+                annotation, AfterValidator(lambda value: value), WrapValidator(lambda value, inner: inner(value))
+            ]
+
+        assert Giving.check_tags({"it": "2026-01-02" if annotation is date else "true"}) == []
+
+    def test_one_that_reads_a_truth_of_the_text_gives_the_value(self):
+        class Reading(TagSchema):
+            done: Annotated[BoolTag, PlainValidator(lambda text: text == "yes")]
+
+        assert Reading.check_tags({"done": "yes"}) == Reading.check_tags({"done": "no"}) == []
+
+    def test_one_of_a_default_that_is_not_asked_is_none(self):
+        class Defaulting(TagSchema):
+            it: Annotated[str, AfterValidator(_never)] | None = None
+
+        assert Defaulting.check_tags({}) == []
 
     def test_one_that_raises_what_it_should_not_is_a_finding(self):
         class Odd(TagSchema):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes, positions_in
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, alternatives_of
 from pytest_mlflow_traces.core.patterns.operands import UNSAID
+from pytest_mlflow_traces.core.spans.records import UNNAMED
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.matching.matcher import Matcher
@@ -161,5 +162,5 @@ def lost(size: int) -> float:
 def named(pattern: SpanPattern, name: str) -> bool:
     """Return whether `name` is the name that `pattern` says, if it says one."""
     if isinstance(pattern.name, re.Pattern):
-        return pattern.name.fullmatch(name) is not None
+        return pattern.name.fullmatch(name) is not None and name is not UNNAMED
     return pattern.name == name
