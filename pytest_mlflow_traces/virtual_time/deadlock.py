@@ -146,13 +146,15 @@ def error(participants: Iterable[Participant], waiting: Iterable[Participant] = 
     )
 
 
-def raise_in(participant: Participant, text: str) -> None:
-    """Raise the error in a thread that runs, unless it is in our own code, which looks for its error by itself."""
+def raise_in(participant: Participant) -> None:
+    """Raise the error that there is for a thread in it, as it runs, unless it is in our own code, which looks for its error by itself."""
     frame = sys._current_frames().get(participant.ident or 0)
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith(_OURS):
             return
         frame = frame.f_back
+
+    text = str(participant.error)
 
     def begin(error: VirtualTimeError) -> None:
         participant.error = None

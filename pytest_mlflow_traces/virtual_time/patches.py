@@ -6,6 +6,7 @@ it does no harm to other threads, nor to whoever has kept one after virtual time
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 from asyncio.base_events import BaseEventLoop
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.capture.replacements import Replacements
 from pytest_mlflow_traces.capture.threads import BEGIN, begun_by, run_by
-from pytest_mlflow_traces.virtual_time import asyncio_loop, deadlock, originals
+from pytest_mlflow_traces.virtual_time import asyncio_loop, deadlock, locks, originals
 from pytest_mlflow_traces.virtual_time.imported_names import rebound
 from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, VirtualTimeError, Wait
 from pytest_mlflow_traces.virtual_time.simulation import current_participant
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # They wait for other processes or measure the tests themselves, and do so on real time in whatever thread.
 REAL_PACKAGES = frozenset({"_pytest", "hypothesis", "multiprocessing", "pytest", "selectors", "subprocess"})
 
+_TRIO = "trio keeps its own time; virtual_time works with asyncio's SelectorEventLoop"
+_WITH_LOCKS_OF_C = frozenset({"_frozen_importlib", "_queue", "_thread", "importlib", "threading"})
 _LAYERS = 20  # of wrappers around a function
 
 _sleep, _monotonic, _monotonic_ns = originals.sleep, originals.monotonic, originals.monotonic_ns
@@ -100,7 +103,7 @@ def _calling_participant() -> Participant | None:
     if is_real(module):
         return None
     if module.startswith("trio."):
-        raise VirtualTimeError("trio keeps its own time; virtual_time works with asyncio's SelectorEventLoop")
+        raise VirtualTimeError(_TRIO)
     note_asking(participant, frame)
     return participant
 
@@ -290,6 +293,20 @@ def shutdown(before: Callable[..., Any]) -> Callable[..., Any]:
     return shutdown
 
 
+# trio
+
+
+def refuse(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Stand in for what begins a run of trio, which no thread of virtual time can."""
+
+    def setup_runner(*args: Any, **kwargs: Any) -> Any:
+        if current_participant() is not None:
+            raise VirtualTimeError(_TRIO)
+        return before(*args, **kwargs)
+
+    return setup_runner
+
+
 # All of them
 
 FUNCTIONS: dict[Any, Any] = {
@@ -302,6 +319,7 @@ FUNCTIONS: dict[Any, Any] = {
 }
 if originals.CLOCKS:
     FUNCTIONS |= {originals.clock_gettime: clock_gettime, originals.clock_gettime_ns: clock_gettime_ns}
+CLASSES = ((threading.Lock, locks.Lock), (threading.RLock, locks.RLock), (queue.SimpleQueue, locks.SimpleQueue))
 METHODS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (threading, BEGIN, begin),
     (threading.Condition, "wait", wait),
@@ -320,8 +338,14 @@ def replaced() -> Iterator[None]:
     replacements = Replacements()
     for owner, name, make in METHODS:
         replacements.put(owner, name, make)
+    trio = sys.modules.get("trio._core._run")
+    if hasattr(trio, "setup_runner"):
+        replacements.put(trio, "setup_runner", refuse)
+    replacements.put(threading, "Lock", lambda _: locks.Lock)
+    replacements.put(threading, "RLock", lambda _: locks.RLock)
+    functions = [*FUNCTIONS.items(), *_around_wrappers()]
     try:
-        with rebound([*FUNCTIONS.items(), *_around_wrappers()], _is_spared):
+        with rebound(functions, _is_spared), rebound(CLASSES, _has_no_locks_on_the_clock):
             yield
     finally:
         replacements.take_out()
@@ -360,3 +384,8 @@ def _around(wrapper: Any, replacement: Callable[..., Any]) -> Callable[..., Any]
 
 def _is_spared(module: str) -> bool:
     return is_real(module) or module.startswith("pytest_mlflow_traces.virtual_time")
+
+
+def _has_no_locks_on_the_clock(module: str) -> bool:
+    """Return whether a module stays with the locks of C; `threading` has them by other names, too."""
+    return _is_spared(module) or module.partition(".")[0] in _WITH_LOCKS_OF_C

@@ -312,8 +312,12 @@ class Simulation:
                 each is wait and order == wait.order and due <= self.elapsed_ns for due, order, each in self._queue
             ):
                 self._grant(wait)
-            elif self._looks_after_it(wait) and self._watch.is_stuck(self.news, self._awake):
-                self._tell()
+            elif self._looks_after_it(wait):
+                for each in self._watch.holders:
+                    if each.error is not None:  # when it was to be raised, the thread was in our own code
+                        deadlock.raise_in(each)
+                if self._watch.is_stuck(self.news, self._awake):
+                    self._tell()
 
     def _looks_after_it(self, wait: Wait) -> bool:
         """Return whether this wait's thread is to look: that of the next alarm, or else of the first of all."""
@@ -335,7 +339,7 @@ class Simulation:
             raise error
         for each in untold:
             each.error = error
-            deadlock.raise_in(each, str(error))
+            deadlock.raise_in(each)
 
 
 _active: Simulation | None = None  # of the whole process, as time.sleep is
