@@ -31,6 +31,7 @@ FRIENDS = [
     "pytest-rerunfailures",
     "pytest-xdist",
     "time-machine",
+    "wrapt",
 ]
 # The reference agent needs MLflow 3.16: before it, LangChain's autolog wants the whole `langchain` package.
 OLDER = [("3.10", "3.10.1"), ("3.11", "3.12.0"), ("3.12", "3.14.0")]

@@ -12,7 +12,9 @@ hand to thread pools of any age, and event loops in any of them. Other threads w
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration
 from pytest_mlflow_traces.virtual_time.asyncio_loop import Loops, check_loop
 from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
-from pytest_mlflow_traces.virtual_time.patches import replaced
+from pytest_mlflow_traces.virtual_time.patches import note_asking, replaced
 from pytest_mlflow_traces.virtual_time.simulation import (
     NS_PER_S,
     Simulation,
@@ -44,6 +46,7 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ...     clock.now == START
 True
 """
+_OTHER_SCHEDULERS = frozenset({"eventlet", "gevent"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -130,6 +133,7 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
         return
     if active_simulation() is not None:
         raise VirtualTimeError("another thread has virtual time already; a process has one time of day")
+    _check_patched()
     _check_running_loop()
     start_ns = _checked_start(START if start is None else start)
     grace_s = None if io_grace is None else parse_duration(io_grace, "virtual_time(): io_grace") / NS_PER_S
@@ -138,6 +142,7 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
     # that go on for real afterwards are to find the real time.
     with _simulation(grace_s) as simulation, travel as traveller, replaced():
         _shift(traveller, start_ns % NS_PER_S)
+        _note_asking(traveller)
         simulation.on_move = partial(_shift, traveller)
         simulation.owner = VirtualTime(simulation, start_ns)
         yield simulation.owner
@@ -182,6 +187,26 @@ def _shift(traveller: Any, nanoseconds: int) -> None:
     traveller.shift(seconds)
     if rest:
         traveller.shift((rest + 0.25) / NS_PER_S)  # whether it is then cut or rounded, it is `rest`
+
+
+def _note_asking(traveller: Any) -> None:
+    """Note who asks for the time of day, too: who does so over and over waits for it to pass."""
+    tell = traveller.time_ns
+
+    def time_ns() -> int:
+        participant = current_participant()
+        if participant is not None:
+            note_asking(participant, sys._getframe(1))
+        told: int = tell()
+        return told
+
+    traveller.time_ns = time_ns
+
+
+def _check_patched() -> None:
+    package = str(getattr(time.sleep, "__module__", None)).partition(".")[0]
+    if package in _OTHER_SCHEDULERS:
+        raise VirtualTimeError(f"{package} has patched time.sleep, and keeps its own time: virtual_time cannot rule it")
 
 
 def _check_running_loop() -> None:

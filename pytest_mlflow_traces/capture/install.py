@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from random import SystemRandom
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mlflow.utils.uri import is_databricks_uri
@@ -15,17 +15,19 @@ from pytest_mlflow_traces.capture import mlflow_internals
 from pytest_mlflow_traces.capture.context import Capture, dropped
 from pytest_mlflow_traces.capture.log import TraceLog
 from pytest_mlflow_traces.capture.mlflow_internals import State, otel_trace, tracing_provider, tracking_fluent
+from pytest_mlflow_traces.capture.replacements import Replacements
 from pytest_mlflow_traces.capture.span_processor import CaptureProcessor, router
 from pytest_mlflow_traces.capture.store.experiments import DEFAULT_EXPERIMENT
 from pytest_mlflow_traces.capture.store.memory import MemoryStore
 from pytest_mlflow_traces.capture.threads import threads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.trace import Trace
 
 MEMORY_URI = "memory://"
-_GONE = object()
 _INSIDE = {
     "MLFLOW_TRACKING_URI": MEMORY_URI,  # what a child process inherits: it then writes no mlflow.db either
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -34,7 +36,7 @@ _INSIDE = {
 }
 _OUTSIDE = ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACING_DESTINATION")
 _undone: dict[str, str | None] = {}  # what those inside were before the capture that closed last
-_replaced: list[tuple[Any, str, Any]] = []
+_replacements = Replacements()
 _kept_provider: dict[Any, Any] = {}  # MLflow's own tracer provider made last, by the environment it was made in
 
 
@@ -248,18 +250,21 @@ def _replace_parts() -> None:
 
 
 def _replace(holder: Any, name: str, value: Any) -> None:
-    _replaced.append((holder, name, vars(holder).get(name, _GONE)))
-    setattr(holder, name, value)
+    def make(before: Callable[..., Any]) -> Any:
+        if not isinstance(value, FunctionType):
+            return value
+
+        def while_open(*args: Any, **kwargs: Any) -> Any:
+            return (value if router.stack else before)(*args, **kwargs)
+
+        return while_open
+
+    _replacements.put(holder, name, make)
 
 
 def _put_back_parts() -> None:
     threads.unwatch()
-    while _replaced:
-        holder, name, value = _replaced.pop()
-        if value is _GONE:
-            delattr(holder, name)
-        else:
-            setattr(holder, name, value)
+    _replacements.take_out()
 
 
 def _without_strangers(context: Any) -> Any:

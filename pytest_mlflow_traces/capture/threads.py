@@ -2,21 +2,25 @@
 
 A context variable does not tell, since a thread begins with an empty context. So the starter is asked. A worker of a
 pool is nobody's: it is meant to outlive whoever came first, and each piece of its work is of whoever gave it.
+
+Both are noted below `Thread.start` and `ThreadPoolExecutor.submit`, which others wrap and unwrap as they please.
 """
 
 from __future__ import annotations
 
-import functools
-import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import thread as pools
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from pytest_mlflow_traces.capture.replacements import Replacements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-START, SUBMIT = threading.Thread.start, ThreadPoolExecutor.submit  # imported before anything stands in their place
+# what `Thread.start` calls to begin a thread, with its bound `_bootstrap`; the first since Python 3.13
+BEGIN = "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"
 # where the workers of pools come from; those of anyio, which serve web frameworks, get a context with each work
 _POOLS = frozenset({"concurrent.futures.thread", "multiprocessing.pool", "anyio._backends._asyncio"})
 
@@ -27,87 +31,78 @@ class Threads:
     def __init__(self) -> None:
         self._owners: WeakKeyDictionary[threading.Thread, Any] = WeakKeyDictionary()
         self._ask: Callable[[], Any] | None = None
-        self._hooks: dict[str, tuple[Any, Any]] = {}  # what stands in the place of what
-        self._places = ("start", threading.Thread, self._start), ("submit", ThreadPoolExecutor, self._submit)
+        self._replacements = Replacements()
 
     def owner(self) -> Any:
         """Whose the current thread is, or `None`."""
         return self._owners.get(threading.current_thread())
 
-    def note(self, thread: threading.Thread) -> None:
-        """Note whose a thread is that is about to be started here."""
-        owner = self._ask() if self._ask is not None else None
-        begun = getattr(thread, "_target", None) or type(thread)
-        if owner is not None and getattr(begun, "__module__", None) not in _POOLS:
-            self._owners[thread] = owner
-
-    def noted(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that does the work, given to a pool here, for whose it is."""
-        owner = self._ask() if self._ask is not None else None
-        return work if owner is None or isinstance(work, _Owned) else _Owned(work, owner, self._owners)
-
     def watch(self, ask: Callable[[], Any]) -> None:
         """Note from now on, asking for each thread and work whose it is."""
         self._ask = ask
-        for name, holder, make in self._places:
-            now = vars(holder)[name]
-            if now is not self._hooks.get(name, (None, None))[0]:
-                self._hooks[name] = make(now), now
-                setattr(holder, name, self._hooks[name][0])
+        self._replacements.put(threading, BEGIN, self._begin)
+        self._replacements.put(pools._WorkItem, "__init__", self._given)
 
     def unwatch(self) -> None:
-        """Put back what was there, save where somebody (an instrumentation) has wrapped it since: it does no harm."""
+        """Note nothing any more."""
         self._ask = None
-        for name, holder, _ in self._places:
-            hook, before = self._hooks[name]
-            if vars(holder)[name] is hook:
-                setattr(holder, name, before)
+        self._replacements.take_out()
 
-    def _start(self, before: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(before)
-        def start(thread: threading.Thread, *args: Any, **kwargs: Any) -> Any:
+    def _begin(self, before: Callable[..., Any]) -> Callable[..., Any]:
+        def begin(function: Any, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            self.note(thread)
-            return before(thread, *args, **kwargs)
+            thread = begun_by(function)
+            owner = self._ask() if self._ask is not None and thread is not None else None
+            if owner is not None and thread is not None:
+                target = getattr(thread, "_target", None) or type(thread)
+                if getattr(target, "__module__", None) not in _POOLS:
+                    self._owners[thread] = owner
+            return before(function, *args, **kwargs)
 
-        return start
+        return begin
 
-    def _submit(self, before: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(before)
-        def submit(pool: ThreadPoolExecutor, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            interpreters = sys.modules.get("concurrent.futures.interpreter")  # since Python 3.14; they pickle the work
-            if interpreters is None or not isinstance(pool, interpreters.InterpreterPoolExecutor):
-                work = self.noted(work)
-            return before(pool, work, *args, **kwargs)
+    def _given(self, before: Callable[..., Any]) -> Callable[..., Any]:
+        def given(item: Any, *args: Any, **kwargs: Any) -> None:
+            before(item, *args, **kwargs)
+            owner = self._ask() if self._ask is not None else None
+            if owner is not None:
+                run_by(item, partial(self._owned, owner))
 
-        return submit
+        return given
 
-
-class _Owned:
-    """Work whose owner is known; it looks like the function that it is."""
-
-    def __init__(self, work: Callable[..., Any], owner: Any, owners: WeakKeyDictionary[threading.Thread, Any]) -> None:
-        self._work, self._owner, self._owners = work, owner, owners
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def _owned(self, owner: Any, run: Callable[..., None], *args: Any) -> None:
         __tracebackhide__ = True
         thread = threading.current_thread()
         before = self._owners.get(thread)
-        self._owners[thread] = self._owner
+        self._owners[thread] = owner
         try:
-            return self._work(*args, **kwargs)
+            run(*args)
         finally:
             if before is None:
                 self._owners.pop(thread, None)
             else:
                 self._owners[thread] = before
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._work, name)
 
-    def __repr__(self) -> str:
-        return repr(self._work)
+def begun_by(function: Any) -> threading.Thread | None:
+    """Return the thread that begins with this function."""
+    thread = getattr(function, "__self__", None)
+    return thread if isinstance(thread, threading.Thread) else None
+
+
+def run_by(item: Any, how: Callable[..., None]) -> None:
+    """Have a pool's work item run, which it does once, by a function that is given its `run`."""
+    before, run = vars(item).get("run"), item.run
+
+    def run_once(*args: Any) -> None:
+        __tracebackhide__ = True
+        if before is None:
+            del item.run  # a cycle
+        else:
+            item.run = before
+        how(run, *args)
+
+    item.run = run_once
 
 
 threads = Threads()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from asyncio.base_events import BaseEventLoop
 from asyncio.selector_events import BaseSelectorEventLoop
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,10 @@ from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError, Wai
 from pytest_mlflow_traces.virtual_time.simulation import NS_PER_S, Simulation, active_simulation, current_participant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_mlflow_traces.virtual_time.participants import Participant
 
-# asyncio has no public hook for a loop that has nothing to do
-_run_once: Any = BaseEventLoop._run_once  # type: ignore[attr-defined]
 _write_to_self: Any = BaseSelectorEventLoop._write_to_self  # type: ignore[attr-defined]
 _sleep = asyncio.sleep
 _LISTEN_S = 0.01
@@ -31,13 +30,18 @@ class Loops:
         self._simulation = simulation
         self._io_grace_s = io_grace_s
         self._idle: WeakKeyDictionary[Any, Wait] = WeakKeyDictionary()
-        self._known: WeakKeyDictionary[Any, None] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Any, deadlock.Patience] = WeakKeyDictionary()  # with that for one that polls
 
     def pass_time(self, loop: Any, participant: Participant) -> None:
         """Wait until a loop has something to do: a callback, a timer that is due, or news from the real world."""
         check_loop(loop)
-        self._known[loop] = None
-        if loop._ready or loop._stopping or loop._selector.select(0):
+        patience = self._known.setdefault(loop, deadlock.Patience())
+        if loop._ready and loop._scheduled and patience.is_over(self._simulation.news):
+            raise VirtualTimeError(_restless(loop))
+        if loop._ready or loop._stopping:
+            return
+        patience.begin_again()
+        if loop._selector.select(0):
             return
         whens = [handle._when for handle in loop._scheduled if not handle._cancelled]
         left = min(whens) - loop.time() if whens else None
@@ -67,8 +71,12 @@ class Loops:
             return
         thread = threading._active.get(ident)  # type: ignore[attr-defined]  # threading.enumerate() is by no key
         self._simulation.join("an event loop" if thread is None else thread.name, ident)
-        self._known[loop] = None
+        self._known[loop] = deadlock.Patience()
         _postpone(loop, self._simulation.monotonic_ns / NS_PER_S - deadlock.real_monotonic())
+
+    def hear_the_world(self) -> bool:
+        """Return whether an idle loop watches sockets or pipes, from which news may come."""
+        return any(len(loop._selector.get_map()) > 1 for loop in list(self._idle))
 
     def release(self) -> None:
         """Leave the loops to real time: what they have yet to wait is as long as it was."""
@@ -112,28 +120,45 @@ def _unheard(loop: Any, waited_s: float) -> str:
     )
 
 
+def _restless(loop: Any) -> str:
+    running = [repr(handle)[:200] for handle in list(loop._ready)[:3]]
+    return (
+        f"virtual time stands still: an event loop had something to do at all times for {deadlock.PATIENCE_S:g} s, and"
+        f" its timers wait for a moment when it has not: {', '.join(running)}\n"
+        "a task that waits by asyncio.sleep(0), over and over, never lets time pass: wait for an event, or sleep longer"
+    )
+
+
 def _postpone(loop: Any, seconds: float) -> None:
     for handle in loop._scheduled:
         handle._when += seconds  # all alike, so their order stays
 
 
-def run_once(loop: Any) -> None:
-    """Stand in for `BaseEventLoop._run_once`."""
-    participant = current_participant()
-    if participant is not None:
-        participant.simulation.loops.pass_time(loop, participant)
-    _run_once(loop)
+def run_once(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Stand in for `BaseEventLoop._run_once`: asyncio has no public hook for a loop that has nothing to do."""
+
+    def run_once(loop: Any) -> None:
+        participant = current_participant()
+        if participant is not None:
+            participant.simulation.loops.pass_time(loop, participant)
+        before(loop)
+
+    return run_once
 
 
-def write_to_self(loop: Any) -> None:
+def write_to_self(before: Callable[..., Any]) -> Callable[..., Any]:
     """Stand in for `BaseSelectorEventLoop._write_to_self`, by which other threads wake a loop."""
-    simulation = active_simulation()
-    if simulation is not None:
-        if simulation.loops.wake(loop):
-            return
-        if current_participant() is not None:
-            simulation.loops.adopt(loop)
-    _write_to_self(loop)
+
+    def write_to_self(loop: Any) -> None:
+        simulation = active_simulation()
+        if simulation is not None:
+            if simulation.loops.wake(loop):
+                return
+            if current_participant() is not None:
+                simulation.loops.adopt(loop)
+        before(loop)
+
+    return write_to_self
 
 
 async def sleep(delay: float, result: Any = None) -> Any:

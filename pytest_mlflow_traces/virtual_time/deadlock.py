@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import dis
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,51 +20,173 @@ if TYPE_CHECKING:
 LOOK_S = 0.5  # how often, in real time, a thread that waits looks whether anything stirs
 PATIENCE_S = 10.0
 BUSY_S = 60.0
+ASKED = 100  # how often a line asks for the time meanwhile, if it waits for time to pass
 real_monotonic = originals.monotonic
+_OURS = __name__.rpartition(".")[0]
+# what asks for the time on behalf of whoever waits, and what notes it without waiting
+_MIDDLEMEN = frozenset({"asyncio", "concurrent", "queue", "threading", "time_machine"})
+_RECORDERS = frozenset({"langchain_core", "logging", "mlflow", "opentelemetry", "pytest_mlflow_traces"})
 
 
-def stacks(participants: Iterable[Participant]) -> list[tuple[object, ...]]:
-    """Return what changes while the threads of these participants do anything."""
-    frames = sys._current_frames()
-    held = [(participant.ident, frames.get(participant.ident or 0)) for participant in participants]
-    return [(ident, id(frame), 0 if frame is None else frame.f_lasti) for ident, frame in held]
+class Patience:
+    """Real time in which nothing was heard. A stop in between, as in a debugger, counts no more than a second."""
+
+    def __init__(self) -> None:
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Forget what was waited so far."""
+        self._news: object = None
+        self._waited_s = 0.0
+        self._last: float | None = None
+
+    def is_new(self, news: object) -> bool:
+        """Return whether there are other news than the last time."""
+        return news != self._news
+
+    def is_over(self, news: object) -> bool:
+        """Note the news that there are now, and return whether they have been the same for too long."""
+        if news != self._news:
+            self.begin_again()
+            self._news = news
+        now = real_monotonic()
+        if self._last is not None:
+            self._waited_s += min(now - self._last, 1.0)
+        self._last = now
+        return self._waited_s > PATIENCE_S
 
 
-def error(participants: Iterable[Participant]) -> VirtualTimeError:
-    """Build the error that says which threads hold the clock, and where they are."""
-    frames = sys._current_frames()
-    lines = []
-    for participant in participants:
-        frame = frames.get(participant.ident or 0)
-        at = "has not started" if frame is None else f"is at {_place(frame)}"
-        lines.append(f"  thread {participant.name!r} {at}")
-    return VirtualTimeError(
-        f"virtual time stands still: it moves only when every thread waits, and for {PATIENCE_S:g} s these did not"
-        " (what the clock does not see as waiting: a lock, a socket, a queue.SimpleQueue, a process, a busy loop):\n"
-        + "\n".join(lines)
-    )
+class Asking:
+    """How often a thread asks for the time, while it is the same: who polls the clock waits for it for ever."""
+
+    def __init__(self) -> None:
+        self._patience = Patience()
+        self._places: Counter[tuple[int, int]] = Counter()
+
+    def note(self, news: object, frame: Any) -> None:
+        """Note that the code of this frame asks; raise where it has done so for too long."""
+        while frame is not None and _package(frame) in _MIDDLEMEN:
+            frame = frame.f_back
+        if frame is None or _package(frame) in _RECORDERS:
+            return
+        if self._patience.is_new(news):
+            self._places.clear()
+        place = id(frame.f_code), frame.f_lasti
+        self._places[place] += 1
+        if self._patience.is_over(news):
+            count = self._places[place]
+            self._places.clear()
+            self._patience.begin_again()
+            if count >= ASKED:
+                raise VirtualTimeError(
+                    f"virtual time stands still: this thread asks for the time over and over, at {_place(frame)}, and"
+                    f" time moves only when it waits, which it has not for {PATIENCE_S:g} s\n"
+                    "sleep in such a loop, by time.sleep() or a wait with a time-out above 0"
+                )
 
 
 class Watch:
-    """The notice that nothing goes on: nobody waits or wakes, and the threads that are awake do not move either.
+    """The notice that nothing goes on: there are no news, and the threads that are awake do nothing new.
 
     It adds up the time between looks and not the clock's, which goes on while the whole process is stopped.
     """
 
     def __init__(self) -> None:
-        self._steps: object = None
-        self._stacks: object = None
-        self._without_step_s = self._still_s = 0.0
+        self._news: object = None
+        self._begin_again()
 
-    def is_stuck(self, steps: object, stacks: object = None) -> bool:
+    def _begin_again(self) -> None:
+        self._seen: set[object] = set()
+        self._moments: set[object] = set()
+        self._jumps = False  # the shortest of loops is only ever seen at its jump back, where nothing blocks
+        self._without_news_s = self._known_s = 0.0
+        self.holders: dict[Participant, None] = {}
+
+    def is_stuck(self, news: object, awake: Iterable[Participant]) -> bool:
         """Note what there is to be seen now, and return whether it has been the same for too long."""
-        is_new_step = steps is None or steps != self._steps
-        has_moved = stacks is None or stacks != self._stacks
-        self._steps, self._stacks = steps, stacks
-        self._without_step_s = 0.0 if is_new_step else self._without_step_s + LOOK_S
-        self._still_s = 0.0 if has_moved else self._still_s + LOOK_S
-        # threads that move and never wait are busy: for long with work, or for ever waiting for time to pass
-        return self._still_s > PATIENCE_S or self._without_step_s > BUSY_S
+        if news is None or news != self._news:
+            self._news = news
+            self._begin_again()
+        frames = sys._current_frames()
+        held = {participant: frames.get(participant.ident or 0) for participant in awake}
+        self.holders.update(dict.fromkeys(held))
+        self._moments.add(tuple((id(frame), 0 if frame is None else frame.f_lasti) for frame in held.values()))
+        self._jumps = self._jumps or any(_is_at_jump(frame) for frame in held.values() if frame is not None)
+        # the functions, not the lines: a loop is at few lines of few functions, work is at ever new ones
+        stacks = tuple((id(participant), *_functions(frame)) for participant, frame in held.items())
+        self._known_s = self._known_s + LOOK_S if stacks in self._seen else 0.0
+        self._seen.add(stacks)
+        self._without_news_s += LOOK_S
+        return self._known_s > PATIENCE_S or self._without_news_s > BUSY_S
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether a thread that is awake runs, in place of being blocked."""
+        return self._jumps or len(self._moments) > 1
+
+    def begin_again(self) -> None:
+        """Give it as much time again."""
+        self._begin_again()
+
+
+def error(participants: Iterable[Participant], waiting: Iterable[Participant] = ()) -> VirtualTimeError:
+    """Build the error that says which threads hold the clock, or which ones wait for each other, and where they are."""
+    frames = sys._current_frames()
+    holding = [_line(participant, frames) for participant in participants]
+    if not holding:
+        lines = [_line(participant, frames) for participant in waiting]
+        return VirtualTimeError(
+            "virtual time stands still: every thread waits for another, without a limit, and for"
+            f" {PATIENCE_S:g} s none has ended a wait:\n" + "\n".join(lines)
+        )
+    return VirtualTimeError(
+        f"virtual time stands still: it moves only when every thread waits, and for {PATIENCE_S:g} s these did not"
+        " (what the clock does not see as waiting: a lock from before, a socket, a process, a busy loop):\n"
+        + "\n".join(holding)
+    )
+
+
+def raise_in(participant: Participant) -> None:
+    """Raise the error for a thread in it as it runs; in our own code it looks for its error by itself."""
+    frame = sys._current_frames().get(participant.ident or 0)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_OURS):
+            return
+        frame = frame.f_back
+
+    text = str(participant.error)
+
+    def begin(error: VirtualTimeError) -> None:
+        participant.error = None
+        RuntimeError.__init__(error, text)
+
+    kind = type("VirtualTimeError", (VirtualTimeError,), {"__init__": begin})  # Python wants a class, and calls that
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(participant.ident or 0), ctypes.py_object(kind))
+
+
+def _line(participant: Participant, frames: dict[int, Any]) -> str:
+    frame = frames.get(participant.ident or 0)
+    while frame is not None and frame.f_back is not None and _is_inner(frame):
+        frame = frame.f_back
+    return f"  thread {participant.name!r} {'has not started' if frame is None else f'is at {_place(frame)}'}"
+
+
+def _is_inner(frame: Any) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(_OURS)
+
+
+def _is_at_jump(frame: Any) -> bool:
+    return frame.f_lasti >= 0 and "JUMP" in dis.opname[frame.f_code.co_code[frame.f_lasti]]
+
+
+def _functions(frame: Any) -> Iterable[int]:
+    while frame is not None:
+        yield id(frame.f_code)
+        frame = frame.f_back
+
+
+def _package(frame: Any) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def _place(frame: Any) -> str:

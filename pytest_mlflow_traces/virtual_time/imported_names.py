@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 @contextmanager
-def rebound(functions: Mapping[Any, Any], spared: Callable[[str], bool]) -> Iterator[None]:
-    """Replace the functions in all modules but those spared; in the end, put them back."""
-    replacements = {id(function): replacement for function, replacement in functions.items()}
-    originals = {id(replacement): function for function, replacement in functions.items()}
+def rebound(functions: Sequence[tuple[Any, Any]], spared: Callable[[str], bool]) -> Iterator[None]:
+    """Replace functions, given with what is to stand for each, in all modules but those spared; then put them back."""
+    replacements = {id(function): replacement for function, replacement in functions}
+    originals = {id(replacement): function for function, replacement in functions}
     known = frozenset(replacements.keys() | originals.keys())  # one that stayed from the last time is put back now
     seen: dict[str, tuple[int, int, tuple[str, ...]]] = {}
     # Every name of every module, each time: a test that has put a stub in the place of one may since have taken it out,

@@ -40,7 +40,7 @@ class Outcome(Enum):
 class Participant:
     """The place of a thread in a simulation."""
 
-    __slots__ = ("ident", "is_over", "joiners", "name", "pool", "real_depth", "simulation", "wait")
+    __slots__ = ("asking", "error", "ident", "is_over", "joiners", "name", "pool", "real_depth", "simulation", "wait")
 
     def __init__(self, simulation: Any, name: str, pool: Pool | None = None) -> None:
         self.simulation = simulation  # a `Simulation`, which knows its participants
@@ -51,6 +51,14 @@ class Participant:
         self.joiners: list[Wait] = []
         self.is_over = False
         self.real_depth = 0
+        self.error: VirtualTimeError | None = None  # for it to raise, when it next asks for the time or waits
+        self.asking: Any = None  # a `deadlock.Asking`, which knows participants
+
+    def raise_error(self) -> None:
+        """Raise the error that somebody has for this thread."""
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
 
     @contextmanager
     def on_real_time(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ it does no harm to other threads, nor to whoever has kept one after virtual time
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 from asyncio.base_events import BaseEventLoop
@@ -15,24 +16,25 @@ from concurrent.futures import thread as pools
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.capture.threads import START, SUBMIT, threads
-from pytest_mlflow_traces.virtual_time import asyncio_loop, originals
+from pytest_mlflow_traces.capture.replacements import Replacements
+from pytest_mlflow_traces.capture.threads import BEGIN, begun_by, run_by
+from pytest_mlflow_traces.virtual_time import asyncio_loop, deadlock, locks, originals
 from pytest_mlflow_traces.virtual_time.imported_names import rebound
-from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, Wait
+from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, VirtualTimeError, Wait
 from pytest_mlflow_traces.virtual_time.simulation import current_participant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
 
 # They wait for other processes or measure the tests themselves, and do so on real time in whatever thread.
 REAL_PACKAGES = frozenset({"_pytest", "hypothesis", "multiprocessing", "pytest", "selectors", "subprocess"})
 
+_TRIO = "trio keeps its own time; virtual_time works with asyncio's SelectorEventLoop"
+_WITH_LOCKS_OF_C = frozenset({"_frozen_importlib", "_queue", "_thread", "importlib", "threading"})
+_LAYERS = 20  # of wrappers around a function
+
 _sleep, _monotonic, _monotonic_ns = originals.sleep, originals.monotonic, originals.monotonic_ns
 _perf_counter, _perf_counter_ns = originals.perf_counter, originals.perf_counter_ns
-_wait, _start, _join = threading.Condition.wait, START, threading.Thread.join
-_submit, _shutdown = SUBMIT, ThreadPoolExecutor.shutdown
-_run_work: Any = pools._WorkItem.run
 
 
 # time
@@ -75,11 +77,43 @@ def perf_counter_ns() -> int:
     return _perf_counter_ns() if participant is None else participant.simulation.perf_counter_ns
 
 
+def clock_gettime(clock: int, /) -> Any:
+    """Stand in for `time.clock_gettime`."""
+    participant = _calling_participant()
+    if participant is None or clock not in participant.simulation.clocks_ns:
+        return originals.clock_gettime(clock)
+    simulation = participant.simulation
+    return simulation.shown(simulation.clocks_ns[clock] + simulation.elapsed_ns)
+
+
+def clock_gettime_ns(clock: int, /) -> Any:
+    """Stand in for `time.clock_gettime_ns`."""
+    participant = _calling_participant()
+    if participant is None or clock not in participant.simulation.clocks_ns:
+        return originals.clock_gettime_ns(clock)
+    return participant.simulation.clocks_ns[clock] + participant.simulation.elapsed_ns
+
+
 def _calling_participant() -> Participant | None:
     participant = current_participant()
-    if participant is not None and is_real(sys._getframe(2).f_globals.get("__name__")):
+    if participant is None:
         return None
+    frame = sys._getframe(2)
+    module = str(frame.f_globals.get("__name__"))
+    if is_real(module):
+        return None
+    if module.startswith("trio."):
+        raise VirtualTimeError(_TRIO)
+    note_asking(participant, frame)
     return participant
+
+
+def note_asking(participant: Participant, frame: Any) -> None:
+    """Note that code asks for the time; raise the error where it polls a clock that stands still."""
+    participant.raise_error()
+    if participant.asking is None:
+        participant.asking = deadlock.Asking()
+    participant.asking.note(participant.simulation.news, frame)
 
 
 def is_real(module: object) -> bool:
@@ -87,28 +121,35 @@ def is_real(module: object) -> bool:
     return str(module).partition(".")[0] in REAL_PACKAGES
 
 
-# threading
+# threading: each makes a stand-in for a function, which calls that one outside of virtual time
 
 
-def wait(condition: threading.Condition, timeout: float | None = None) -> bool:
+def wait(before: Callable[..., Any]) -> Callable[..., Any]:
     """Stand in for `Condition.wait`, on which Event, Semaphore, Barrier, Queue and Future are built."""
-    participant = current_participant()
-    if participant is None:
-        return _wait(condition, timeout)
-    inner: Any = condition
-    if not inner._is_owned():
+
+    def wait(condition: threading.Condition, timeout: float | None = None) -> Any:
+        participant = current_participant()
+        return before(condition, timeout) if participant is None else _wait(participant, condition, timeout)
+
+    return wait
+
+
+def _wait(participant: Participant, condition: Any, timeout: float | None) -> bool:
+    if not condition._is_owned():
         raise RuntimeError("cannot wait on un-acquired lock")
+    if timeout is not None and timeout <= 0:
+        note_asking(participant, sys._getframe(2))
     waiter = _Waiter(participant)
-    inner._waiters.append(waiter)
-    state = inner._release_save()
+    condition._waiters.append(waiter)
+    state = condition._release_save()
     is_notified = False
     try:
         is_notified = waiter.wait(timeout)
     finally:
-        inner._acquire_restore(state)
+        condition._acquire_restore(state)
         if not is_notified:
             with suppress(ValueError):
-                inner._waiters.remove(waiter)
+                condition._waiters.remove(waiter)
     return is_notified
 
 
@@ -130,96 +171,140 @@ class _Waiter:
         return self._pending.is_roused
 
 
-def start(thread: threading.Thread) -> None:
-    """Stand in for `Thread.start`: the thread begins when its turn comes."""
-    threads.note(thread)
-    participant = current_participant()
-    if participant is None:
-        _start(thread)
-        return
-    with participant.on_real_time():  # it waits for the thread to begin
+def begin(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Stand in for what begins a thread: what it does comes when its turn has."""
+
+    def begin(function: Any, *args: Any, **kwargs: Any) -> Any:
+        participant, thread = current_participant(), begun_by(function)
+        if participant is None or thread is None:
+            return before(function, *args, **kwargs)
         reserved = participant.simulation.reserve(thread.name)
         participant.simulation.threads[thread] = reserved
-        run = thread.run
-
-        def run_as_participant() -> None:
-            thread.__dict__.pop("run", None)
-            with suppress(EndedError), participant.simulation.as_participant(reserved):
-                run()
-
-        thread.__dict__["run"] = run_as_participant
+        _run_as(thread, reserved)
         try:
-            _start(thread)
+            with participant.on_real_time():
+                begun = before(function, *args, **kwargs)
+                thread._started.wait()  # type: ignore[attr-defined]  # as `Thread.start` does next, in no time
         except BaseException:
             participant.simulation.leave(reserved)
             raise
+        return begun
+
+    return begin
 
 
-def join(thread: threading.Thread, timeout: float | None = None) -> None:
+def _run_as(thread: threading.Thread, reserved: Participant) -> None:
+    before, run = vars(thread).get("run"), thread.run
+
+    def run_as_participant() -> None:
+        if before is None:
+            del thread.__dict__["run"]
+        else:
+            thread.__dict__["run"] = before
+        with suppress(EndedError), reserved.simulation.as_participant(reserved):
+            run()
+
+    thread.__dict__["run"] = run_as_participant
+
+
+def join(before: Callable[..., Any]) -> Callable[..., Any]:
     """Stand in for `Thread.join`."""
-    participant = current_participant()
-    other = None if participant is None else participant.simulation.threads.get(thread)
-    if participant is None or other is None or other is participant:
-        _join(thread, timeout)
-        return
-    within_ns = None if timeout is None else participant.simulation.span_of(timeout)
-    if participant.simulation.wait_for(participant, other, within_ns) is not Outcome.DUE:
-        _join(thread)  # has done its work, and is about to end
+
+    def join(thread: threading.Thread, timeout: float | None = None) -> Any:
+        participant = current_participant()
+        other = None if participant is None else participant.simulation.threads.get(thread)
+        if participant is None or other is None or other is participant:
+            return before(thread, timeout)
+        within_ns = None if timeout is None else participant.simulation.span_of(timeout)
+        if participant.simulation.wait_for(participant, other, within_ns) is not Outcome.DUE:
+            before(thread)  # has done its work, and is about to end
+        return None
+
+    return join
 
 
 # concurrent.futures
 
 
-class _Work:
-    """What stands for a function that was handed to a pool."""
+def given(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Stand in for what makes a work item: the work begins when a worker is free and its turn has come."""
 
-    def __init__(self, function: Callable[..., Any], participant: Participant) -> None:
-        self._function = function
-        self.participant = participant
+    def given(item: Any, *args: Any, **kwargs: Any) -> None:
+        before(item, *args, **kwargs)
+        participant = current_participant()
+        pool = None if participant is None else _submitting(sys._getframe(1))
+        if participant is None or pool is None:
+            return
+        simulation = participant.simulation
+        reserved = simulation.reserve(_name_of(item), pool, pool._max_workers)
+        future = item.future
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._function(*args, **kwargs)
+        def in_turn(run: Callable[..., None], *args: Any) -> None:
+            try:
+                with simulation.as_participant(reserved):
+                    run(*args)
+            except VirtualTimeError as error:  # before it ran; the worker would die of it, and nobody know
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(error)
+
+        run_by(item, in_turn)
+        future.add_done_callback(lambda done: simulation.leave(reserved) if done.cancelled() else None)
+
+    return given
 
 
-def submit(pool: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-    """Stand in for `ThreadPoolExecutor.submit`: the work begins when a worker is free and its turn has come."""
-    function = threads.noted(function)
-    participant = current_participant()
-    if participant is None:
-        return _submit(pool, function, *args, **kwargs)
-    simulation = participant.simulation
-    reserved = simulation.reserve(getattr(function, "__qualname__", repr(function)), pool, pool._max_workers)
-    try:
-        # a worker of the pool may be started here, and has no participant itself: its work has
+def _submitting(frame: Any) -> ThreadPoolExecutor | None:
+    """Return the pool whose `submit` makes a work item, which nothing but its frame tells."""
+    while frame is not None and frame.f_globals is not vars(pools):  # wrappers may stand in between
+        frame = frame.f_back
+    return None if frame is None else frame.f_locals["self"]
+
+
+def _name_of(item: Any) -> str:
+    function = getattr(item, "fn", None) or next(iter(getattr(item, "task", ())), None)  # `task` since Python 3.14
+    return getattr(function, "__qualname__", repr(function))
+
+
+def adjust(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Stand in for what starts a pool's workers, which are no participants: what they are given is."""
+
+    def adjust(pool: ThreadPoolExecutor) -> Any:
+        participant = current_participant()
+        if participant is None:
+            return before(pool)
         with participant.on_real_time():
-            future = _submit(pool, _Work(function, reserved), *args, **kwargs)
-    except BaseException:
-        simulation.leave(reserved)
-        raise
-    future.add_done_callback(lambda done: simulation.leave(reserved) if done.cancelled() else None)
-    return future
+            return before(pool)
+
+    return adjust
 
 
-def run_work(item: Any) -> None:
-    """Stand in for `_WorkItem.run`, which also tells the future: so the participant is left only after that."""
-    function = item.fn
-    if not isinstance(function, _Work):
-        _run_work(item)
-        return
-    with function.participant.simulation.as_participant(function.participant):
-        _run_work(item)
-
-
-def shutdown(pool: ThreadPoolExecutor, wait: bool = True, *, cancel_futures: bool = False) -> None:
+def shutdown(before: Callable[..., Any]) -> Callable[..., Any]:
     """Stand in for `ThreadPoolExecutor.shutdown`."""
-    participant = current_participant()
-    if participant is None or not wait:
-        _shutdown(pool, wait, cancel_futures=cancel_futures)
-        return
-    _shutdown(pool, wait=False, cancel_futures=cancel_futures)
-    participant.simulation.wait_for_pool(participant, pool)
-    with participant.on_real_time():
-        _shutdown(pool, wait=True)
+
+    def shutdown(pool: ThreadPoolExecutor, wait: bool = True, *, cancel_futures: bool = False) -> Any:
+        participant = current_participant()
+        if participant is None or not wait:
+            return before(pool, wait, cancel_futures=cancel_futures)
+        before(pool, wait=False, cancel_futures=cancel_futures)
+        participant.simulation.wait_for_pool(participant, pool)
+        with participant.on_real_time():
+            return before(pool, wait=True)
+
+    return shutdown
+
+
+# trio
+
+
+def refuse(before: Callable[..., Any]) -> Callable[..., Any]:
+    """Stand in for what begins a run of trio, which no thread of virtual time can."""
+
+    def setup_runner(*args: Any, **kwargs: Any) -> Any:
+        if current_participant() is not None:
+            raise VirtualTimeError(_TRIO)
+        return before(*args, **kwargs)
+
+    return setup_runner
 
 
 # All of them
@@ -232,13 +317,16 @@ FUNCTIONS: dict[Any, Any] = {
     _perf_counter_ns: perf_counter_ns,
     asyncio_loop._sleep: asyncio_loop.sleep,
 }
-METHODS: tuple[tuple[type, str, Any], ...] = (
+if originals.CLOCKS:
+    FUNCTIONS |= {originals.clock_gettime: clock_gettime, originals.clock_gettime_ns: clock_gettime_ns}
+CLASSES = ((threading.Lock, locks.Lock), (threading.RLock, locks.RLock), (queue.SimpleQueue, locks.SimpleQueue))
+METHODS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+    (threading, BEGIN, begin),
     (threading.Condition, "wait", wait),
-    (threading.Thread, "start", start),
     (threading.Thread, "join", join),
-    (ThreadPoolExecutor, "submit", submit),
+    (pools._WorkItem, "__init__", given),
+    (ThreadPoolExecutor, "_adjust_thread_count", adjust),
     (ThreadPoolExecutor, "shutdown", shutdown),
-    (pools._WorkItem, "run", run_work),
     (BaseEventLoop, "_run_once", asyncio_loop.run_once),
     (BaseSelectorEventLoop, "_write_to_self", asyncio_loop.write_to_self),
 )
@@ -247,16 +335,57 @@ METHODS: tuple[tuple[type, str, Any], ...] = (
 @contextmanager
 def replaced() -> Iterator[None]:
     """Put all replacements in their places, also where modules imported the originals by name; then undo it."""
-    methods = [(owner, name, owner.__dict__[name]) for owner, name, _ in METHODS]
-    for owner, name, replacement in METHODS:
-        setattr(owner, name, replacement)
+    replacements = Replacements()
+    for owner, name, make in METHODS:
+        replacements.put(owner, name, make)
+    trio = sys.modules.get("trio._core._run")
+    if hasattr(trio, "setup_runner"):
+        replacements.put(trio, "setup_runner", refuse)
+    replacements.put(threading, "Lock", lambda _: locks.Lock)
+    replacements.put(threading, "RLock", lambda _: locks.RLock)
+    functions = [*FUNCTIONS.items(), *_around_wrappers()]
     try:
-        with rebound(FUNCTIONS, _is_spared):
+        with rebound(functions, _is_spared), rebound(CLASSES, _has_no_locks_on_the_clock):
             yield
     finally:
-        for owner, name, original in reversed(methods):
-            setattr(owner, name, original)
+        replacements.take_out()
+
+
+def _around_wrappers() -> Iterator[tuple[Any, Any]]:
+    """Return the wrappers that others have put around the functions, with what stands in for each.
+
+    As pairs: a proxy of wrapt is equal to what it wraps.
+    """
+    inner = {*map(id, FUNCTIONS), *map(id, FUNCTIONS.values())}
+    for replacement in FUNCTIONS.values():
+        holder = sys.modules["time" if replacement.__module__ == __name__ else "asyncio"]
+        now: Any = getattr(holder, replacement.__name__)
+        if id(now) not in inner and any(id(each) in inner for each in _wrapped_by(now)):
+            yield now, _around(now, replacement)
+
+
+def _wrapped_by(function: Any) -> Iterator[Any]:
+    for _ in range(_LAYERS):
+        function = getattr(function, "__wrapped__", None)
+        if function is None:
+            return
+        yield function
+
+
+def _around(wrapper: Any, replacement: Callable[..., Any]) -> Callable[..., Any]:
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
+        if current_participant() is None or is_real(sys._getframe(1).f_globals.get("__name__")):
+            return wrapper(*args, **kwargs)
+        return replacement(*args, **kwargs)
+
+    stand_in.__wrapped__ = wrapper  # type: ignore[attr-defined]  # one that stays is known by it the next time
+    return stand_in
 
 
 def _is_spared(module: str) -> bool:
     return is_real(module) or module.startswith("pytest_mlflow_traces.virtual_time")
+
+
+def _has_no_locks_on_the_clock(module: str) -> bool:
+    """Return whether a module stays with the locks of C; `threading` has them by other names, too."""
+    return _is_spared(module) or module.partition(".")[0] in _WITH_LOCKS_OF_C

@@ -4,7 +4,7 @@ Each thread is a participant. One of them is awake at a time; when it waits, the
 when nobody is due now does time move, to the next alarm at once. So waiting takes no real time, waits that overlap
 overlap exactly, and threads take turns in an order that is the same in every run.
 
-What this cannot see is a thread that blocks where it did not say so: in a socket, in a lock taken in C, in a busy
+What this cannot see is a thread that blocks where it did not say so: in a socket, in a lock from before, in a busy
 loop. It stays awake, and so the clock stands still. That is right while it works or waits for the real world. If
 another participant was handed its turn meanwhile, it starts after half a second all the same, in parallel; and if
 nothing has stirred for `deadlock.PATIENCE_S`, whoever waits for the clock raises an error that says who holds it.
@@ -42,7 +42,8 @@ class Simulation:
         self.owner: Any = None
         self.on_move: Callable[[int], object] = lambda _: None
         self._lock = RLock()  # a finalizer that notifies may run in the middle of anything here
-        self._steps = 0  # how often anyone began or ended a wait
+        self.news = 0  # how often time moved, a participant came or left, or one ended the wait of another
+        self._watch = deadlock.Watch()
         self._orders = itertools.count()
         self._queue: list[tuple[int, int, Wait]] = []
         self._pending: dict[Wait, None] = {}
@@ -50,6 +51,7 @@ class Simulation:
         self._pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
         self._monotonic_ns = originals.monotonic_ns()
         self._perf_counter_ns = originals.perf_counter_ns()
+        self.clocks_ns: dict[int, int] = {clock: originals.clock_gettime_ns(clock) for clock in originals.CLOCKS}
 
     @property
     def monotonic_ns(self) -> int:
@@ -133,6 +135,7 @@ class Simulation:
     def leave(self, participant: Participant) -> None:
         """Give up a participant, taken or not, and rouse who waits for that."""
         with self._lock:
+            self.news += 1
             participant.is_over = True
             if participant.ident is not None:
                 self.participants.pop(participant.ident, None)
@@ -150,6 +153,7 @@ class Simulation:
     def wait(self, wait: Wait, within_ns: int | None = None, unless: Callable[[], object] = lambda: False) -> Outcome:
         """Give the turn away until the wait is roused or its time has come; not at all if `unless` says so."""
         participant = wait.participant
+        participant.raise_error()
         with self._lock:
             if self.is_closed:
                 return Outcome.CLOSED
@@ -175,6 +179,7 @@ class Simulation:
         """End a wait because of the real world, which takes no turns."""
         with self._lock:
             if wait.is_pending:
+                self.news += 1
                 wait.is_roused = True
                 self._grant(wait)
 
@@ -214,11 +219,11 @@ class Simulation:
     # With the lock held
 
     def _arrive(self, participant: Participant, ident: int) -> None:
+        self.news += 1
         participant.ident = ident
         self.participants[ident] = participant
 
     def _enter(self, wait: Wait, due: int | None) -> None:
-        self._steps += 1
         wait.is_pending = True
         self._pending[wait] = None
         wait.order = next(self._orders)
@@ -232,6 +237,7 @@ class Simulation:
     def _rouse(self, wait: Wait) -> None:
         if wait.is_roused or wait.is_granted:
             return
+        self.news += 1
         wait.is_roused = True
         if self.is_closed:
             wait.knock()
@@ -269,6 +275,7 @@ class Simulation:
         if following is not None:
             due, wait = following
             if due > self.elapsed_ns:
+                self.news += 1
                 self.on_move(due - self.elapsed_ns)
                 self.elapsed_ns, self._nudges = due, 0
             self._grant(wait)
@@ -283,11 +290,10 @@ class Simulation:
 
     def _await_turn(self, wait: Wait) -> Outcome:
         """Wait for the turn."""
-        watch = deadlock.Watch()
         try:
             while not (wait.is_granted or self.is_closed):
                 wait.rest(deadlock.LOOK_S)
-                self._look(wait, watch)
+                self._look(wait)
         except BaseException:
             # an interrupt, or the error of the look: this thread is awake, whether it has the turn or not
             with self._lock:
@@ -299,18 +305,41 @@ class Simulation:
             return Outcome.CLOSED
         return Outcome.ROUSED if wait.is_roused else Outcome.DUE
 
-    def _look(self, wait: Wait, watch: deadlock.Watch) -> None:
+    def _look(self, wait: Wait) -> None:
         """Start what is due now though another has the turn; raise where the clock is stuck."""
         with self._lock:
-            following = self._next()
             if wait.is_pending and any(
                 each is wait and order == wait.order and due <= self.elapsed_ns for due, order, each in self._queue
             ):
                 self._grant(wait)
-            elif following is None or following[1] is not wait:
-                watch.is_stuck(None)  # whoever is next looks after it
-            elif watch.is_stuck(self._steps, deadlock.stacks(self._awake)):
-                raise deadlock.error(self._awake)
+            elif self._looks_after_it(wait):
+                for each in self._watch.holders:
+                    if each.error is not None:  # when it was to be raised, the thread was in our own code
+                        deadlock.raise_in(each)
+                if self._watch.is_stuck(self.news, self._awake):
+                    self._tell()
+
+    def _looks_after_it(self, wait: Wait) -> bool:
+        """Return whether this wait's thread is to look: that of the next alarm, or else of the first of all."""
+        alarms = [entry for entry in self._queue if entry[2].order == entry[1] and entry[0] > self.elapsed_ns]
+        if alarms:
+            return min(alarms)[2] is wait
+        if any(participant.ident is not None for participant in self._awake) or self.loops.hear_the_world():
+            return False  # nobody waits for time to pass, and it is up to the real world
+        return next(iter(self._pending), None) is wait
+
+    def _tell(self) -> None:
+        """Have the error raised in threads that run and never wait; where that does not help, here."""
+        holders = [each for each in self._watch.holders if not each.is_over]
+        error = deadlock.error(holders, [wait.participant for wait in self._pending])
+        untold = [each for each in holders if each.error is None]
+        has_moved = self._watch.has_moved
+        self._watch.begin_again()
+        if not has_moved or not untold:
+            raise error
+        for each in untold:
+            each.error = error
+            deadlock.raise_in(each)
 
 
 _active: Simulation | None = None  # of the whole process, as time.sleep is

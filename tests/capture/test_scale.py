@@ -178,7 +178,7 @@ def _held():
         threading.active_count(),
         len(list(descriptors.iterdir())) if descriptors.exists() else 0,
         _providers(),
-        [str(part) for part in install._replaced],
+        [str(part) for part in install._replacements._standing],
         [id(vars(tracing_provider).get(name)) for name in ("_get_span_processors", "get_current_context")],
     )
 

@@ -172,7 +172,7 @@ def test_what_is_replaced_is_there_again_afterwards():
     from pytest_mlflow_traces.capture import install
 
     with capture_traces():
-        replaced = [(holder, name) for holder, name, _ in install._replaced]
+        replaced = [(holder, name) for holder, name, *_ in install._replacements._standing]
     assert len(replaced) > 8
     before = [vars(holder).get(name) for holder, name in replaced]
     for _ in range(2):
@@ -181,4 +181,4 @@ def test_what_is_replaced_is_there_again_afterwards():
 
         assert all(now is not then for now, then in zip(during, before, strict=True))
         assert [vars(holder).get(name) for holder, name in replaced] == before
-    assert install._replaced == []
+    assert install._replacements._standing == []
