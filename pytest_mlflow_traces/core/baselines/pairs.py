@@ -48,13 +48,13 @@ class Pairs:
             else:
                 steps += self._stood(lines[rank] if rank >= done else Entry("...", ...), stood)
             done = max(done, stop, rank + (not new))
-        steps = self._reclaimed([*steps, *((line, ()) for line in lines[done:])])
+        steps += [(line, ()) for line in lines[done:]]
         absent = [line for line, stood in steps if line and not stood and line.patterns and may_be_absent(line)]
         for line, stood in steps if absent else ():
             moved = next((each for each in absent if holds(self._matcher, each, stood[0])), None) if not line else None
             if moved is not None:
                 self.meant.setdefault(stood[0], moved.patterns)
-        return steps
+        return self._reclaimed(steps)
 
     def _rows(self, lines: Sequence[Entry], i: int, spans: Sequence[int]) -> list[Row]:
         only = lines[0].pattern if len(lines) == len(spans) == 1 else None
@@ -93,12 +93,10 @@ class Pairs:
         if line.patterns:
             kept = self._alike(line, spans)
         elif isinstance(line.pattern, AnyOrder):
-            seated = [place for place, k in enumerate(spans) if k in self.meant or line.pattern.gap]
-            kept = spans[seated[0] : seated[-1] + 1] if seated else ()
+            kept = tuple(k for k in spans if k in self.meant or line.pattern.gap)
         else:
             kept = spans if self._matcher.accepts((line.pattern,), spans) else ()
-        first = spans.index(kept[0]) if kept else 0
-        return [*_new(spans[:first]), (line, kept), *_new(spans[first + len(kept) :])]
+        return _parted(line, spans, kept)
 
     def _alike(self, line: Entry, spans: Sequence[int]) -> tuple[int, ...]:
         """Return the spans in a row that a line can stand for: those that match, or differ from it in the same way."""
@@ -132,20 +130,14 @@ class Pairs:
         """Take the spans of lost lines from gaps and from lines that can spare them, or what is wrapped around one."""
         free = [i for line, stood in steps if line and line.is_gap for i in stood]
         steps = self._nearer(steps, [*free, *(i for line, stood in steps if line is None for i in stood)])
-        spare = [i for line, stood in steps if line and line.patterns for i in _spare(line, stood)]
+        spare = [i for line, stood in steps if line and not line.is_gap for i in self._spare(line, stood)]
         wanted = {i for i in free if i in self.meant} | self._called_for(steps, [*free, *spare])
         lost = [line for line, stood in steps if line and not stood and line.patterns and not may_be_absent(line)]
         wanted |= self._holders(free, [line.unit for line in lost if line.unit is not None])
         taken: list[Step] = []
         for line, stood in steps:
             if line is None or not line.is_gap:
-                kept = [i for i in stood if i not in wanted]
-                first = stood.index(kept[0]) if kept else 0
-                taken += [
-                    *_new(stood[:first]),
-                    (line, stood[first : first + len(kept)]),
-                    *_new(stood[first + len(kept) :]),
-                ]
+                taken += _parted(line, stood, [i for i in stood if i not in wanted])
                 continue
             taken.append((line, ()))
             for is_wanted, run in groupby(stood, wanted.__contains__):
@@ -174,6 +166,13 @@ class Pairs:
             self.meant[best] = line.patterns
             made += [*_new(stood), (line, ())]
         return made
+
+    def _spare(self, line: Entry, stood: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the spans at the ends of a run that a line does not ask for."""
+        if not line.patterns:
+            return tuple(i for i in (*stood[:1], *stood[-1:]) if i not in self.meant)
+        count = min(len(stood) - line.limits[0], 2)
+        return (stood[0], stood[-1]) if count == 2 else stood[len(stood) - count :] if count > 0 else ()
 
     def _in_common(self, line: Entry, i: int) -> tuple[bool, int]:
         there = [self._table.names[k] for k in self._table.children(i)]
@@ -210,10 +209,10 @@ class Pairs:
         return {i for i in free if bisect(found, i) < bisect(found, self._table.stops[i] - 1)}
 
 
-def _spare(line: Entry, stood: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the spans at the ends of a run that a line does not ask for."""
-    count = min(len(stood) - line.limits[0], 2)
-    return (stood[0], stood[-1]) if count == 2 else stood[len(stood) - count :] if count > 0 else ()
+def _parted(line: Entry | None, stood: tuple[int, ...], kept: Sequence[int]) -> list[Step]:
+    """Return the steps of a line that gives up what stands at the ends, up to the spans that it keeps."""
+    first, stop = (stood.index(kept[0]), stood.index(kept[-1]) + 1) if kept else (0, 0)
+    return [*_new(stood[:first]), (line, stood[first:stop]), *_new(stood[stop:])]
 
 
 def _new(spans: Iterable[int]) -> list[Step]:

@@ -75,6 +75,18 @@ def test_what_left_a_group_for_a_gap_is_asked_for():
     assert found == "a\n  ...\n  any order\n    b\n  k\n  ...\n  c ..."
 
 
+def test_what_a_group_with_a_gap_took_at_its_end_is_asked_for():
+    text = "a\n  any order\n    x\n    ...\n  # last\n  b TOOL ..."
+
+    assert changed(text, "a", ["b LLM", "x LLM"]) == "a\n  # last\n  b LLM ...\n  any order\n    x\n    ..."
+
+
+def test_what_may_be_absent_does_not_take_what_a_lost_line_asks_for():
+    found = changed("a\n  c LLM\n  ...\n  c LLM ? ...\n  ...", "a", ["d", "x", "c LLM"])
+
+    assert found == "a\n  ...\n  c LLM\n  c LLM ? ...\n  ..."
+
+
 def test_a_line_that_asks_for_nothing_gives_way():
     assert changed("a\n  b ?\n  k\n  b", "a", ["b", "k"]) == "a\n  b ?\n  b\n  k"
     assert changed("a\n  * {2,}\n  k\n  b", "a", ["x", "y", "b", "k"]) == "a\n  * {2,}\n  b\n  k"
@@ -98,7 +110,7 @@ def test_a_group_whose_lines_are_all_lost_goes_and_leaves_its_gap():
 )
 def test_an_update_that_would_ask_no_more_for_what_is_there_is_refused(text, says):
     with pytest.raises(DemandError, match=exactly(says)):
-        rewritten(text, tree("a", ["b LLM", "x LLM"]).table)
+        rewritten(text, tree("a", ["y LLM", "b LLM", "x LLM"]).table)
 
 
 def test_at_the_root_an_update_that_would_ask_no_more_is_refused():
