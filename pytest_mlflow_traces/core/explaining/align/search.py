@@ -90,6 +90,7 @@ class Search:
         self._heap: list[tuple[float, int, int, int, Point, Point | None, Edge]] = []
         self._came: dict[Point, tuple[Point | None, tuple[Edit, ...]]] = {}
         self._pushed = 0
+        self._hidden: dict[int, bool] = {}
         self.cost = 0.0
 
     def run(self, limit: float) -> Generator[Question, float, bool]:
@@ -225,8 +226,10 @@ class Search:
         """Return whether a gap of this list holds what would be dropped from it as missing."""
         if not self._has_gap or not self._costs.kept or not isinstance(unit, SpanPattern):
             return False
-        there = [k for k in self.spans if self._matches(unit, k)] if len(self.spans) <= FAR else []
-        return len(there) >= max(1, sum(item == unit for item in self._content.items))
+        if id(unit) not in self._hidden:
+            there = [k for k in self.spans if self._matches(unit, k)] if len(self.spans) <= FAR else []
+            self._hidden[id(unit)] = len(there) >= max(1, sum(item == unit for item in self._content.items))
+        return self._hidden[id(unit)]
 
     def _enter(self, cost: float, point: Point) -> None:
         """Take the next span for a wrapper, and look at its children in its stead."""
