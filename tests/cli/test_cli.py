@@ -407,13 +407,16 @@ def test_no_text_of_a_trace_is_obeyed(folder, command, is_same, evil):
         (lambda said: said.replace('"spans": [', '"spans": {"a": ', 1), "line 2: no JSON at column"),
         (lambda said: "[" * 100_000, "line 2: the JSON is nested too deep to be read"),
         (lambda said: "null", "line 2: not a trace"),
-        (lambda said: said.replace('"name": "agent"', '"name": {"\\u001b[31m": 1}'), "line 2: not a span: name is a"),
+        (
+            lambda said: said.replace('"code": "STATUS_CODE_OK"', '"code": {"\\u001b[31m": 1}'),
+            "line 2: not a span: unknown status code",
+        ),
         (
             lambda said: said.replace('"start_time_unix_nano": ', '"start_time_unix_nano": 1e999, "x": '),
             "line 2: not a",
         ),
     ],
-    ids=["truncated", "unbalanced", "deep", "null", "name", "time"],
+    ids=["truncated", "unbalanced", "deep", "null", "code", "time"],
 )
 def test_what_is_no_trace_is_named_by_file_and_line_and_ends_the_command(command, damage, says):
     write("old.jsonl", line("agent", test="test_a"))

@@ -72,6 +72,7 @@ def test_what_is_read_says_where_it_stands_and_which_test_made_it(write):
     ]
 
 
+LEGAL = "(legal: 'OK', 'ERROR', 'UNSET', alone or behind 'STATUS_CODE_')"
 NO_TRACE = "not a trace: expected an object with `info` and `data`, as Trace.to_json() of MLflow writes"
 CUT = "it ends in the middle, as if it were cut off"
 
@@ -91,10 +92,13 @@ CUT = "it ends in the middle, as if it were cut off"
         ("5", f", line 1: {NO_TRACE}"),
         ("[5]", f", line 1, trace 1: {NO_TRACE}"),
         ('{"info": {}, "data": {"spans": 5}}', ", line 1: not a trace: data.spans is a list of objects"),
-        (line("x").replace('"name": "x"', '"name": 5'), ", line 1: not a span: name is a string, got 5"),
         (
-            line("x").replace('"name": "x"', '"name": ["\\u001b[31m\\u202e"]'),
-            ", line 1: not a span: name is a string, got ['\\x1b[31m\\u202e']",
+            line("x").replace('"code": "STATUS_CODE_OK"', '"code": 2'),
+            f", line 1: not a span: unknown status code 2 {LEGAL}",
+        ),
+        (
+            line("x").replace('"code": "STATUS_CODE_OK"', '"code": ["\\u001b[31m\\u202e"]'),
+            f", line 1: not a span: unknown status code ['\\x1b[31m\\u202e'] {LEGAL}",
         ),
     ],
 )
