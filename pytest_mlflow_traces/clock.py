@@ -24,6 +24,7 @@ from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration
 from pytest_mlflow_traces.virtual_time.asyncio_loop import Loops, check_loop
 from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
 from pytest_mlflow_traces.virtual_time.patches import note_asking, replaced
+from pytest_mlflow_traces.virtual_time.real_waits import Lookout
 from pytest_mlflow_traces.virtual_time.simulation import (
     NS_PER_S,
     Simulation,
@@ -140,7 +141,7 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
     travel = _time_machine().travel(start_ns // NS_PER_S, tick=False)
     # In this order: time-machine looks the clocks up when it begins and ends, and has to find the originals; threads
     # that go on for real afterwards are to find the real time.
-    with _simulation(grace_s) as simulation, travel as traveller, replaced():
+    with _simulation(grace_s) as simulation, travel as traveller, replaced(), Lookout(simulation).looking():
         _shift(traveller, start_ns % NS_PER_S)
         _note_asking(traveller)
         simulation.on_move = partial(_shift, traveller)

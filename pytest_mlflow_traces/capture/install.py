@@ -15,6 +15,7 @@ from pytest_mlflow_traces.capture import mlflow_internals
 from pytest_mlflow_traces.capture.context import Capture, dropped
 from pytest_mlflow_traces.capture.log import TraceLog
 from pytest_mlflow_traces.capture.mlflow_internals import State, otel_trace, tracing_provider, tracking_fluent
+from pytest_mlflow_traces.capture.real_time import real_time
 from pytest_mlflow_traces.capture.replacements import Replacements
 from pytest_mlflow_traces.capture.span_processor import CaptureProcessor, router
 from pytest_mlflow_traces.capture.store.experiments import DEFAULT_EXPERIMENT
@@ -93,6 +94,7 @@ def open_capture() -> InstalledCapture:
     is_first = not router.stack
     if is_first:
         _undone.clear()
+        real_time.forget()
         _replace_parts()
     router.stack.append(capture)
     router.current.set(capture)

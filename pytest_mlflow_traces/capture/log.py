@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces.capture.real_time import real_time
 from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class TraceLog:
                 for entry in self._entries:
                     if entry.trace is None:
                         entry.trace = Trace.from_mlflow(entry.raw)
+                        entry.trace.real_waits = real_time.waits_of(r.span_id for r in entry.trace.table.records)
                 self._trees = tuple(entry.trace for entry in self._entries if entry.trace is not None)
             return self._trees
 

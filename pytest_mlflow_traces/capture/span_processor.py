@@ -19,6 +19,7 @@ from pytest_mlflow_traces.capture import mlflow_internals
 from pytest_mlflow_traces.capture.context import FORGOTTEN, is_stale
 from pytest_mlflow_traces.capture.enrich import copied, is_kept, merged, popped
 from pytest_mlflow_traces.capture.mlflow_internals import InMemoryTraceManager, MlflowV3SpanProcessor
+from pytest_mlflow_traces.capture.real_time import real_time
 from pytest_mlflow_traces.capture.threads import threads
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
@@ -278,6 +279,7 @@ class CaptureProcessor(MlflowV3SpanProcessor, _NoExport):
         """See `SpanProcessor.on_start`."""
         if not router.started(span):
             return
+        real_time.started(span)
         try:
             super().on_start(span, parent_context)
         except Exception as error:
@@ -286,6 +288,7 @@ class CaptureProcessor(MlflowV3SpanProcessor, _NoExport):
 
     def on_end(self, span: Any) -> None:
         """See `SpanProcessor.on_end`."""
+        real_time.ended(span)
         if not router.knows(span):
             return
         super().on_end(span)

@@ -19,8 +19,9 @@ from pytest_mlflow_traces.core.spans.render import tree_lines
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_mlflow_traces.core.spans.real_waits import RealWait
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
 __tracebackhide__ = True  # a failure points at the test, not in here
@@ -52,12 +53,13 @@ class Trace(Compared):
     (True, ['agent'])
     """
 
-    __slots__ = ("_facts", "_spans", "raw", "table")
+    __slots__ = ("_facts", "_spans", "raw", "real_waits", "table")
     _kind = "trace"
 
     def __init__(self, table: SpanTable, facts: convert.TraceFacts, raw: Any = None) -> None:
         self.table = table
         self.raw = raw
+        self.real_waits: Mapping[str, Sequence[RealWait]] = {}  # by the ids of spans, what virtual time did not see
         self._facts = facts
         self._spans = Spans(table)
 

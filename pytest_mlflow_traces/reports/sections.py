@@ -25,6 +25,11 @@ def section(traces: Sequence[Trace], unfinished: Sequence[Span], lost: Sequence[
     blocks = [f"{headline(trace, number, len(traces))}\n{trace.tree()}" for number, trace in enumerate(traces, 1)]
     if unfinished:
         blocks.append("never ended:\n" + "\n".join(f"  {span.path}  {visible(span.type)}" for span in unfinished))
+    waits = dict.fromkeys(wait for trace in traces for waits in trace.real_waits.values() for wait in waits)
+    if waits:
+        blocks.append(
+            "waited in real time, which virtual time leaves out:\n" + "\n".join(f"  {each}" for each in waits)
+        )
     if lost:
         blocks.append("lost:\n" + "\n".join(f"  {finding}" for finding in lost))
     return "\n".join(capped("\n\n".join(blocks or ["no trace was captured"]).split("\n"), MAX_LINES))

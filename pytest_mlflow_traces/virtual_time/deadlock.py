@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dis
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ PATIENCE_S = 10.0
 BUSY_S = 60.0
 ASKED = 100  # how often a line asks for the time meanwhile, if it waits for time to pass
 real_monotonic = originals.monotonic
+_LIBRARY = Path(threading.__file__).parent  # of Python, in which others may be installed, too
 _OURS = __name__.rpartition(".")[0]
 # what asks for the time on behalf of whoever waits, and what notes it without waiting
 _MIDDLEMEN = frozenset({"asyncio", "concurrent", "queue", "threading", "time_machine"})
@@ -111,7 +113,7 @@ class Watch:
         held = {participant: frames.get(participant.ident or 0) for participant in awake}
         self.holders.update(dict.fromkeys(held))
         self._moments.add(tuple((id(frame), 0 if frame is None else frame.f_lasti) for frame in held.values()))
-        self._jumps = self._jumps or any(_is_at_jump(frame) for frame in held.values() if frame is not None)
+        self._jumps = self._jumps or any(is_at_jump(frame) for frame in held.values() if frame is not None)
         # the functions, not the lines: a loop is at few lines of few functions, work is at ever new ones
         stacks = tuple((id(participant), *_functions(frame)) for participant, frame in held.items())
         self._known_s = self._known_s + LOOK_S if stacks in self._seen else 0.0
@@ -147,7 +149,7 @@ def error(participants: Iterable[Participant], waiting: Iterable[Participant] = 
 
 
 def raise_in(participant: Participant) -> None:
-    """Raise the error for a thread in it as it runs; in our own code it looks for its error by itself."""
+    """Raise in a thread the error there is for it, unless it is in our own code, which looks for that by itself."""
     frame = sys._current_frames().get(participant.ident or 0)
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith(_OURS):
@@ -166,16 +168,32 @@ def raise_in(participant: Participant) -> None:
 
 def _line(participant: Participant, frames: dict[int, Any]) -> str:
     frame = frames.get(participant.ident or 0)
-    while frame is not None and frame.f_back is not None and _is_inner(frame):
+    return f"  thread {participant.name!r} {'has not started' if frame is None else f'is at {place(frame)}'}"
+
+
+def place(frame: Any) -> str:
+    """Return where a thread is: in code of neither Python's nor ours, and what that has called."""
+    while frame.f_back is not None and _is_ours(frame):
         frame = frame.f_back
-    return f"  thread {participant.name!r} {'has not started' if frame is None else f'is at {_place(frame)}'}"
+    inner = frame
+    while frame is not None and (_is_ours(frame) or _is_standard(frame)):
+        frame = frame.f_back
+    if frame is None or frame is inner:
+        return _place(inner)
+    return f"{_place(frame)} ({_place(inner)})"
 
 
-def _is_inner(frame: Any) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith(_OURS)
+def _is_standard(frame: Any) -> bool:
+    name = frame.f_code.co_filename
+    return name.startswith("<frozen") or (name.startswith(str(_LIBRARY)) and "-packages" not in name)
 
 
-def _is_at_jump(frame: Any) -> bool:
+def _is_ours(frame: Any) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("pytest_mlflow_traces.")
+
+
+def is_at_jump(frame: Any) -> bool:
+    """Return whether a thread is where nothing blocks."""
     return frame.f_lasti >= 0 and "JUMP" in dis.opname[frame.f_code.co_code[frame.f_lasti]]
 
 

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def rebound(functions: Sequence[tuple[Any, Any]], spared: Callable[[str], bool]) -> Iterator[None]:
-    """Replace functions, given with what is to stand for each, in all modules but those spared; then put them back."""
+def rebound(functions: Sequence[tuple[Any, Any]], spared: Callable[[str, Any], bool]) -> Iterator[None]:
+    """Replace functions, given with what is to stand for each, in all modules but those spared; then put them back.
+
+    `spared` is asked with the name of a module and what is replaced there, or put back.
+    """
     replacements = {id(function): replacement for function, replacement in functions}
     originals = {id(replacement): function for function, replacement in functions}
     known = frozenset(replacements.keys() | originals.keys())  # one that stayed from the last time is put back now
@@ -43,11 +46,11 @@ def _modules() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _having(
-    names: dict[str, Any], known: frozenset[int], module: str, spared: Callable[[str], bool]
+    names: dict[str, Any], known: frozenset[int], module: str, spared: Callable[[str, Any], bool]
 ) -> tuple[str, ...]:
-    if known.isdisjoint(map(id, list(names.values()))) or spared(module):
+    if known.isdisjoint(map(id, list(names.values()))):
         return ()
-    return tuple(key for key, value in list(names.items()) if id(value) in known)
+    return tuple(key for key, value in list(names.items()) if id(value) in known and not spared(module, value))
 
 
 def _replace(names: dict[str, Any], having: tuple[str, ...], replacements: Mapping[int, Any]) -> None:

@@ -343,9 +343,9 @@ def replaced() -> Iterator[None]:
         replacements.put(trio, "setup_runner", refuse)
     replacements.put(threading, "Lock", lambda _: locks.Lock)
     replacements.put(threading, "RLock", lambda _: locks.RLock)
-    functions = [*FUNCTIONS.items(), *_around_wrappers()]
+    functions = [*FUNCTIONS.items(), *_around_wrappers(), *CLASSES]
     try:
-        with rebound(functions, _is_spared), rebound(CLASSES, _has_no_locks_on_the_clock):
+        with rebound(functions, _is_spared):
             yield
     finally:
         replacements.take_out()
@@ -382,10 +382,8 @@ def _around(wrapper: Any, replacement: Callable[..., Any]) -> Callable[..., Any]
     return stand_in
 
 
-def _is_spared(module: str) -> bool:
-    return is_real(module) or module.startswith("pytest_mlflow_traces.virtual_time")
-
-
-def _has_no_locks_on_the_clock(module: str) -> bool:
-    """Return whether a module stays with the locks of C; `threading` has them by other names, too."""
-    return _is_spared(module) or module.partition(".")[0] in _WITH_LOCKS_OF_C
+def _is_spared(module: str, function: Any) -> bool:
+    """Return whether a module keeps its own; `threading` has C's locks by other names, too, and needs them."""
+    if is_real(module) or module.startswith("pytest_mlflow_traces.virtual_time"):
+        return True
+    return module.partition(".")[0] in _WITH_LOCKS_OF_C and any(function in pair for pair in CLASSES)

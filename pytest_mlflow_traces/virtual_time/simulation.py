@@ -24,7 +24,7 @@ from pytest_mlflow_traces.virtual_time import deadlock, originals
 from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, Pool, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 NS_PER_S = 1_000_000_000
 
@@ -196,6 +196,11 @@ class Simulation:
             wait = Wait(participant)
             state.waiters.append(wait)
             self.wait(wait, unless=lambda: not state.running and not state.backlog)
+
+    @property
+    def awake(self) -> Iterable[Participant]:
+        """Who has the turn, or was started without."""
+        return self._awake
 
     @property
     def has_alarms(self) -> bool:

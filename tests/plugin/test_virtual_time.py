@@ -276,3 +276,43 @@ def test_without_the_extra_the_error_names_it(project):
 
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["E *virtual time needs time-machine: pip install 'pytest-mlflow-traces[[]time]'"])
+
+
+def test_a_wait_in_real_time_fails_a_budget_of_latency_and_is_but_listed_elsewhere(project):
+    project.makepyfile(
+        """
+        import select
+
+        import mlflow
+        import pytest
+
+        from pytest_mlflow_traces import Budget
+
+        @mlflow.trace
+        def fetch():
+            select.select([], [], [], 0.4)
+
+        @pytest.mark.mlflow_traces(expect=Budget(latency="1h"))
+        def test_with_a_limit(virtual_time):
+            fetch()
+
+        @pytest.mark.mlflow_traces(expect=Budget(calls={"fetch": 1}))
+        def test_without(virtual_time):
+            fetch()
+
+        def test_that_fails(mlflow_traces, virtual_time):
+            fetch()
+            assert False
+        """
+    )
+
+    result = run(project, "-p", "no:randomly")
+
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.re_match_lines([r".*budget\.real_time at fetch: .*, got 0 ms of virtual time, and \d+ ms of real"])
+    result.stdout.re_match_lines(
+        [
+            "waited in real time, which virtual time leaves out:",
+            r"  \d+ ms at test_a_wait_in_real_time_fails.*\.py:\d+, in fetch$",
+        ]
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import re
 import select
 import sys
 import threading
@@ -148,8 +149,12 @@ def test_threads_that_wait_for_each_other_are_told():
         "virtual time stands still: every thread waits for another, without a limit, and for 0.3 s none has ended a"
         " wait:"
     )
-    assert lines[0].startswith("  thread 'MainThread' is at threading.py:")
-    assert lines[1].startswith("  thread 'worker' is at threading.py:")
+    assert re.fullmatch(
+        r"  thread 'MainThread' is at test_hangs\.py:\d+, in test_threads_that_wait_for_each_other_are_told"
+        r" \(threading\.py:\d+, in wait\)",
+        lines[0],
+    )
+    assert re.fullmatch(r"  thread 'worker' is at test_hangs\.py:\d+, in work \(threading\.py:\d+, in wait\)", lines[1])
 
 
 def test_a_pool_whose_worker_never_comes_is_told(monkeypatch):

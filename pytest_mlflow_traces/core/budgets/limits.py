@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.budgets.latency import ENOUGH_FOR_P95, rank
+from pytest_mlflow_traces.core.budgets.real_time import unseen
 from pytest_mlflow_traces.core.budgets.spent import cost_spent, is_amount, tokens_spent
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
@@ -20,6 +21,7 @@ from pytest_mlflow_traces.core.text.suggestions import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_mlflow_traces.core.spans.real_waits import RealWait
     from pytest_mlflow_traces.core.trace import Span, Trace
 
 # of all types that MLflow gives to calls of a model: most integrations write LLM, and embeddings are paid for too
@@ -70,6 +72,7 @@ def latency(trace: Trace, most: int) -> Iterator[Finding]:
         if not 0 <= taken <= most:
             hints = [each for each in (late, _path_hint(trace, None)) if each is not None]
             yield Finding("budget.latency", where, expected, _taken(taken, most), "\n".join(hints) or None)
+        yield from unseen((wait for waits in trace.real_waits.values() for wait in waits), where, expected, taken)
 
 
 def latency_of(trace: Trace, limit: Limit) -> Iterator[Finding]:
@@ -85,6 +88,8 @@ def latency_of(trace: Trace, limit: Limit) -> Iterator[Finding]:
             elif not 0 <= taken[span] <= limit.most:
                 hint = _path_hint(trace, span) if span is worst else None  # one picture will do; the others get a line
                 yield Finding("budget.latency", span.path, expected, _taken(taken[span], limit.most), hint)
+            if span in taken:
+                yield from unseen(_waits(trace, span), span.path, expected, taken[span])
 
     yield from _absent(trace, limit, f"{expected} for {short(limit.pattern)}", spans)
     yield from _few([*checked()], limit)
@@ -96,6 +101,8 @@ def self_time_of(trace: Trace, limit: Limit) -> Iterator[Finding]:
 
     def checked() -> Iterator[Finding]:
         for span in spans:
+            own_waits = [wait for wait in _waits(trace, span) if _id(span) in wait.spans]
+            yield from unseen(own_waits, span.path, expected, round((span.self_ms or 0) * NS_PER_MS))
             own_ms, whole_ms = span.self_ms, span.duration_ms
             if own_ms is None or whole_ms is None:
                 yield Finding("budget.unfinished", span.path, expected, "a span that never ended")
@@ -208,6 +215,8 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
     yield from _few(
         [Finding("budget.latency", where[span], expected, _taken(taken[span], limit.most)) for span in backwards], limit
     )
+    waits = {span: _waits(traces[number], span) for span, number in homes.items() if span in taken}
+    yield from _few([each for span in waits for each in unseen(waits[span], where[span], expected, taken[span])], limit)
     if not homes:
         if not limit.optional or not any(len(trace.table) for trace in traces):
             actual = f"no such span in {counted(len(traces), 'trace')}"
@@ -221,6 +230,14 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
         if taken[at] > limit.most:
             actual = _taken(taken[at], limit.most, f" of {len(taken)} samples")
             yield Finding("budget.p95", where[at], expected, actual, _path_hint(traces[homes[at]], at))
+
+
+def _waits(trace: Trace, span: Span) -> Sequence[RealWait]:
+    return trace.real_waits.get(_id(span), ())
+
+
+def _id(span: Span) -> str:
+    return span._table.records[span._position].span_id
 
 
 def _at_most(most: int) -> str:
