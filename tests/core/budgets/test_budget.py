@@ -465,6 +465,17 @@ def test_a_wrapper_of_that_type_is_satisfied_by_the_call_in_it():
     assert Budget(tokens=5).check(trace) == []
 
 
+def test_a_wrapper_around_a_call_that_failed_is_asked_for_nothing_itself():
+    usage = {"mlflow.chat.tokenUsage": {"total_tokens": 5}}
+    told = [node("classify LLM", attributes=usage), "synthesize LLM", ["chat CHAT_MODEL ERROR"]]
+    metadata = {USAGE: '{"total_tokens": 5}'}
+
+    assert Budget(tokens=5).check(tree("agent", told, metadata=metadata)) == []
+    told[-1] = ["chat CHAT_MODEL"]
+    (finding,) = Budget(tokens=5).check(tree("agent", told, metadata=metadata))
+    assert (finding.rule, finding.where) == ("budget.unrecorded", "agent > synthesize > chat")
+
+
 def spending(attribute, *specs, **metadata):
     """A trace of which each span that says a record has it as `attribute`."""
     keys = {"mlflow.chat.tokenUsage": USAGE, "mlflow.llm.cost": COST}
