@@ -126,7 +126,7 @@ def test_the_schema_has_every_standard_tag():
         (
             {"stream_aborted": "true", "has_error": "true", "error_type": "X", "error_message": "x"},
             "rule 'aborted_streams_are_no_errors'",
-            "no error",
+            "not an error",
         ),
         ({"user_id": "eve"}, "rule 'metadata_says_the_same'", "user_id is not the user of the trace"),
         ({"session_id": "none"}, "rule 'metadata_says_the_same'", "session_id is not the session of the trace"),
