@@ -119,7 +119,7 @@ def seen(strategy, key, examples=150):
     """What `key` makes of the examples of a strategy, counted."""
     found: Counter[Any] = Counter()
 
-    @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+    @settings(max_examples=examples, deadline=None, database=None, derandomize=False, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(strategy)
     def look(drawn):

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 _INSIDE = 16  # spans below another that are looked at before it is taken for a wrapper
 _PRICED = 8  # points that a price counts for
 _NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, has the name of something expected
-_HIDDEN = 7.0  # a line that is dropped beside a gap that holds its span: more than a new line
+_HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
+_DROPPED = 7.0  # the same of a line that an update would drop: more than a new line
 _OPENED = 4  # spans that are tried as wrappers around some of a group
 _SLIGHTLY = 0.01
 _AT_ONCE = 8  # spans that one round of a repeated group takes where it may take any number
@@ -212,7 +213,9 @@ class Search:
         if lacking:
             lost = Missing(unit, parent, k, lacking, least=max(1, step.low))
             price = self._costs.missing(unit, lacking, gap=self._has_gap)
-            self._push(cost + price + _HIDDEN * self._hides(unit), after, point, (lost,))
+            self._push(
+                cost + price + (_DROPPED if self._costs.kept else _HIDDEN) * self._hides(unit), after, point, (lost,)
+            )
         else:
             self._push(cost, after, point)
         for each in span_patterns_of(unit) if count == 0 and step.low <= 1 else ():
@@ -224,7 +227,7 @@ class Search:
 
     def _hides(self, unit: Pattern) -> bool:
         """Return whether a gap of this list holds what would be dropped from it as missing."""
-        if not self._has_gap or not self._costs.kept or not isinstance(unit, SpanPattern):
+        if not self._has_gap or not isinstance(unit, SpanPattern):
             return False
         if id(unit) not in self._hidden:
             there = [k for k in self.spans if self._matches(unit, k)] if len(self.spans) <= FAR else []
