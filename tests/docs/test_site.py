@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import pytest_mlflow_traces
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -42,7 +44,10 @@ def test_all_of_the_markdown_is_understood(site, left):
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/how-it-works.md"])
 def test_a_file_of_the_code_is_called_as_the_page_says(page):
     named = re.findall(r"`([\w/]+(?:/|\.py))`", (ROOT / page).read_text())
-    there = [name for name in named if (ROOT / name).exists() or any((ROOT / "pytest_mlflow_traces").rglob(name))]
+    package = Path(pytest_mlflow_traces.__file__).parent  # it may be installed away from the checkout
+    there = [
+        name for name in named if any((at / name).exists() for at in (ROOT, package.parent)) or any(package.rglob(name))
+    ]
 
     assert there == named != []
 
