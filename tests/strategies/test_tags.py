@@ -132,7 +132,7 @@ def seen(strategy, key, examples=150):
 def seen_in_the_end(strategy, key, wanted):
     """What `key` makes of the examples of a strategy, until all of `wanted` came up or that seems unlikely."""
     found: Counter[Any] = Counter()
-    for _ in range(8):
+    for _ in range(60):
         found += seen(strategy, key)
         if wanted <= set(found):
             break
