@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from typing import Any
@@ -12,7 +13,7 @@ from mlflow.entities.trace_state import TraceState
 
 from pytest_mlflow_traces.capture import mlflow_internals
 from pytest_mlflow_traces.capture.mlflow_internals import InMemoryTraceManager, TraceMetadataKey, TraceTagKey
-from pytest_mlflow_traces.core.spans.convert import SPAN_TOKEN_USAGE
+from pytest_mlflow_traces.core.spans.usage import SPAN_TOKEN_USAGE
 
 
 def popped(otel_trace_id: int) -> Any:
@@ -76,13 +77,14 @@ def _as_stored(trace: Any) -> Any:
         Span.from_dict(mlflow_internals.translate_span_when_storing(span)) if _is_translated(span) else span
         for span in trace.data.spans
     ]
-    metadata = trace.info.trace_metadata
-    usage = mlflow_internals.aggregate_usage_from_spans(spans)
-    if usage:
-        metadata[TraceMetadataKey.TOKEN_USAGE] = json.dumps(usage)
-    cost = mlflow_internals.aggregate_cost_from_spans(spans)
-    if cost:
-        metadata[TraceMetadataKey.COST] = json.dumps(cost)
+    for key, aggregate in (
+        (TraceMetadataKey.TOKEN_USAGE, mlflow_internals.aggregate_usage_from_spans),
+        (TraceMetadataKey.COST, mlflow_internals.aggregate_cost_from_spans),
+    ):
+        with contextlib.suppress(Exception):  # what cannot be added is a problem of the trace, and no reason to lose it
+            total = aggregate(spans)
+            if total:
+                trace.info.trace_metadata[key] = json.dumps(total)
     return Trace(trace.info, TraceData(spans))
 
 

@@ -160,7 +160,11 @@ class Router:
                 del self._routes[trace_id]
         if not is_complete:
             return
-        raw = route.so_far if route.is_remote else popped(trace_id)
+        try:
+            raw = route.so_far if route.is_remote else popped(trace_id)
+        except Exception as error:  # MLflow would log it, and nobody would miss the trace
+            _refuse(route.capture, f"MLflow could not read the trace of {span.name!r}: {type(error).__name__}: {error}")
+            return
         if raw is None:
             _refuse(route.capture, _forgotten(span.name))
         elif route.capture is not None and route.capture.is_open:
@@ -291,10 +295,12 @@ class CaptureProcessor(MlflowV3SpanProcessor, _NoExport):
         real_time.ended(span)
         if not router.knows(span):
             return
-        super().on_end(span)
-        if span.parent is None:
-            trace_id = self._trace_manager.get_mlflow_trace_id_from_otel_id(span.context.trace_id)
-            if trace_id is not None:
-                # as MLflow's exporter does on 3.10, and its processor on later ones
-                mlflow_internals.tracing_fluent._set_last_active_trace_id(trace_id)
-        router.ended(span)
+        try:
+            super().on_end(span)
+        finally:  # before 3.16 MLflow fails where token usage cannot be added
+            if span.parent is None:
+                trace_id = self._trace_manager.get_mlflow_trace_id_from_otel_id(span.context.trace_id)
+                if trace_id is not None:
+                    # as MLflow's exporter does on 3.10, and its processor on later ones
+                    mlflow_internals.tracing_fluent._set_last_active_trace_id(trace_id)
+            router.ended(span)

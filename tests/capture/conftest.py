@@ -80,6 +80,13 @@ def nothing_left(connections: list[Any], tmp_path: Path) -> Iterator[None]:
     assert {thread.name for thread in left if thread.is_alive()} <= {"TTLCacheExpireLoop"}
 
 
+@pytest.fixture(params=["isolated", "unified"])
+def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """MLflow's two provider modes."""
+    monkeypatch.setenv("MLFLOW_USE_DEFAULT_TRACER_PROVIDER", "true" if request.param == "isolated" else "false")
+    return request.param
+
+
 @pytest.fixture
 def traces(nothing_left: None) -> Iterator[CapturedTraces]:
     with capture_traces() as captured:

@@ -13,13 +13,7 @@ from pytest_mlflow_traces import TraceAssertionError, capture_traces
 from pytest_mlflow_traces.capture.mlflow_internals import State
 from tests.capture.programs import names, traced
 
-pytestmark = pytest.mark.parametrize("mode", ["isolated", "unified"], indirect=True)
-
-
-@pytest.fixture
-def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "unified":
-        monkeypatch.setenv("MLFLOW_USE_DEFAULT_TRACER_PROVIDER", "false")
+pytestmark = pytest.mark.usefixtures("mode")
 
 
 class Outlasting:

@@ -21,12 +21,6 @@ class Recording(SpanProcessor):
         self.ended.append(span.name)
 
 
-@pytest.fixture(params=["isolated", "unified"])
-def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("MLFLOW_USE_DEFAULT_TRACER_PROVIDER", "true" if request.param == "isolated" else "false")
-    return request.param
-
-
 @pytest.fixture
 def application(monkeypatch: pytest.MonkeyPatch) -> Recording:
     """An application that has its own OpenTelemetry provider."""

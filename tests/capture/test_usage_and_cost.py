@@ -11,6 +11,7 @@ import mlflow
 import pytest
 
 from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces.capture import mlflow_internals
 from tests.capture.programs import MLFLOW, needs_full_mlflow, since, traced
 
 USAGE = {"input_tokens": 1000, "output_tokens": 500, "total_tokens": 1500}
@@ -108,6 +109,50 @@ def test_translation_keeps_all_else_of_a_span(traces):
     assert [event.name for event in root.events] == ["note", "exception"]
     assert (root.error.type, root.error.message) == ("ZeroDivisionError", "division by zero")
     assert root.duration_ms > 0
+
+
+@pytest.mark.parametrize(
+    ("attribute", "record"),
+    [
+        ("mlflow.chat.tokenUsage", {**USAGE, "total_tokens": None}),
+        ("mlflow.chat.tokenUsage", {"total_tokens": "1500"}),
+        ("mlflow.chat.tokenUsage", "1500"),
+        ("mlflow.chat.tokenUsage", [1500]),
+        ("mlflow.llm.cost", {"total_cost": "free"}),
+    ],
+)
+def test_a_record_that_mlflow_cannot_add_loses_no_trace(mode, attribute, record):
+    with capture_traces() as traces:
+        with mlflow.start_span("agent"):
+            model(**{attribute: record})
+            model()
+        traced("other")
+
+    agent, _ = traces
+    name = "cost" if attribute.endswith("cost") else "token usage"
+    assert [span.path for span in agent.spans] == ["agent", "agent > llm", "agent > llm[2]"]
+    assert traces.lost == ()
+    assert agent.problems == (f"{name}: span agent > llm recorded {record!r}, which MLflow cannot add",)
+
+
+def test_an_empty_record_is_no_problem(traces):
+    model(**{"mlflow.chat.tokenUsage": {}, "mlflow.llm.cost": {}})
+
+    assert traces.one().problems == ()
+
+
+def test_a_trace_that_mlflow_cannot_hand_over_is_lost(traces, monkeypatch):
+    def refuse(span):
+        raise KeyError("model")
+
+    monkeypatch.setattr(mlflow_internals, "translate_span_when_storing", refuse)
+    model()
+
+    (lost,) = traces.lost
+    assert str(lost) == (
+        "capture.dropped at this capture: expected all that was traced, got 1 less (MLflow could not read the trace of"
+        " 'llm': KeyError: 'model')"
+    )
 
 
 @pytest.mark.skipif(MLFLOW.release >= (4,), reason="the constant may be gone")

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.budgets.latency import ENOUGH_FOR_P95, rank
 from pytest_mlflow_traces.core.budgets.real_time import unseen
-from pytest_mlflow_traces.core.budgets.spent import cost_spent, is_amount, tokens_spent
+from pytest_mlflow_traces.core.budgets.spent import cost_spent, tokens_spent
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
-from pytest_mlflow_traces.core.spans.convert import SPAN_COST, SPAN_TOKEN_USAGE
 from pytest_mlflow_traces.core.spans.critical_path import path_lines
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.spans.usage import SPAN_COST, SPAN_TOKEN_USAGE, is_addable, is_amount
 from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, readable_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_mlflow_traces.core.spans.real_waits import RealWait
     from pytest_mlflow_traces.core.trace import Span, Trace
@@ -123,26 +122,25 @@ def tokens(trace: Trace, most: int) -> Iterator[Finding]:
         said = []  # one part is not a total
     cure = "MLflow sums the span attribute mlflow.chat.tokenUsage, which autologging sets where a model reports usage"
     expected = f"at most {most:,} tokens"
-    yield from _unrecorded(trace, "token usage", usage, said, expected, cure)
+    uncounted = [*_uncounted(trace, "token usage", SPAN_TOKEN_USAGE, _has_usage, expected)]
+    yield from uncounted or _unrecorded(trace, "token usage", usage, said, expected, cure)
     spent = tokens_spent(trace, usage)
     if spent.amount > most:
         actual = f"{spent.amount:,}{_ratio(spent.amount, most)}"
         yield Finding("budget.tokens", visible(trace.name), expected, actual, spent.contradiction)
-    yield from _partly(trace, "token usage", _has_usage, expected)
 
 
 def cost(trace: Trace, most: float) -> Iterator[Finding]:
     """Check the cost of all spans together."""
     said = trace.cost or {}
-    total = said.get("total_cost")
     expected = f"at most ${most:g}"
     cure = "MLflow computes it from the usage and the model name, where it has a price for the model"
-    yield from _unrecorded(trace, "cost", said, [total], expected, cure)
+    uncounted = [*_uncounted(trace, "cost", SPAN_COST, _has_cost, expected)]
+    yield from uncounted or _unrecorded(trace, "cost", said, [said.get("total_cost")], expected, cure)
     spent = cost_spent(trace, said)
     if spent.amount > most:
         actual = f"${spent.amount:g}{_ratio(spent.amount, most)}"
         yield Finding("budget.cost", visible(trace.name), expected, actual, spent.contradiction)
-    yield from _partly(trace, "cost", _has_cost, expected)
 
 
 def _unrecorded(
@@ -155,19 +153,26 @@ def _unrecorded(
         yield Finding("budget.unrecorded", visible(trace.name), expected, actual, cure)
 
 
-def _partly(trace: Trace, what: str, has: Callable[[Span], bool], expected: str) -> Iterator[Finding]:
-    """Object to calls of a model that the sum knows nothing of, where it knows of others."""
-    calls = set(trace.find(_MODEL_CALL))
-    silent = [
-        call
-        for call in trace.find(_MODEL_CALL)
+def _uncounted(
+    trace: Trace, what: str, attribute: str, has: Callable[[Span], bool], expected: str
+) -> Iterator[Finding]:
+    """Object to what the sum leaves out: records that MLflow cannot add, and calls of a model beside others."""
+    known, calls = set(filter(has, trace.spans)), set(trace.find(_MODEL_CALL))
+
+    def is_silent(span: Span) -> bool:
+        record = span.attributes.get(attribute)
+        if record is not None and not is_addable(record, attribute):
+            return True
         # one with other calls below it is a wrapper: they are asked
-        if call.status != "ERROR" and calls.isdisjoint(call.descendants()) and not any(map(has, _branch(call)))
-    ]
-    if silent and any(map(has, trace.spans)):
-        more = f" (and {len(silent) - 1:,} more)" if len(silent) > 1 else ""
-        hint = f"the sum leaves this call of a model out{more}"
-        yield Finding("budget.unrecorded", silent[0].path, expected, f"no {what} recorded", hint)
+        return bool(known) and span in calls and span.status != "ERROR" and calls.isdisjoint(span.descendants())
+
+    silent = [span for span in trace.spans if is_silent(span) and known.isdisjoint(_branch(span))]
+    if silent:
+        first, more = silent[0], f" (and {len(silent) - 1:,} more)" if len(silent) > 1 else ""
+        record = first.attributes.get(attribute)
+        actual = f"a {what} of {record!r:.120}" if record else f"no {what} recorded"
+        which = "MLflow adds numbers alone" if record else "the sum leaves this call of a model out"
+        yield Finding("budget.unrecorded", first.path, expected, actual, f"{which}{more}")
 
 
 def _branch(span: Span) -> tuple[Span, ...]:
@@ -175,18 +180,14 @@ def _branch(span: Span) -> tuple[Span, ...]:
 
 
 def _has_usage(span: Span) -> bool:
-    recorded = span.attributes.get(SPAN_TOKEN_USAGE)
-    if isinstance(recorded, Mapping) and any(map(is_amount, recorded.values())):
-        return True
-    return any(
+    return is_addable(span.attributes.get(SPAN_TOKEN_USAGE), SPAN_TOKEN_USAGE) or any(
         key.startswith(_USAGE_ELSEWHERE) and "token" in key.lower() and is_amount(value)
         for key, value in span.attributes.items()
     )
 
 
 def _has_cost(span: Span) -> bool:
-    recorded = span.attributes.get(SPAN_COST)
-    return isinstance(recorded, Mapping) and any(map(is_amount, recorded.values()))
+    return is_addable(span.attributes.get(SPAN_COST), SPAN_COST)
 
 
 def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:

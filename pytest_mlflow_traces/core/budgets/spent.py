@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.spans.convert import SPAN_COST, SPAN_TOKEN_USAGE
+from pytest_mlflow_traces.core.spans.usage import SPAN_COST, SPAN_TOKEN_USAGE, is_amount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def _larger(
     below: list[float] = [0] * (len(table) + 1)  # by parent; that of the roots, at -1, comes last
     hiding: tuple[int, float] | None = None
     for i in range(len(table) - 1, -1, -1):
-        recorded = table.attributes(i).get(attribute)
+        recorded = table.attribute(i, attribute)
         own = amount_of(recorded) if isinstance(recorded, Mapping) else 0
         if recorded is not None and _exceeds(below[i], own):
             hiding = i, own
@@ -83,8 +83,3 @@ def _exceeds(one: float, other: float) -> bool:
 def _amount(record: Mapping[str, Any], key: str) -> float:
     value = record.get(key)
     return value if is_amount(value) else 0
-
-
-def is_amount(value: object) -> TypeGuard[int | float]:
-    """Return whether `value` is a finite number of zero or more: NaN exceeds no limit, and so would pass each."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

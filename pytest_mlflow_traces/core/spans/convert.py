@@ -24,9 +24,6 @@ SESSION = "mlflow.trace.session"
 USER = "mlflow.trace.user"
 TOKEN_USAGE = "mlflow.trace.tokenUsage"  # noqa: S105  # counts of tokens, no secret
 COST = "mlflow.trace.cost"
-# and of its SpanAttributeKey
-SPAN_TOKEN_USAGE = "mlflow.chat.tokenUsage"  # noqa: S105
-SPAN_COST = "mlflow.llm.cost"
 SYSTEM_PREFIX = "mlflow."
 
 _PLAIN = re.compile(r'"([A-Za-z0-9_ -]*)"')  # JSON text that is what it says

@@ -8,10 +8,12 @@ come in the order of their start times.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import compress, repeat
 from operator import eq, gt
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_mlflow_traces.core.spans import usage
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent, as_text, visible
 
 if TYPE_CHECKING:
@@ -150,6 +152,12 @@ class SpanTable:
         """The attributes of `i`, decoded when first asked for."""
         return self._field("attributes", i) or {}
 
+    def attribute(self, i: int, key: str) -> Any:
+        """One attribute of `i`, `None` where it has none; MLflow's entity decodes no other one for it."""
+        record = self.records[i]
+        get = getattr(record, "get_attribute", None)
+        return (getattr(record, "attributes", None) or {}).get(key) if get is None else get(key)
+
     def _field(self, field: str, i: int) -> Any:
         key = field, i
         if key not in self._decoded:
@@ -214,7 +222,14 @@ class SpanTable:
         found += _told("unfinished", unfinished, self.path, lambda _: "has no end time")
         found += _told("negative duration", negative, self.path, lambda _: "ends before it starts")
         found += _told("early child", early, self.path, lambda _: "starts before its parent")
+        for attribute, kind in usage.NAMES.items():
+            records = ((i, self.attribute(i, attribute)) for i in range(len(self)))
+            odd = [i for i, record in records if record and not usage.is_addable(record, attribute)]
+            found += _told(kind, odd, self.path, partial(self._unaddable, attribute))
         return tuple(found)
+
+    def _unaddable(self, attribute: str, i: int) -> str:
+        return f"recorded {self.attribute(i, attribute)!r:.120}, which MLflow cannot add"
 
     def without(self, removed: Iterable[int]) -> SpanTable:
         """The same table with the spans at `removed` gone and their children in their place."""

@@ -593,6 +593,39 @@ def test_what_only_looks_like_usage_hides_no_such_call(key, value, is_usage):
     assert [finding.rule for finding in found] == ([] if is_usage else ["budget.unrecorded"])
 
 
+@pytest.mark.parametrize(
+    "usage", [{"total_tokens": None, "input_tokens": 3}, {"total_tokens": "5"}, {"total_tokens": -1}, "many", [5], 7]
+)
+def test_usage_that_mlflow_cannot_add_is_no_usage(usage):
+    step = node("step TOOL", attributes={"mlflow.chat.tokenUsage": usage})
+
+    assert found(Budget(tokens=9), "agent", [step]) == [
+        Finding(
+            "budget.unrecorded",
+            "agent > step",
+            "at most 9 tokens",
+            f"a token usage of {usage!r}",
+            "MLflow adds numbers alone",
+        )
+    ]
+
+
+def test_an_empty_record_is_no_usage_of_nothing():
+    # MLflow's sum of it is 0
+    (finding,) = found(
+        Budget(tokens=9),
+        "agent",
+        [node("model LLM", attributes={"mlflow.chat.tokenUsage": {}})],
+        metadata={USAGE: '{"total_tokens": 0}'},
+    )
+
+    assert (finding.rule, finding.where, finding.actual) == (
+        "budget.unrecorded",
+        "agent > model",
+        "no token usage recorded",
+    )
+
+
 def test_a_cost_said_to_be_none_is_not_recorded():
     calls = [node("model CHAT_MODEL", attributes={"mlflow.llm.cost": cost}) for cost in ({"total_cost": 1}, None)]
 
