@@ -56,7 +56,7 @@ def copied(otel_trace_id: int) -> Any:
 
 
 def merged(known: Any, new: Any) -> Any:
-    """Add what another process's trace did here at one time to what it did here at another."""
+    """Add what a trace did here at one time to what it did here at another."""
     spans = {span.span_id: span for span in known.data.spans}
     for span in new.data.spans:
         if span.end_time_ns is not None or span.span_id not in spans:

@@ -11,7 +11,7 @@ from pytest_mlflow_traces.capture.real_time import real_time
 from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(order=True)
@@ -19,6 +19,8 @@ class _Entry:
     sequence: int
     raw: Any = field(compare=False)
     trace: Trace | None = field(default=None, compare=False)
+    is_open: bool = field(default=False, compare=False)  # a span of it started after it was handed over
+    is_cleared: bool = field(default=False, compare=False)
 
 
 class TraceLog:
@@ -27,7 +29,7 @@ class TraceLog:
     def __init__(self) -> None:
         self._lock = RLock()
         self._entries: list[_Entry] = []
-        self._trees: tuple[Trace, ...] | None = None
+        self._trees: dict[bool, tuple[Trace, ...]] | None = None  # without those cleared, and with them
         self._by_id: dict[str, _Entry] = {}
         self.was_cleared = False
 
@@ -37,32 +39,44 @@ class TraceLog:
             self._trees = None
             known = self._by_id.get(raw.info.trace_id)
             if known is not None:
-                known.raw, known.trace = raw, None
+                known.raw, known.trace, known.is_open = raw, None, False
                 return
             entry = self._by_id[raw.info.trace_id] = _Entry(sequence, raw)
             insort(self._entries, entry)
 
-    def raws(self) -> list[Any]:
-        """The MLflow traces, by start."""
+    def reopen(self, trace_id: str) -> None:
+        """Take a trace for unfinished again, until it is put anew."""
         with self._lock:
-            return [entry.raw for entry in self._entries]
+            self._trees = None
+            if trace_id in self._by_id:
+                self._by_id[trace_id].is_open = True
+
+    def raws(self) -> list[Any]:
+        """The MLflow traces, by start, as a store has them."""
+        with self._lock:
+            return [entry.raw for entry in self._entries if not entry.is_cleared]
 
     def raw(self, trace_id: str) -> Any | None:
         """The MLflow trace of this id."""
         with self._lock:
             entry = self._by_id.get(trace_id)
-            return None if entry is None else entry.raw
+            return None if entry is None or entry.is_cleared else entry.raw
 
-    def traces(self) -> tuple[Trace, ...]:
+    def traces(self, *, with_cleared: bool = False) -> tuple[Trace, ...]:
         """The traces as trees, by start; the same objects each time, until one of them changes."""
         with self._lock:
             if self._trees is None:
-                for entry in self._entries:
-                    if entry.trace is None:
-                        entry.trace = Trace.from_mlflow(entry.raw)
-                        entry.trace.real_waits = real_time.waits_of(r.span_id for r in entry.trace.table.records)
-                self._trees = tuple(entry.trace for entry in self._entries if entry.trace is not None)
-            return self._trees
+                self._trees = {each: tuple(self._made(with_cleared=each)) for each in (False, True)}
+            return self._trees[with_cleared]
+
+    def _made(self, *, with_cleared: bool) -> Iterator[Trace]:
+        for entry in self._entries:
+            if entry.is_open or (entry.is_cleared and not with_cleared):
+                continue
+            if entry.trace is None:
+                entry.trace = Trace.from_mlflow(entry.raw)
+                entry.trace.real_waits = real_time.waits_of(r.span_id for r in entry.trace.table.records)
+            yield entry.trace
 
     def touch(self, trace_id: str) -> None:
         """Note that the tags or the assessments of a trace were changed."""
@@ -79,12 +93,12 @@ class TraceLog:
             return len(gone)
 
     def clear(self) -> None:
-        """Drop all traces."""
+        """Hide all traces so far."""
         with self._lock:
             self.was_cleared = self.was_cleared or len(self._entries) > 0
             self._trees = None
-            self._entries.clear()
-            self._by_id.clear()
+            for entry in self._entries:
+                entry.is_cleared = True
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(not entry.is_open and not entry.is_cleared for entry in self._entries)

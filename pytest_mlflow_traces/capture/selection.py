@@ -31,15 +31,27 @@ class SelectedTraces(tuple[Trace, ...]):  # noqa: SLOT001  # what is of no fixed
     """
 
     _asked: str
+    _in_progress: Sequence[Trace]  # others of which the same holds
     _nothing: tuple[str, str]  # the rule and the reason, where it is empty
 
     @classmethod
-    def of(cls, traces: Iterable[Trace], asked: str, nothing: Callable[[], tuple[str, str]]) -> SelectedTraces:
+    def of(
+        cls,
+        traces: Iterable[Trace],
+        asked: str,
+        nothing: Callable[[], tuple[str, str]],
+        in_progress: Sequence[Trace] = (),
+    ) -> SelectedTraces:
         """Make one of `traces`, which were `asked` for so; `nothing` says why there is none of them."""
         made = cls(traces)
-        made._asked = asked
+        made._asked, made._in_progress = asked, in_progress
         made._nothing = ("", "") if made else nothing()
         return made
+
+    @property
+    def in_progress(self) -> tuple[Trace, ...]:
+        """The traces of the capture that were asked for likewise, and of which spans have not ended."""
+        return tuple(self._in_progress)
 
     def fail_empty(self, what: str) -> NoReturn:
         """Raise the error that says why there is no trace here."""
@@ -47,7 +59,7 @@ class SelectedTraces(tuple[Trace, ...]):  # noqa: SLOT001  # what is of no fixed
         raise empty(rule, f"{what} in {self._asked}", reason)
 
     def __contains__(self, pattern: object) -> bool:
-        return is_in(pattern, self, self.fail_empty)
+        return is_in(pattern, self, self.in_progress, self.fail_empty)
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Trace: ...
@@ -84,14 +96,19 @@ class SelectedTraces(tuple[Trace, ...]):  # noqa: SLOT001  # what is of no fixed
         return super().count(value)
 
 
-def is_in(pattern: object, traces: Sequence[Trace], fail_empty: Callable[[str], NoReturn]) -> bool:
+def is_in(
+    pattern: object, traces: Iterable[Trace], in_progress: Iterable[Trace], fail_empty: Callable[[str], NoReturn]
+) -> bool:
     """Return whether any span of any trace matches; of no trace that is an error, else `not in` passes falsely."""
+    finished = [*traces]
     if isinstance(pattern, Trace):
-        return any(trace is pattern for trace in traces)
+        return any(trace is pattern for trace in finished)
     checked = checked_one_span(pattern, "`in`")
-    if not traces:
+    if any(checked in trace for trace in (*finished, *in_progress)):
+        return True
+    if not finished:
         fail_empty(f"looked for {checked!r}")
-    return any(checked in trace for trace in traces)
+    return False
 
 
 def refuse_pattern(other: object, traces: str) -> None:

@@ -45,7 +45,7 @@ class _Route:
     open_spans: int = 0  # a number, not the ids: MLflow gives a span it copies from another trace a new one
     root_ended: bool = False
     is_done: bool = False
-    so_far: Any = None  # of a trace that another process began
+    so_far: Any = None  # what has been handed over, or collected of a trace that another process began
 
 
 class Router:
@@ -112,10 +112,22 @@ class Router:
             elif is_root:
                 _refuse(route.capture, f"{_UNSTARTED} {span.name!r}, since another trace has the same id")
                 return False
-            if route.is_done or not is_known:
+            if route.is_done:
+                is_known = self._reopened(trace_id, route)
+            if not is_known:
                 return False
             route.open_spans += 1
             return True
+
+    def _reopened(self, trace_id: int, route: _Route) -> bool:
+        """Have MLflow know a trace again that was handed over: its store takes spans that start later, too."""
+        if route.so_far is None:
+            return False
+        route.is_done = False
+        InMemoryTraceManager.get_instance().register_trace(trace_id, route.so_far.info)
+        if route.capture is not None:
+            route.capture.log.reopen(route.so_far.info.trace_id)
+        return True
 
     def _capture_of(self, root: Any) -> Capture | None:
         capture = self.capture()
@@ -152,23 +164,21 @@ class Router:
             is_complete = route.root_ended and route.open_spans == 0
             if route.is_remote:
                 # MLflow keeps the spans of one request only, and others may follow or overlap
-                parts = [part for part in (route.so_far, copied(trace_id)) if part is not None]
-                route.so_far = merged(*parts) if len(parts) == 2 else next(iter(parts), None)
+                route.so_far = _together(route.so_far, copied(trace_id))
             elif is_complete:
                 route.is_done = True
+                try:
+                    last = popped(trace_id)
+                    if last is None:
+                        _refuse(route.capture, _forgotten(span.name))
+                    route.so_far = _together(route.so_far, last)
+                except Exception as error:  # MLflow would log it, and nobody would miss the trace
+                    why = f"{type(error).__name__}: {error}"
+                    _refuse(route.capture, f"MLflow could not read the trace of {span.name!r}: {why}")
             if is_complete and route.capture is None:
                 del self._routes[trace_id]
-        if not is_complete:
-            return
-        try:
-            raw = route.so_far if route.is_remote else popped(trace_id)
-        except Exception as error:  # MLflow would log it, and nobody would miss the trace
-            _refuse(route.capture, f"MLflow could not read the trace of {span.name!r}: {type(error).__name__}: {error}")
-            return
-        if raw is None:
-            _refuse(route.capture, _forgotten(span.name))
-        elif route.capture is not None and route.capture.is_open:
-            route.capture.log.put(route.sequence, raw)
+            elif is_complete and route.so_far is not None and route.capture is not None and route.capture.is_open:
+                route.capture.log.put(route.sequence, route.so_far)
 
     def knows(self, span: Any) -> bool:
         """Return whether a span ended whose start was noted: MLflow has then given it the id of its trace."""
@@ -202,9 +212,10 @@ class Router:
     def open_traces(self, capture: Capture) -> list[Trace]:
         """The traces of a capture that have spans open, as they are now."""
         with self._lock:
-            open_ids = [key for key, route in self._routes.items() if route.capture is capture and route.open_spans > 0]
+            mine = [item for item in self._routes.items() if item[1].capture is capture and item[1].open_spans > 0]
+        raws = (_together(route.so_far, copied(trace_id)) for trace_id, route in mine)
         # as trees at once: MLflow's entities change when their span ends
-        return [Trace.from_mlflow(raw) for raw in map(copied, open_ids) if raw is not None]
+        return [Trace.from_mlflow(raw) for raw in raws if raw is not None]
 
     def refusals(self, capture: Capture) -> list[str]:
         """What MLflow dropped of a capture, with the traces that it has forgotten and whose last span has not ended."""
@@ -235,6 +246,11 @@ def _is_mlflow(span: Any) -> bool:
     """Return whether MLflow made a span, and not another tracer, as that of pytest-opentelemetry around each test."""
     scope = span.instrumentation_scope
     return scope is not None and scope.name.startswith("mlflow.")
+
+
+def _together(known: Any, new: Any) -> Any:
+    """Return two parts of a trace as one; either may be `None`."""
+    return merged(known, new) if known is not None and new is not None else known or new
 
 
 def _forgotten(name: str) -> str:

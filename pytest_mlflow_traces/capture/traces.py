@@ -39,8 +39,8 @@ _LISTED = 20  # traces or spans, in a message
 class CapturedTraces(Sequence[Trace]):
     """The finished traces of one capture in the order in which they started.
 
-    Traces whose root has not ended, or has ended before one of its children, are not among them: `unfinished` has
-    their open spans.
+    Traces whose root has not ended, or has ended before one of its children, are not among them: `in_progress` has
+    them as they are now, and `unfinished` their open spans. `in` looks into those, too: what ran there, ran.
 
     >>> import mlflow
     >>> from pytest_mlflow_traces import capture_traces, span
@@ -59,14 +59,35 @@ class CapturedTraces(Sequence[Trace]):
     0
     """
 
-    def __init__(self, capture: InstalledCapture) -> None:
+    def __init__(self, capture: InstalledCapture, *, with_cleared: bool = False) -> None:
         self._capture = capture
-        self._log = capture.log
+        self._with_cleared = with_cleared
+
+    def with_cleared(self) -> CapturedTraces:
+        """Return all of the same capture, what `clear()` has hidden among them."""
+        return CapturedTraces(self._capture, with_cleared=True)
+
+    def _finished(self) -> tuple[Trace, ...]:
+        return self._capture.log.traces(with_cleared=self._with_cleared)
+
+    @property
+    def in_progress(self) -> tuple[Trace, ...]:
+        """The traces of which spans have not ended, as they are now.
+
+        >>> import mlflow
+        >>> from pytest_mlflow_traces import capture_traces, span
+        >>> with capture_traces() as traces, mlflow.start_span("stream"):
+        ...     with mlflow.start_span("delete_table"):
+        ...         pass
+        ...     len(traces), [trace.name for trace in traces.in_progress], span("delete_table") in traces
+        (0, ['stream'], True)
+        """
+        return tuple(self._capture.open_traces())
 
     @property
     def unfinished(self) -> tuple[Span, ...]:
         """The spans that have not ended."""
-        return tuple(span for trace in self._capture.open_traces() for span in trace.spans if span.end_ns is None)
+        return tuple(span for trace in self.in_progress for span in trace.spans if span.end_ns is None)
 
     @property
     def open_runs(self) -> tuple[str, ...]:
@@ -87,11 +108,11 @@ class CapturedTraces(Sequence[Trace]):
         Raises:
             TraceAssertionError: where there is not exactly one, saying why or listing what there is.
         """
-        found = self.where(**where) if where else self._log.traces()
+        found = self.where(**where) if where else self._finished()
         if len(found) == 1:
             return found[0]
         asked = f" with {', '.join(f'{key}={value!r}' for key, value in where.items())}" if where else ""
-        if not len(self._log):
+        if not self._finished():
             self.fail_empty(f"expected one trace{asked}")
         actual = f"{len(found)} traces" if found else "no such trace"
         rule = "capture.several" if found else "capture.missing"
@@ -132,23 +153,29 @@ class CapturedTraces(Sequence[Trace]):
         """
         given = {"name": name, "session_id": session_id, "user_id": user_id, "status": status, "tags": tags}
         said = checked_criteria({**given, **unknown})
-        found = [trace for trace in self._log.traces() if holds(trace, said)]
+        found, in_progress = (
+            [trace for trace in traces if holds(trace, said)] for traces in (self._finished(), self.in_progress)
+        )
         asked = ", ".join(f"{key}={value!r}" for key, value in said.items())
-        return SelectedTraces.of(found, f"where({asked})", lambda: self._why_none(said))
+        return SelectedTraces.of(found, f"where({asked})", lambda: self._why_none(said), in_progress)
 
     def clear(self) -> None:
-        """Drop the finished traces, here and from what MLflow's own searches find."""
-        self._log.clear()
+        """Hide the traces that have finished so far, from here and from MLflow's own searches.
+
+        What is asked of the test as a whole goes for them all the same: its marker, the contracts of the suite, and
+        what is saved and reported of it.
+        """
+        self._capture.log.clear()
 
     def __len__(self) -> int:
-        return len(self._log)
+        return len(self._finished())
 
     @overload
     def __getitem__(self, index: int) -> Trace: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[Trace, ...]: ...
     def __getitem__(self, index: int | slice) -> Trace | tuple[Trace, ...]:
-        traces = self._log.traces()
+        traces = self._finished()
         if isinstance(index, int) and not -len(traces) <= index < len(traces):
             if not traces:
                 self.fail_empty(f"expected a trace at [{index}]")
@@ -158,10 +185,10 @@ class CapturedTraces(Sequence[Trace]):
         return traces[index]
 
     def __iter__(self) -> Iterator[Trace]:
-        return iter(self._log.traces())
+        return iter(self._finished())
 
     def __contains__(self, pattern: object) -> bool:
-        return is_in(pattern, self._log.traces(), self.fail_empty)
+        return is_in(pattern, self, self.in_progress, self.fail_empty)
 
     def __eq__(self, other: object) -> bool:
         refuse_pattern(other, "mlflow_traces")
@@ -185,7 +212,7 @@ class CapturedTraces(Sequence[Trace]):
             TraceAssertionError: for no such span, one that never ended or that ended before it started.
         """
         checked = checked_one_span(pattern, "latency()")
-        traces = self._log.traces()
+        traces = self._finished()
         if not traces:
             self.fail_empty(f"expected spans like {checked!r}")
         return LatencyStatistics.of(traces, checked)
@@ -211,13 +238,13 @@ class CapturedTraces(Sequence[Trace]):
 
     def _why_empty(self) -> tuple[str, str]:
         reason = "nothing was traced: the code under test started no MLflow span"
-        if self._log.was_cleared:
+        if self._capture.log.was_cleared:
             reason = "nothing was traced since clear()"
         return self._why_lost() or ("capture.empty", reason)
 
     def _why_none(self, said: Mapping[str, Any] = MappingProxyType({})) -> tuple[str, str]:
         """Say why none of the traces is what was asked for."""
-        if not len(self._log):
+        if not self._finished():
             return self._why_empty()
         return (
             "capture.missing",

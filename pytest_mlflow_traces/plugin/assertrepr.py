@@ -15,7 +15,11 @@ from pytest_mlflow_traces.core.trace import Span, Trace
 from pytest_mlflow_traces.plugin.baseline import TraceBaseline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_mlflow_traces.core.findings import Finding
+
+_SO_FAR = "this trace has not ended: that is how far it went"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ def explained(config: pytest.Config, op: str, left: object, right: object) -> Fa
     if op in {"in", "not in"}:
         if not isinstance(left, Pattern) or not isinstance(right, Trace | CapturedTraces | SelectedTraces):
             return None
-        return _sought(left, [right] if isinstance(right, Trace) else list(right), wanted=op == "in", verbose=verbose)
+        traces, in_progress = ([right], ()) if isinstance(right, Trace) else (list(right), right.in_progress)
+        return _sought(left, traces, in_progress, wanted=op == "in", verbose=verbose)
     if op not in {"==", "!="}:
         return None
     shown, expected = (left, right) if isinstance(right, Pattern | TraceBaseline) else (right, left)
@@ -50,17 +55,28 @@ def explained(config: pytest.Config, op: str, left: object, right: object) -> Fa
     return FailedComparison(said.lines(verbose), said.findings if op == "==" else ())
 
 
-def _sought(pattern: Pattern, traces: list[Trace], *, wanted: bool, verbose: bool) -> FailedComparison:
+def _sought(
+    pattern: Pattern, finished: list[Trace], in_progress: Sequence[Trace], *, wanted: bool, verbose: bool
+) -> FailedComparison:
     """Say where a pattern is, or why it is nowhere; `wanted` is whether it was to be somewhere."""
+    traces = [*finished, *in_progress]
     those = [trace for trace in traces if pattern in trace]
     wrong = bool(those) is not wanted
-    said = [present_in(each, pattern, wrong=wrong) for each in those] or [absent_in(each, pattern) for each in traces]
+    shown = those or traces
+    said = [present_in(each, pattern, wrong=wrong) if those else absent_in(each, pattern) for each in shown]
     findings = tuple(finding for each in said for finding in each.findings) if wrong else ()
-    if len(said) == 1:
-        return FailedComparison(said[0].lines(verbose), findings)
+    told = [
+        [
+            *each.lines(verbose),
+            *([_SO_FAR] if trace in in_progress else []),
+        ]
+        for trace, each in zip(shown, said, strict=True)
+    ]
+    if len(told) == 1:
+        return FailedComparison(told[0], findings)
     lines = [f"{short(pattern)} is in {len(those) or 'none'} of {len(traces)} traces"]
     most = len(said) if verbose else 3
-    for each in said[:most]:
-        lines += ["", *each.lines(verbose)]
+    for each in told[:most]:
+        lines += ["", *each]
     lines += [f"... {len(said) - most} more traces, -vv shows all"] if len(said) > most else []
     return FailedComparison(lines, findings)

@@ -11,6 +11,7 @@ from pytest_mlflow_traces.core.contracts import assert_trace
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.tags.portability import SecretTagWarning, portability, secret_texts
+from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.plugin.contracts import suite_contracts
 from pytest_mlflow_traces.warnings import MlflowTracesWarning
 
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
+    from pytest_mlflow_traces.core.trace import Trace
     from pytest_mlflow_traces.plugin.marker import Demand
     from pytest_mlflow_traces.plugin.test_result import Result
+
+_LISTED = 8  # spans of a trace that has not ended
 
 
 # mypy knows `fail.Exception` as an attribute of a function only
@@ -87,11 +91,21 @@ def _check_demand(demand: Demand, traces: CapturedTraces) -> None:
         assert_trace(list(traces), *demand.expectations)
 
 
+def _unfinished(trace: Trace) -> Iterator[Finding]:
+    """Name the spans that are open, and, with the first of them, what ended in a trace that no expectation sees."""
+    ended = [span.path for span in trace.spans if span.end_ns is not None]
+    hint = f"what ended in its trace: {', '.join(capped(ended, _LISTED, '{} more'))}" if ended else None
+    for span in trace.spans:
+        if span.end_ns is None:
+            yield Finding("trace.unfinished", span.path, actual="never ended", hint=hint)
+            hint = None
+
+
 def _check_whole(item: pytest.Item, traces: CapturedTraces) -> None:
     hint = "log_metric starts one where none is active: every later trace is linked to it"
     wrong = [
         *traces.lost,
-        *(Finding("trace.unfinished", span.path, actual="never ended") for span in traces.unfinished),
+        *(finding for trace in traces.in_progress for finding in _unfinished(trace)),
         *(Finding("trace.problem", f"trace {visible(t.name)!r}", actual=text) for t in traces for text in t.problems),
         *(
             Finding("trace.open_run", f"run {visible(run)!r}", actual="never ended", hint=hint)

@@ -85,7 +85,7 @@ def note_capture(item: pytest.Item, traces: CapturedTraces) -> None:
     """Note that a test has opened a capture."""
     from pytest_mlflow_traces.plugin.test_result import Result
 
-    item.stash.setdefault(RESULT, Result()).traces = traces
+    item.stash.setdefault(RESULT, Result()).traces = traces.with_cleared()
     with _misuse_fails():
         _load_contracts(item.config)  # a test may ask for the fixture by name alone, at run time
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.runs.records import TOOL
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.core.spans.usage import is_amount
 from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
@@ -24,7 +25,11 @@ def section(traces: Sequence[Trace], unfinished: Sequence[Span], lost: Sequence[
     """Return the trees of a test, each under a line that says which trace it is, and what is not among them."""
     blocks = [f"{headline(trace, number, len(traces))}\n{trace.tree()}" for number, trace in enumerate(traces, 1)]
     if unfinished:
-        blocks.append("never ended:\n" + "\n".join(f"  {span.path}  {visible(span.type)}" for span in unfinished))
+        blocks.append("never ended:\n" + _listed(unfinished))
+        tops = dict.fromkeys((span, *span.ancestors())[-1] for span in unfinished)
+        ended = [span for top in tops for span in (top, *top.descendants()) if span.end_ns is not None]
+        if ended:
+            blocks.append("ended in a trace that never did:\n" + _listed(ended))
     waits = dict.fromkeys(wait for trace in traces for waits in trace.real_waits.values() for wait in waits)
     if waits:
         blocks.append(
@@ -35,10 +40,15 @@ def section(traces: Sequence[Trace], unfinished: Sequence[Span], lost: Sequence[
     return "\n".join(capped("\n\n".join(blocks or ["no trace was captured"]).split("\n"), MAX_LINES))
 
 
+def _listed(spans: Sequence[Span]) -> str:
+    return "\n".join(f"  {span.path}  {visible(span.type)}" for span in spans)
+
+
 def properties(traces: Sequence[Trace], *, with_trees: bool) -> list[tuple[str, str]]:
     """Return what a JUnit file gets of the traces of a test: facts that a CI can chart, trees where it failed."""
     spans = [span for trace in traces for span in trace.spans]
-    tokens = [usage["total_tokens"] for trace in traces if (usage := trace.token_usage) and "total_tokens" in usage]
+    totals = [(trace.token_usage or {}).get("total_tokens") for trace in traces]
+    tokens = [each for each in totals if is_amount(each)]
     facts = [
         (f"{PREFIX}trace_ids", " ".join(trace.id for trace in traces)),
         (f"{PREFIX}spans", str(len(spans))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import mlflow
@@ -167,6 +168,35 @@ def test_one_that_is_not_there_names_the_spans_that_never_ended(traces):
     open_span.end()
 
 
+@contextlib.contextmanager
+def streaming():
+    """A trace that has not ended, in which a table was deleted."""
+    stream = mlflow.start_span_no_context("stream")
+    mlflow.start_span_no_context("delete_table", span_type="TOOL", parent_span=stream).end()
+    yield
+    stream.end()
+
+
+def test_what_ran_in_a_trace_that_has_not_ended_is_found(mode):
+    with capture_traces() as traces:
+        traced("answer")
+        with streaming():
+            assert span("delete_table") in traces
+            assert span("delete_table", type="TOOL") in traces.where(name="stream")
+            assert span("delete_table") not in traces.where(name="answer")
+            assert span("delete") not in traces
+            assert [trace.name for trace in traces.in_progress] == ["stream"]
+            assert [trace.name for trace in traces] == ["answer"]
+
+
+def test_of_traces_that_have_not_ended_alone_nothing_is_found_absent(traces):
+    with streaming():
+        assert span("delete_table") in traces
+        assert said(lambda: span("delete") not in traces) == (
+            "looked for span('delete'), but these spans never ended:\n  stream"
+        )
+
+
 def test_one_returns_the_finished_trace_though_another_is_open(traces):
     traced("answer")
     open_span = mlflow.start_span_no_context("background")
@@ -235,6 +265,25 @@ def test_clear_drops_the_finished_traces_only(traces):
     assert [span.name for span in traces.unfinished] == ["open"]
     open_span.end()
     assert names(traces) == ["open"]
+
+
+def test_what_was_cleared_is_with_cleared(traces):
+    traced("first")
+    traces.clear()
+    traced("second")
+
+    assert names(traces) == ["second"]
+    assert names(traces.with_cleared()) == ["first", "second"]
+
+
+def test_what_was_cleared_stays_so_when_a_late_child_joins_it(traces):
+    root = mlflow.start_span_no_context("first")
+    root.end()
+    traces.clear()
+    mlflow.start_span_no_context("late", parent_span=root).end()
+
+    assert names(traces) == []
+    assert traces.with_cleared().one() == span("first")[span("late")]
 
 
 def test_its_text_lists_the_traces(traces):

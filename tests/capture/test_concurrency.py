@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import mlflow
 
-from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces import capture_traces, span
+from pytest_mlflow_traces.capture.mlflow_internals import InMemoryTraceManager
 from tests.capture.programs import names, traced
 
 
@@ -232,12 +233,42 @@ def test_a_root_that_ends_before_its_child_is_unfinished_until_the_child_ends(tr
     assert traces.unfinished == ()
 
 
-def test_a_child_that_starts_after_its_trace_is_complete_is_dropped_as_in_production(traces):
+def test_a_child_that_starts_after_its_trace_is_complete_joins_it_as_in_production(mode):
+    with capture_traces() as traces:
+        root = mlflow.start_span_no_context("agent")
+        root.end()
+        assert traces.one() == span("agent")
+        late = mlflow.start_span_no_context("late", parent_span=root)
+
+        assert len(traces) == 0
+        assert [each.path for trace in traces.in_progress for each in trace.spans] == ["agent", "agent > late"]
+        late.end()
+
+        assert traces.one() == span("agent")[span("late")]
+        assert [each.name for each in mlflow.get_trace(root.trace_id).data.spans] == ["agent", "late"]
+        assert (traces.lost, traces.unfinished) == ((), ())
+
+
+def test_what_a_late_child_sets_is_of_its_trace(traces):
+    root = mlflow.start_span_no_context("agent", tags={"early": "yes"})
+    root.end()
+    with mlflow.tracing.provider.safe_set_span_in_context(root), mlflow.start_span("late") as late:
+        late.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3})
+        mlflow.update_current_trace(tags={"late": "yes"})
+
+    assert traces.one().tags == {"early": "yes", "late": "yes"}
+    assert traces.one().token_usage["total_tokens"] == 3
+
+
+def test_a_late_child_that_mlflow_forgets_takes_nothing_along(traces):
     root = mlflow.start_span_no_context("agent")
     root.end()
-    mlflow.start_span_no_context("late", parent_span=root).end()
+    late = mlflow.start_span_no_context("late", parent_span=root)
+    InMemoryTraceManager.get_instance()._traces.clear()
+    late.end()
 
-    assert [span.name for span in traces.one().spans] == ["agent"]
+    assert traces.one() == span("agent")
+    assert [each.rule for each in traces.lost] == ["capture.dropped"]
 
 
 def test_a_traced_asynchronous_generator_that_is_closed_early_is_unfinished_and_named(traces):
@@ -258,7 +289,7 @@ def test_a_traced_asynchronous_generator_that_is_closed_early_is_unfinished_and_
     assert [span.name for span in traces.unfinished] == ["stream"]
 
 
-def test_a_task_that_outlives_the_root_of_its_trace_is_dropped_as_in_production(traces):
+def test_a_task_that_outlives_the_root_of_its_trace_is_part_of_it_as_in_production(traces):
     async def background(go_on):
         await go_on.wait()
         traced("late")
@@ -272,4 +303,4 @@ def test_a_task_that_outlives_the_root_of_its_trace_is_dropped_as_in_production(
 
     asyncio.run(program())
 
-    assert [span.name for trace in traces for span in trace.spans] == ["agent"]
+    assert traces.one() == span("agent")[span("late")]

@@ -20,7 +20,7 @@ def marked(project, marker, body="agent()", decorator=""):
 
         {decorator}
         @pytest.mark.mlflow_traces{marker}
-        def test_marked():
+        def test_marked(mlflow_traces):
             {body}
         """
     )
@@ -57,6 +57,8 @@ def test_it_opens_a_capture_by_itself_and_passes(project, marker, body):
             "import mlflow; mlflow.tracing.disable(); agent()",
             "*expected 0 traces, but tracing is disabled: *",
         ),
+        ("(count=0)", "agent(); mlflow_traces.clear()", "expected 0 traces, got 1:"),
+        ("(expect=span('other'))", "agent(); mlflow_traces.clear()", "*name: expected 'other', got 'agent'"),
         ("(count=(0, 1))", LEAK, "expected 0 to 1 traces, but these spans never ended:"),
     ],
 )

@@ -110,6 +110,43 @@ def test_spans_that_never_ended_are_shown_and_warned_of(project):
     )
 
 
+def test_what_ended_in_a_trace_that_never_did_is_shown_too(project):
+    project.makepyfile(
+        """
+        import mlflow
+        from pytest_mlflow_traces import span
+
+        def leaks():
+            stream = mlflow.start_span_no_context("stream")
+            mlflow.start_span_no_context("delete_table", span_type="TOOL", parent_span=stream).end()
+            with mlflow.start_span("answer"):
+                pass
+
+        def test_leaks(mlflow_traces):
+            leaks()
+
+        def test_deletes_nothing(mlflow_traces):
+            leaks()
+            assert span("delete_table") not in mlflow_traces
+        """
+    )
+
+    result = run(project, "-W", "default::pytest_mlflow_traces.MlflowTracesWarning", "-p", "no:randomly")
+
+    result.assert_outcomes(passed=1, failed=1, warnings=1)
+    result.stdout.fnmatch_lines([
+        "E       AssertionError: assert trace 'stream' has 1 span like span('delete_table'), expected none",
+        "E           stream > delete_table  TOOL  *",
+        "E         this trace has not ended: that is how far it went",
+        "never ended:",
+        "  stream  UNKNOWN",
+        "ended in a trace that never did:",
+        "  stream > delete_table  TOOL",
+        "*MlflowTracesWarning: trace.unfinished at stream: got never ended (what ended in its trace:"
+        " stream > delete_table)",
+    ])  # fmt: skip
+
+
 def test_strict_mode_fails_them(project):
     project.makeini(f"{INI}mlflow_traces_strict = true\n")
     project.makepyfile(
