@@ -20,13 +20,62 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.trace import Trace
 
 FORGOTTEN = "MLflow had forgotten the trace"
+_NAME = "{name}"  # the place for it
 _LISTED = 5  # of what was lost; what went wrong is the same for the rest
-_BELOW = "started below a span from before this capture"
-_ROOT = "begin the trace inside: a span that was open before takes no children along"
-_JOIN = (
+RUNNING_TEST = "PYTEST_CURRENT_TEST"
+JOIN = (
     "join or await it before that capture closes; make what serves several tests before all captures, in a fixture of"
     " the session, or give it its work with contextvars.copy_context().run"
 )
+
+
+@dataclass(frozen=True)
+class Missed:
+    """Why spans that ran in the time of a capture, or are of its code, are not in it."""
+
+    rule: str
+    expected: str
+    why: str  # as said behind their names
+    bypass: str  # as said where nothing else was captured, around one of the names
+    hint: str | None = None
+
+    def finding(self, names: Counter[str]) -> Finding:
+        """Return the finding for spans of these names."""
+        counted = [what if count == 1 else f"{what} x{count}" for what, count in list(names.items())]
+        actual = f"{_some(counted, ', ') or 'nothing that was seen'}, {self.why}"
+        return Finding(self.rule, "this capture", self.expected, actual, self.hint)
+
+
+def _late(why: str, hint: str) -> Missed:
+    bypass = f"what was traced meanwhile is not of this test: {_NAME} was {why}"
+    return Missed("capture.late", "only its own spans meanwhile", why, bypass, hint)
+
+
+BELOW = _late(
+    "started below a span from before this capture",
+    "begin the trace inside: a span that was open before takes no children along",
+)
+AFTERWARDS = _late("started by a thread or task of it after it had closed", JOIN)
+DISABLED = Missed(
+    "capture.untraced",
+    "tracing on all the time",
+    "run while it was off: the code under test called mlflow.tracing.disable()",
+    f"tracing was disabled when {_NAME} ran: the code under test called mlflow.tracing.disable()",
+)
+
+
+def left_behind(origin: Capture, test: str | None) -> Missed:
+    """What a thread or task traced that has outlived its capture, in the time of a capture of another test."""
+    of = f", of {origin.test}," if origin.test is not None and origin.test != test else ","
+    return _late(f"started by a thread or task of an earlier capture{of} which has closed", JOIN)
+
+
+def sampled(sampler: str) -> Missed:
+    """What a sampler dropped that is not ours to replace."""
+    whose = "the sampler of the application's OpenTelemetry provider"
+    return Missed(
+        "capture.untraced", "every trace", f"dropped by {whose}: {sampler}", f"{whose} drops traces: {sampler}"
+    )
 
 
 @dataclass(eq=False)
@@ -42,7 +91,7 @@ class Capture:
     left_over: list[Trace] = field(default_factory=list)
     bypass: str | None = None
     refusals: list[str] = field(default_factory=list)  # what MLflow dropped, and why
-    strays: dict[str, Counter[str]] = field(default_factory=dict)  # what earlier captures left behind traced meanwhile
+    missed: dict[Missed, Counter[str]] = field(default_factory=dict)  # the spans that are not in it
     test: str | None = field(default_factory=lambda: _running_test())
     place: tuple[int, int, int] = field(default_factory=lambda: _place())
 
@@ -60,29 +109,19 @@ class Capture:
             capture = capture.outer
         return capture is not None
 
-    def note_stray(self, what: str, origin: Capture | None) -> None:
-        """Note a span in no capture: its own, the origin, has closed; or, without one, its parent is from before."""
-        said = _BELOW
-        if origin is not None:
-            test = f", of {origin.test}," if origin.test is not None and origin.test != self.test else ","
-            said = f"started by a thread or task of an earlier capture{test} which has closed"
-        self.strays.setdefault(said, Counter())[what] += 1
+    def miss(self, why: Missed, *names: str) -> None:
+        """Note spans that ran in its time, or are of its code, and are not in it."""
+        self.missed.setdefault(why, Counter()).update(repr(visible(name)) for name in names)
 
-    def stray(self) -> str | None:
-        """Say of one of these why it is not of this capture."""
-        for said, names in list(self.strays.items()):
-            return f"{next(iter(names))} was {said}"
+    def why_missed(self) -> str | None:
+        """Say of one of these why it is not here."""
+        for why, names in list(self.missed.items()):
+            return why.bypass.replace(_NAME, next(iter(names), "something"))
         return None
 
-    def late(self) -> list[Finding]:
+    def missing(self) -> list[Finding]:
         """All of these: a finding for each reason."""
-        found = []
-        for said, names in list(self.strays.items()):  # copies: threads trace on
-            counted = [what if count == 1 else f"{what} x{count}" for what, count in list(names.items())]
-            actual = f"{_some(counted, ', ')}, {said}"
-            hint = _ROOT if said is _BELOW else _JOIN
-            found.append(Finding("capture.late", "this capture", "only its own spans meanwhile", actual, hint))
-        return found
+        return [why.finding(names) for why, names in list(self.missed.items())]  # copies: threads trace on
 
 
 def dropped(refusals: list[str]) -> list[Finding]:
@@ -101,7 +140,7 @@ def _some(texts: list[str], between: str) -> str:
 
 def _running_test() -> str | None:
     """The test that pytest runs, as it tells every process that a test starts."""
-    said = os.environ.get("PYTEST_CURRENT_TEST")
+    said = os.environ.get(RUNNING_TEST)
     return None if said is None else visible(said.rpartition(" (")[0])
 
 

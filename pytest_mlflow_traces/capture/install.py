@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from mlflow.utils.uri import is_databricks_uri
 from opentelemetry import context as otel_context
 
-from pytest_mlflow_traces.capture import mlflow_internals
+from pytest_mlflow_traces.capture import mlflow_internals, unmade_spans
 from pytest_mlflow_traces.capture.context import Capture, dropped
 from pytest_mlflow_traces.capture.log import TraceLog
 from pytest_mlflow_traces.capture.mlflow_internals import State, otel_trace, tracing_provider, tracking_fluent
 from pytest_mlflow_traces.capture.real_time import real_time
 from pytest_mlflow_traces.capture.replacements import Replacements
-from pytest_mlflow_traces.capture.span_processor import CaptureProcessor, router
+from pytest_mlflow_traces.capture.router import router
+from pytest_mlflow_traces.capture.span_processor import CaptureProcessor
 from pytest_mlflow_traces.capture.store.experiments import DEFAULT_EXPERIMENT
 from pytest_mlflow_traces.capture.store.memory import MemoryStore
 from pytest_mlflow_traces.capture.threads import threads
@@ -56,7 +57,7 @@ class InstalledCapture(Capture):
 
     def lost(self) -> list[Finding]:
         """What was traced in its time and is not in it, whatever else is."""
-        return dropped(router.refusals(self)) + self.late()
+        return dropped(router.refusals(self)) + self.missing()
 
     def why_bypassed(self) -> str | None:
         """Why MLflow's spans do not reach it, or `None`."""
@@ -71,14 +72,7 @@ class InstalledCapture(Capture):
         if context is not None and context.enabled is False:
             return "tracing is disabled here: this is inside of mlflow.tracing.context(enabled=False)"
         refusals = router.refusals(self)
-        if refusals:
-            return refusals[0]
-        sampler = getattr(tracing_provider.provider.get(), "sampler", None)
-        said = "AlwaysOnSampler" if sampler is None else sampler.get_description()
-        if said != "AlwaysOnSampler" and "root:AlwaysOnSampler" not in said:
-            return f"the sampler of the application's OpenTelemetry provider drops traces: {said}"
-        stray = self.stray()
-        return None if stray is None else f"what was traced meanwhile is not of this test: {stray}"
+        return refusals[0] if refusals else self.why_missed()
 
 
 def open_capture() -> InstalledCapture:
@@ -91,7 +85,7 @@ def open_capture() -> InstalledCapture:
     if known:
         store.know_experiment(known)
     capture = InstalledCapture(log, store, before, outer=router.current.get())
-    is_first = not router.stack
+    is_first, router.is_over = not router.stack, False
     if is_first:
         _undone.clear()
         real_time.forget()
@@ -156,6 +150,8 @@ def _prepare_state(before: State, *, only_this_thread: bool) -> None:
     os.environ.update(_INSIDE)
     for name in _OUTSIDE:
         os.environ.pop(name, None)
+    mlflow_internals.tracing_fluent._LAST_ACTIVE_TRACE_ID_GLOBAL = None
+    mlflow_internals.tracing_fluent._LAST_ACTIVE_TRACE_ID_THREAD_LOCAL.set(None)
     mlflow_internals.telemetry_client._MLFLOW_TELEMETRY_CLIENT = None
     if mlflow_internals.PromptCache is not None:
         mlflow_internals.PromptCache._instance = None  # it would serve the prompts of another registry
@@ -224,6 +220,8 @@ def _replace_parts() -> None:
     ids = SystemRandom()  # code under test seeds Python's own, and then two traces have the same id
 
     def chosen_processors(disabled: bool = False) -> list[Any]:
+        if disabled:
+            unmade_spans.note_disabled()
         return [] if disabled else [CaptureProcessor()]
 
     def pinned_reset() -> None:
@@ -234,6 +232,7 @@ def _replace_parts() -> None:
     def parent_context() -> Any:
         return _without_strangers(context())
 
+    unmade_spans.watch()
     _replace(tracing_provider, "_get_span_processors", chosen_processors)
     _replace(tracing_provider, "_get_trace_sampler", lambda: mlflow_internals.ALWAYS_ON)
     _replace(tracing_provider, "get_current_context", parent_context)

@@ -28,6 +28,9 @@ class Replacements:
         setattr(holder, name, ours)
         self._standing.append((holder, name, ours, before))
 
+    def __bool__(self) -> bool:
+        return bool(self._standing)
+
     def take_out(self) -> None:
         """Take out all that still stand where they were put."""
         while self._standing:

@@ -15,20 +15,22 @@ import pytest
 import pytest_mlflow_traces.virtual_time.originals  # noqa: F401  # before a test may put stubs in their places
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.clock import VirtualTime
     from pytest_mlflow_traces.plugin.baseline import TraceBaseline
 
+_running: set[pytest.Config] = set()  # pytest runs inside of pytest, too
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
 _FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
-INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture
+INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
+UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by whoever has a trace
 
 
@@ -75,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _running.add(config)
     config.addinivalue_line(
         "markers",
         f"{MARKER}(expect=..., count=...): capture the MLflow traces of the test, and check each of them (expect)"
@@ -122,12 +125,31 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown() -> Generator[None, object, object]:
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
         if INSTALL in sys.modules:
             sys.modules[INSTALL].restore_variables()
+            _warn_of_what_was_left_behind(item.warn)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if INSTALL in sys.modules:
+        _warn_of_what_was_left_behind(lambda warning: session.config.issue_config_time_warning(warning, 2))
+
+
+def _warn_of_what_was_left_behind(warn: Callable[[Warning], None]) -> None:
+    from pytest_mlflow_traces.warnings import MlflowTracesWarning
+
+    for text in sys.modules[UNMADE_SPANS].left_behind():
+        warn(MlflowTracesWarning(text))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _running.discard(config)
+    if not _running and INSTALL in sys.modules:
+        sys.modules[UNMADE_SPANS].end_run()
 
 
 def _hooks(config: pytest.Config) -> Any:

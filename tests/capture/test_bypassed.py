@@ -7,7 +7,7 @@ import pytest
 from mlflow.entities.trace_location import MlflowExperimentLocation
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler, TraceIdRatioBased
 
 from pytest_mlflow_traces import TraceAssertionError, capture_traces
 from tests.capture.programs import names, since, traced
@@ -346,3 +346,90 @@ def test_a_reset_of_mlflow_s_traces_between_captures_loses_none():
         traced("third")
 
     assert (names(first), names(second)) == (["first"], ["second", "third"])
+
+
+# -- tracing that is off for a part
+
+
+def test_tracing_that_was_off_for_a_part_is_told_with_what_ran_meanwhile(mode):
+    with capture_traces() as traces:
+        traced("before")
+        mlflow.tracing.disable()
+        for name in ("delete_table", "delete_table", "drop"):
+            traced_as(name)
+        mlflow.tracing.enable()
+        traced("after")
+
+    assert names(traces) == ["before", "after"]
+    (lost,) = traces.lost
+    assert str(lost) == (
+        "capture.untraced at this capture: expected tracing on all the time, got 'delete_table' x2, 'drop', run while"
+        " it was off: the code under test called mlflow.tracing.disable()"
+    )
+
+
+def traced_as(name):
+    with mlflow.start_span(name):
+        pass
+
+
+def test_tracing_that_was_off_while_nothing_was_seen_is_told_too(traces):
+    mlflow.tracing.disable()
+    mlflow.tracing.enable()
+    traced("answer")
+
+    (lost,) = traces.lost
+    assert lost.actual.startswith("nothing that was seen, run while it was off")
+
+
+def test_where_all_ran_while_tracing_was_off_that_is_why_there_is_nothing(traces):
+    mlflow.tracing.disable()
+    traced_as("answer")
+    mlflow.tracing.enable()
+
+    assert why_empty(traces) == (
+        "expected one trace, but tracing was disabled when 'answer' ran: the code under test called"
+        " mlflow.tracing.disable()"
+    )
+
+
+def test_what_mlflow_itself_runs_without_tracing_is_not_told(traces):
+    mlflow.tracing.provider.trace_disabled(lambda: traced_as("inside"))()
+    mlflow.tracing.reset()
+    traced("after")
+
+    assert traces.lost == ()
+
+
+def test_a_sampler_is_not_blamed_for_what_it_did_not_drop(mode, monkeypatch):
+    provider = TracerProvider(sampler=TraceIdRatioBased(1.0), shutdown_on_exit=False)
+    monkeypatch.setattr(otel_trace, "_TRACER_PROVIDER", provider)
+    with capture_traces() as traces:
+        root = mlflow.start_span_no_context("agent")
+        with pytest.raises(TraceAssertionError) as error:
+            traces.one()
+        root.end()
+
+    assert str(error.value) == "expected one trace, but these spans never ended:\n  agent"
+
+
+def test_what_a_sampler_drops_is_told_though_others_arrived(monkeypatch):
+    class Deciding(Sampler):
+        def should_sample(self, parent_context, trace_id, name, *args, **kwargs):
+            return (ALWAYS_OFF if name == "dropped" else ALWAYS_ON).should_sample(parent_context, trace_id, name)
+
+        def get_description(self):
+            return "Deciding{name}"
+
+    monkeypatch.setenv("MLFLOW_USE_DEFAULT_TRACER_PROVIDER", "false")
+    provider = TracerProvider(sampler=Deciding(), shutdown_on_exit=False)
+    monkeypatch.setattr(otel_trace, "_TRACER_PROVIDER", provider)
+    with capture_traces() as traces:
+        traced("answer")
+        traced_as("dropped")
+
+    assert names(traces) == ["answer"]
+    assert list(map(str, traces.lost)) == [
+        "capture.untraced at this capture: expected every trace, got 'dropped', dropped by the sampler of the"
+        " application's OpenTelemetry provider: Deciding{name}"
+    ]

@@ -194,3 +194,16 @@ def test_a_logged_trace_is_captured(traces):
 
     trace = traces.one()
     assert (trace.name, trace.request, trace.response, trace.duration_ms) == ("task", "q", "a", 5)
+
+
+@pytest.mark.parametrize("thread_local", [False, True])
+def test_no_trace_was_active_last_in_a_new_capture(mode, thread_local):
+    with capture_traces():
+        traced("first")
+    with capture_traces():
+        assert mlflow.get_last_active_trace_id(thread_local=thread_local) is None
+        trace_id = traced("second")
+        with capture_traces():
+            assert mlflow.get_last_active_trace_id(thread_local=thread_local) is None
+            traced("inner")
+        assert mlflow.get_last_active_trace_id(thread_local=thread_local) == trace_id

@@ -142,7 +142,7 @@ def test_what_ended_in_a_trace_that_never_did_is_shown_too(project):
         "  stream  UNKNOWN",
         "ended in a trace that never did:",
         "  stream > delete_table  TOOL",
-        "*MlflowTracesWarning: trace.unfinished at stream: got never ended (what ended in its trace: stream > delete_table)",
+        "*MlflowTracesWarning: trace.unfinished at stream: got never ended *: stream > delete_table)",
     ])  # fmt: skip
 
 
