@@ -53,9 +53,8 @@ def _is_left_behind(name: str) -> bool:
     origin = router.origin()
     if origin is not None:
         origin.miss(AFTERWARDS, name)
-        if (
-            origin.test is None or os.environ.get(RUNNING_TEST) != f"{origin.test} (call)"
-        ):  # that one can see for itself
+        # a test that still runs finds it in `lost`
+        if origin.test is None or os.environ.get(RUNNING_TEST) != f"{origin.test} (call)":
             whose = origin.test or "a capture"
             why = f"was started by a thread or task of {whose} after that had closed: it is dropped"
             _left_behind.append(f"{visible(name)!r} {why} ({JOIN})")

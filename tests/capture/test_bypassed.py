@@ -429,7 +429,8 @@ def test_what_a_sampler_drops_is_told_though_others_arrived(monkeypatch):
         traced_as("dropped")
 
     assert names(traces) == ["answer"]
-    assert list(map(str, traces.lost)) == [
+    (lost,) = traces.lost
+    assert str(lost) == (
         "capture.untraced at this capture: expected every trace, got 'dropped', dropped by the sampler of the"
         " application's OpenTelemetry provider: Deciding{name}"
-    ]
+    )

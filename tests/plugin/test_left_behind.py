@@ -41,10 +41,8 @@ def test_what_a_test_left_behind_is_dropped_and_named(project, monkeypatch, star
     result = project.runpytest_subprocess("-p", "no:randomly", "-p", "no:xdist")
 
     result.assert_outcomes(passed=2, warnings=1)
-    result.stdout.fnmatch_lines([
-        "*MlflowTracesWarning: 'clean up' was started by a thread or task of *::test_leaves_a_thread after that had"
-        " closed: it is dropped (join or await it *"
-    ])  # fmt: skip
+    said = "was started by a thread or task of *::test_leaves_a_thread after that had closed: it is dropped"
+    result.stdout.fnmatch_lines([f"*MlflowTracesWarning: 'clean up' {said} (join or await it *"])
     result.stderr.fnmatch_lines(["*MlflowTracesWarning: 'flush' was started when the run was over: it is dropped"])
     assert not [path.name for path in project.path.iterdir() if path.name.startswith(("mlflow.db", "mlruns"))]
 
