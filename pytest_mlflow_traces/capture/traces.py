@@ -55,8 +55,8 @@ class CapturedTraces(Sequence[Trace]):
     >>> traces.unfinished, traces.open_runs, traces.lost
     ((), (), ())
     >>> traces.clear()
-    >>> len(traces)
-    0
+    >>> len(traces), len(traces.with_cleared())
+    (0, 2)
     """
 
     def __init__(self, capture: InstalledCapture, *, with_cleared: bool = False) -> None:

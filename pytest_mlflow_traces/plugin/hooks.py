@@ -157,6 +157,8 @@ def pytest_runtest_makereport(
         from pytest_mlflow_traces.plugin.report import complete
 
         complete(report, item, call, result)
+        if call.when == "teardown":
+            del item.stash[RESULT]  # pytest keeps its items to the end of the run
     return report
 
 
