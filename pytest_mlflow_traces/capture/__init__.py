@@ -6,13 +6,12 @@ MLflow is imported when the first capture opens, not before: importing this modu
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.capture.traces import CapturedTraces
+from pytest_mlflow_traces.mlflow_import import without_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,18 +43,6 @@ def capture_traces() -> Iterator[CapturedTraces]:
 
 
 def _install() -> Any:
-    """Import the part that touches MLflow; where that imports MLflow itself, its telemetry stays off.
-
-    MLflow decides at import whether to phone home, by variables that are not set yet when a plugin loads.
-    """
-    if "mlflow" in sys.modules:
+    """Import the part that touches MLflow, and MLflow itself where nobody has."""
+    with without_telemetry():
         return importlib.import_module("pytest_mlflow_traces.capture.install")
-    before = os.environ.get("MLFLOW_DISABLE_TELEMETRY")
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    try:
-        return importlib.import_module("pytest_mlflow_traces.capture.install")
-    finally:
-        if before is None:
-            del os.environ["MLFLOW_DISABLE_TELEMETRY"]
-        else:
-            os.environ["MLFLOW_DISABLE_TELEMETRY"] = before

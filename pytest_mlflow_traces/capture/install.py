@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow.utils.uri import is_databricks_uri
 from opentelemetry import context as otel_context
 
-from pytest_mlflow_traces.capture import mlflow_internals, unmade_spans
+from pytest_mlflow_traces.capture import mlflow_internals, otlp, unmade_spans
 from pytest_mlflow_traces.capture.context import Capture, dropped
 from pytest_mlflow_traces.capture.log import TraceLog
 from pytest_mlflow_traces.capture.mlflow_internals import State, otel_trace, tracing_provider, tracking_fluent
@@ -233,6 +233,7 @@ def _replace_parts() -> None:
         return _without_strangers(context())
 
     unmade_spans.watch()
+    otlp.hold_back(_replacements)
     _replace(tracing_provider, "_get_span_processors", chosen_processors)
     _replace(tracing_provider, "_get_trace_sampler", lambda: mlflow_internals.ALWAYS_ON)
     _replace(tracing_provider, "get_current_context", parent_context)

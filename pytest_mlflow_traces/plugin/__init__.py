@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pytest_mlflow_traces.virtual_time.originals  # noqa: F401  # before a test may put stubs in their places
+from pytest_mlflow_traces.mlflow_import import quieten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -32,6 +33,8 @@ NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks o
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
 UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by whoever has a trace
+
+quieten()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

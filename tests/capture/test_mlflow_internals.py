@@ -34,6 +34,8 @@ NAMES = {
     "mlflow.tracing.provider:_get_span_processors": "(disabled",
     "mlflow.tracing.provider:_get_trace_sampler": "()",
     "mlflow.tracing.provider:get_current_context": "()",
+    "mlflow.tracing.provider:start_span_in_context": "(name",
+    "mlflow.tracing.provider:start_detached_span": "(name",
     "mlflow.tracing.distributed:get_current_context": "()",
     "mlflow.tracking._tracking_service.utils:reset": "()",
     "mlflow.tracking._tracking_service.utils:_tracking_store_registry.get_store": "(store_uri",
@@ -66,6 +68,8 @@ NAMES = {
     "opentelemetry.trace:_TRACER_PROVIDER": None,
     "opentelemetry.trace:_TRACER_PROVIDER_SET_ONCE._done": None,
     # used
+    "mlflow.tracking._tracking_service.utils:is_tracking_uri_set": "()",
+    "mlflow.tracing.trace_manager:InMemoryTraceManager.register_trace": "(self, otel_trace_id",
     "mlflow.tracing.fluent:_EVAL_REQUEST_ID_TO_TRACE_ID": None,
     "mlflow.tracing.fluent:_set_last_active_trace_id": "(trace_id",
     "mlflow.tracing.trace_manager:InMemoryTraceManager.get_instance": "()",
