@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
+import os
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class _UnreadableError(click.ClickException):
-    """The error for what cannot be read; the question has no answer then, which is not a "no"."""
+class _UnansweredError(click.ClickException):
+    """The error for what cannot be read or written; the question has no answer then, which is not a "no"."""
 
     exit_code = 2
 
@@ -65,7 +67,7 @@ def show(files: tuple[str, ...], part: str | None) -> None:
             continue
         said = f"\n{escaped(test)}" if test else ""
         problems = "".join(f"\nproblem: {text}" for text in stored.trace.problems)
-        click.echo(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
+        _print(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
         shown += 1
     if not shown:
         raise click.ClickException("no traces" + ("" if part is None else f" of tests with {part!r} in their id"))
@@ -82,6 +84,8 @@ def show(files: tuple[str, ...], part: str | None) -> None:
               help="With a tracking URI: MLflow's filter, such as \"attributes.status = 'ERROR'\".")  # fmt: skip
 @click.option("--show", "most", metavar="N", type=click.IntRange(min=0), default=20, show_default=True,
               help="Explain the first N traces that do not hold; the others are counted.")  # fmt: skip
+@click.option("--allow-not-judged", "allowed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Pass though up to N traces could not be judged, since spans of them are missing.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="Print JSON Lines: every trace that does not hold, and the counts at the end.")  # fmt: skip
 def check(
@@ -90,6 +94,7 @@ def check(
     experiments: tuple[str, ...],
     filter_string: str | None,
     most: int,
+    allowed: int,
     as_json: bool,
 ) -> None:
     """Check stored traces against contracts.
@@ -104,7 +109,8 @@ def check(
         --filter "attributes.status = 'OK'" --contract my_agent.contract:CONTRACT
 
     No trace at all, no trace in one of several files, and a contract that applies to none, is a failure: nothing passes
-    on absence.
+    on absence. So is a trace that is not whole (without spans, with one that has not ended, or whose parent is
+    missing): it is not judged.
     """  # noqa: D301
     uris = [source for source in sources if _is_uri(source)]
     if uris and not experiments:
@@ -117,17 +123,18 @@ def check(
 
         return tracked_traces(uri, experiments, filter_string)
 
-    checked = Check({name: _loaded(name) for name in names})
+    checked = Check({name: _loaded(name) for name in names}, allowed)
     with _frozen(), _progress([source for source in sources if not _is_uri(source)]) as advance:
         for stored in _stored(sources, advance, checked.miss, search):
             said = checked.check(stored.trace)
             if said and as_json:
-                click.echo(_failure_json(stored, said))
-            elif said and checked.failed <= most:
-                click.echo(_failure_text(stored, said))
-    more = checked.failed - most
-    rest = f"... {more:,} more that do not hold\n\n" if more > 0 and most else ""
-    click.echo(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
+                _print(_failure_json(stored, said))
+            elif said and checked.failed + checked.not_judged <= most:
+                _print(_failure_text(stored, said))
+    more = checked.failed + checked.not_judged - most
+    which = "that do not hold, or are not judged" if checked.not_judged else "that do not hold"
+    rest = f"... {more:,} more {which}\n\n" if more > 0 and most else ""
+    _print(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
     sys.exit(0 if checked.holds else 1)
 
 
@@ -171,9 +178,9 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
     tests = sorted({*before.tests, *after.tests})
     comparisons = [compare(test, before.traces(test), after.traces(test)) for test in tests]
     if as_json:
-        click.echo(_json(comparison_data(comparisons)))
+        _print(_json(comparison_data(comparisons)))
     else:
-        click.echo((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
+        _print((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
     sys.exit(0 if overall(comparisons) == SAME else 1)
 
 
@@ -220,17 +227,30 @@ def _reporting_if_empty(
         miss(source)
 
 
+def _print(text: str, *, nl: bool = True) -> None:
+    """Print; what cannot be written is no answer, where the exit status would be taken for one."""
+    try:
+        click.echo(text, nl=nl)
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # whoever read this has gone, as `head` does: click ends quietly
+            raise
+        # what could not be written stays in the buffer, and would be tried again at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise _UnansweredError(f"the answer could not be written: {error.strerror or error}") from None
+
+
 @contextmanager
 def _readable() -> Iterator[None]:
     """Turn what cannot be read into a message and the exit status that says so."""
     try:
         yield
     except TraceFileError as error:
-        raise _UnreadableError(str(error)) from None
+        raise _UnansweredError(str(error)) from None
     except OSError as error:
         # what fails while it is read, such as a broken disk, has no name
         name = "" if error.filename is None else f"{visible(str(error.filename))}: "
-        raise _UnreadableError(f"{name}{error.strerror or error}") from None
+        raise _UnansweredError(f"{name}{error.strerror or error}") from None
 
 
 def _failure_text(stored: StoredTrace, said: list[Verdict]) -> str:

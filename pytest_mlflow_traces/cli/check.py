@@ -1,34 +1,47 @@
-"""Expectations put to stored traces, one trace at a time: nothing of a trace is kept but the counts it adds to."""
+"""Expectations put to stored traces, one trace at a time: nothing of a trace is kept but the counts it adds to.
+
+Of each trace they hold, do not hold, do not apply, or cannot be judged: where spans are missing, absence proves
+nothing.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.contracts import Contract, verdicts, verdicts_where_it_applies
+from pytest_mlflow_traces.core.contracts import Contract, Verdict, verdicts, verdicts_where_it_applies
+from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_mlflow_traces.core.contracts import Verdict
     from pytest_mlflow_traces.core.trace import Trace
 
 
 class Check:
     """What a stream of traces comes to."""
 
-    def __init__(self, expectations: Mapping[str, Any]) -> None:
+    def __init__(self, expectations: Mapping[str, Any], allowed: int = 0) -> None:
         self._expectations = expectations
+        self._allowed = allowed  # traces that need not be judged
         self._applied: Counter[str] = Counter()
         self._rules: Counter[str] = Counter()
-        self.traces = self.failed = self.unasked = 0
+        self._reasons: Counter[str] = Counter()
+        self.traces = self.failed = self.unasked = self.not_judged = 0
         self._empty: list[str] = []
 
     def check(self, trace: Trace) -> list[Verdict]:
         """Return what the expectations have to say against the next trace."""
         self.traces += 1
+        reason = "it is in progress" if trace.status == "IN_PROGRESS" else trace.table.missing()
+        if reason is not None:
+            self.not_judged += 1
+            self._reasons[reason.partition(":")[0]] += 1
+            return [
+                Verdict((Finding("trace.not_judged", visible(trace.name), actual=reason),), f"not judged: {reason}")
+            ]
         said: list[Verdict] = []
         asked = False
         for name, expectation in self._expectations.items():
@@ -54,20 +67,23 @@ class Check:
     def holds(self) -> bool:
         """Whether all held; nothing passes on absence, of traces in a source or of some that a contract is for."""
         has_applied = all(self._applied[name] for name in self._expectations)
-        return bool(self.traces) and not self.failed and has_applied and not self._empty
+        is_judged = self.not_judged <= self._allowed
+        return bool(self.traces) and not self.failed and has_applied and is_judged and not self._empty
 
     def conclusion(self) -> list[str]:
         """Say what it came to, a line for each thing."""
         if not self.traces:
             return ["no traces: nothing was checked"]
-        held = self.traces - self.failed - self.unasked
+        held = self.traces - self.failed - self.unasked - self.not_judged
         rest = f", {self.unasked:,} that nothing applies to" if self.unasked else ""
+        rest += f", {self.not_judged:,} not judged" if self.not_judged else ""
         lines = [f"{counted(self.traces, 'trace')}: {held:,} hold, {self.failed:,} do not{rest}"]
         if self._rules:
             lines.append("  " + ", ".join(f"{rule} {count:,}" for rule, count in self._rules.most_common()))
+        lines += [f"  not judged: {reason} {count:,}" for reason, count in self._reasons.most_common()]
         for name in self._expectations:
             count = self._applied[name]
-            if count < self.traces:
+            if count < self.traces - self.not_judged or not count:
                 lines.append(f"{visible(name)} applies to {f'{count:,} of them' if count else 'none of them'}")
         lines += [f"{source}: no traces: nothing was checked" for source in self._empty]
         return lines
@@ -79,6 +95,7 @@ class Check:
             "traces": self.traces,
             "failed": self.failed,
             **({"unasked": self.unasked} if self.unasked else {}),
+            **({"not_judged": self.not_judged} if self.not_judged else {}),
             "findings": dict(self._rules.most_common()),
             "applied": {name: self._applied[name] for name in self._expectations},
             **({"empty": self._empty} if self._empty else {}),

@@ -31,6 +31,7 @@ _PACKED = {
     b"(\xb5/\xfd": ("zstd", "unzstd"),
     b"PK\x03\x04": ("zip", "unzip"),
 }
+_EXPORT = "write each trace by Trace.to_json()"
 _OPENINGS = (b"{", b"[", b"[{")  # what JSON over several lines begins with, and a line of JSON Lines never is
 
 
@@ -126,6 +127,9 @@ def _decoded(said: bytes, where: str) -> Any:
     try:
         return json.loads(said)
     except json.JSONDecodeError as error:
+        if said.startswith((b"trace_id,", b"request_id,")):
+            text = "a table that mlflow.search_traces() returned, as CSV"
+            raise TraceFileError(f"{where}: {text}; ask for return_type='list', and {_EXPORT}") from None
         place = f"line {error.lineno}, " if b"\n" in said.rstrip() else ""
         is_cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
         end = "; it ends in the middle, as if it were cut off" if is_cut else ""
@@ -138,12 +142,31 @@ def _decoded(said: bytes, where: str) -> Any:
         raise TraceFileError(f"{where}: {error}") from None
 
 
+def _foreign(said: Any) -> str | None:
+    """Return what something is that is no trace, and yet about traces, with what to do."""
+    if not isinstance(said, dict):
+        return None
+    keys, info = set(said), said.get("info")
+    if "resourceSpans" in keys:
+        return f"spans as OTLP sends them; send them to MLflow, and {_EXPORT}"
+    if isinstance(info, dict) and "request_id" in info and "trace_id" not in info:
+        return f"a trace of MLflow 2; {_EXPORT} with MLflow 3"
+    if info is None and isinstance(said.get("spans"), list) and "trace_id" not in keys:
+        return f"the spans of a trace, as MLflow's artifact traces.json has them, without the trace; {_EXPORT}"
+    if info is None and not keys.isdisjoint(("trace_id", "request_id")):
+        return f"a row of the table that mlflow.search_traces() returns; ask for return_type='list', and {_EXPORT}"
+    return None
+
+
 def _traces_of(said: Any, where: str) -> Iterator[StoredTrace]:
     if isinstance(said, dict) and "info" not in said and isinstance(said.get("traces"), list):
         said = said["traces"]  # as MLflow's own command line lists them
     several = isinstance(said, list)
     for number, each in enumerate(said if several else [said], 1):
         at = f"{where}, trace {number}" if several else where
+        foreign = _foreign(each)
+        if foreign is not None:
+            raise TraceFileError(f"{at}: {foreign}")
         try:
             facts, table = convert.parse_dict(each)
         except ValueError as error:

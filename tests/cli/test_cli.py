@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +17,7 @@ from pytest_mlflow_traces.cli import main
 from tests.support.building import node
 from tests.support.storing import line, stored
 
+FULL = Path("/dev/full")
 AGENT = "agent AGENT", ["plan", "search TOOL"]
 CONTRACTS = """
 from pytest_mlflow_traces import Contract, TagSchema, span
@@ -37,8 +40,6 @@ def folder(tmp_path, monkeypatch):
 
 
 def write(name, *lines):
-    from pathlib import Path
-
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text("\n".join(lines))
 
@@ -151,6 +152,57 @@ def test_nothing_passes_on_absence():
     assert unused.exit_code == 1
     said = "1 trace: 0 hold, 0 do not, 1 that nothing applies to\ncontracts:OTHER applies to none of them\n"
     assert unused.output == said
+
+
+def broken(damage):
+    """A trace that is not whole."""
+    trace = json.loads(line(*AGENT, id="tr-2"))
+    damage(trace["info"], trace["data"]["spans"])
+    return json.dumps(trace)
+
+
+NOT_WHOLE = {
+    "it has no spans": lambda _, spans: spans.clear(),
+    "it is in progress": lambda info, _: info.update(state="IN_PROGRESS"),
+    "unfinished: span agent > search has no end time": lambda _, spans: spans[2].update(end_time_unix_nano=None),
+    "orphan: span plan names the parent 'gone', which is not in the trace": (
+        lambda _, spans: spans[1].update(parent_span_id="gone")
+    ),
+    "duplicate id: span search has the id * of another span": lambda _, spans: spans[2].update(
+        span_id=spans[1]["span_id"]
+    ),
+    "orphan: span plan names the parent * which is not in the trace": lambda _, spans: spans.pop(0),
+}
+
+
+@pytest.mark.parametrize("reason", NOT_WHOLE)
+def test_a_trace_that_is_not_whole_is_not_judged(reason):
+    write("t.jsonl", line(*AGENT), broken(NOT_WHOLE[reason]))
+
+    result = run("check", "t.jsonl", "--contract", "contracts:SEARCHES")
+
+    kind = reason.partition(":")[0]
+    said = f"""\
+t.jsonl, line 2: tr-2
+  not judged: {reason}
+
+2 traces: 1 hold, 0 do not, 1 not judged
+  not judged: {kind} 1
+"""
+    assert fnmatch.fnmatchcase(result.output, said.replace("[", "[[]"))
+    assert result.exit_code == 1
+    assert run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--allow-not-judged", "1").exit_code == 0
+
+
+def test_where_no_trace_is_judged_nothing_holds():
+    write("t.jsonl", broken(NOT_WHOLE["it has no spans"]))
+
+    result = run("check", "t.jsonl", "--contract", "contracts:SEARCHES", "--allow-not-judged", "9", "--json")
+
+    assert result.exit_code == 1
+    first, last = map(json.loads, result.output.splitlines())
+    assert first["findings"][0]["rule"] == "trace.not_judged"
+    assert (last["holds"], last["not_judged"], last["failed"]) == (False, 1, 0)
 
 
 def test_check_counts_what_nothing_applies_to_apart():
@@ -531,6 +583,57 @@ def test_what_fails_while_it_is_read_is_no_difference(monkeypatch):
     result = run("diff", "t.jsonl", "t.jsonl")
 
     assert (result.exit_code, result.output) == (2, "Error: Input/output error\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("show",), ("check", "--contract", "contracts:SEARCHES"), ("diff", "t.jsonl"), ("diff", "--json", "t.jsonl")],
+)
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a file that is always full")
+def test_an_answer_that_cannot_be_written_is_no_difference(command, folder):
+    write("t.jsonl", line(*AGENT))
+    script = [sys.executable, "-m", "pytest_mlflow_traces", *command, "t.jsonl"]
+
+    with FULL.open("wb") as full:
+        ended = subprocess.run(script, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "Error: the answer could not be written: No space left on device\n",
+    )
+
+
+FOREIGN = {
+    "spans as OTLP sends them; send them to MLflow, and write each trace by Trace.to_json()": {"resourceSpans": []},
+    "a trace of MLflow 2; write each trace by Trace.to_json() with MLflow 3": {
+        "info": {"request_id": "1", "timestamp_ms": 5, "status": "OK"},
+        "data": {"spans": []},
+    },
+    "the spans of a trace, as MLflow's artifact traces.json has them, without the trace; write each trace by"
+    " Trace.to_json()": {"spans": [], "request": "why?", "response": None},
+    "a row of the table that mlflow.search_traces() returns; ask for return_type='list', and write each trace by"
+    " Trace.to_json()": {"trace_id": "tr-1", "state": "OK", "spans": []},
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+@pytest.mark.parametrize("command", [("show",), ("check", "--contract", "contracts:SEARCHES"), ("diff", "ok.jsonl")])
+def test_what_is_about_traces_and_is_none_is_named_for_what_it_is(what, command):
+    write("ok.jsonl", line(*AGENT))
+    write("t.json", json.dumps([FOREIGN[what]]))
+
+    result = run(*command, "t.json")
+
+    assert (result.exit_code, result.output) == (2, f"Error: t.json, line 1, trace 1: {what}\n")
+
+
+def test_a_table_of_traces_as_csv_is_named_too():
+    write("t.csv", "trace_id,trace,client_request_id", "tr-1,,")
+
+    assert run("show", "t.csv").output == (
+        "Error: t.csv, line 1: a table that mlflow.search_traces() returned, as CSV; ask for return_type='list', and"
+        " write each trace by Trace.to_json()\n"
+    )
 
 
 def test_only_one_side_is_standard_input():

@@ -201,6 +201,14 @@ class SpanTable:
             k = self.stops[k]
         return f"[{number}]" if number > 1 else ""
 
+    def missing(self) -> str | None:
+        """Why this is not the whole of a trace, so that what is absent from it may have been there, or `None`."""
+        if not len(self):
+            return "it has no spans"
+        open_at = next((i for i, end in enumerate(self.ends) if end is None), None)
+        unfinished = None if open_at is None else f"unfinished: span {self.path(open_at)} has no end time"
+        return next(iter(self.structural_problems), unfinished)
+
     def problems(self) -> tuple[str, ...]:
         """What is wrong with this trace, each as a text that names the span."""
         found = list(self.structural_problems)
