@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 from mlflow.utils.uri import is_databricks_uri
 from opentelemetry import context as otel_context
 
-from pytest_mlflow_traces.capture import mlflow_internals, otlp, unmade_spans
+from pytest_mlflow_traces.capture import mlflow_internals, unmade_spans
 from pytest_mlflow_traces.capture.context import Capture, dropped
 from pytest_mlflow_traces.capture.log import TraceLog
 from pytest_mlflow_traces.capture.mlflow_internals import State, otel_trace, tracing_provider, tracking_fluent
 from pytest_mlflow_traces.capture.real_time import real_time
 from pytest_mlflow_traces.capture.replacements import Replacements
 from pytest_mlflow_traces.capture.router import router
-from pytest_mlflow_traces.capture.span_processor import CaptureProcessor
+from pytest_mlflow_traces.capture.span_processor import CaptureProcessor, hold_back
 from pytest_mlflow_traces.capture.store.experiments import DEFAULT_EXPERIMENT
 from pytest_mlflow_traces.capture.store.memory import MemoryStore
+from pytest_mlflow_traces.capture.strands import strands
 from pytest_mlflow_traces.capture.threads import threads
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def open_capture() -> InstalledCapture:
     if is_first:
         _undone.clear()
         real_time.forget()
+        strands.forget()
         _replace_parts()
     router.stack.append(capture)
     router.current.set(capture)
@@ -215,6 +217,7 @@ def _remember_tracers(provider: Any) -> None:
 
 def _replace_parts() -> None:
     threads.watch(router.giver)
+    strands.watch(_replacements)
     reset = mlflow_internals.tracking_utils.reset
     context = tracing_provider.get_current_context
     ids = SystemRandom()  # code under test seeds Python's own, and then two traces have the same id
@@ -233,7 +236,7 @@ def _replace_parts() -> None:
         return _without_strangers(context())
 
     unmade_spans.watch()
-    otlp.hold_back(_replacements)
+    hold_back(_replacements)
     _replace(tracing_provider, "_get_span_processors", chosen_processors)
     _replace(tracing_provider, "_get_trace_sampler", lambda: mlflow_internals.ALWAYS_ON)
     _replace(tracing_provider, "get_current_context", parent_context)

@@ -8,6 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.capture.real_time import real_time
+from pytest_mlflow_traces.capture.strands import strands
 from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class TraceLog:
                 continue
             if entry.trace is None:
                 entry.trace = Trace.from_mlflow(entry.raw)
+                entry.trace.table.turns = strands.turns(entry.trace.table)
                 entry.trace.real_waits = real_time.waits_of(r.span_id for r in entry.trace.table.records)
             yield entry.trace
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pytest_mlflow_traces.capture.replacements import Replacements
+from pytest_mlflow_traces.capture.strands import standing, strands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,8 @@ class Threads:
             __tracebackhide__ = True
             thread = begun_by(function)
             owner = self._ask() if self._ask is not None and thread is not None else None
+            if self._ask is not None and thread is not None:
+                strands.begin(thread)
             if owner is not None and thread is not None:
                 target = getattr(thread, "_target", None) or type(thread)
                 if getattr(target, "__module__", None) not in _POOLS:
@@ -64,24 +67,16 @@ class Threads:
     def _given(self, before: Callable[..., Any]) -> Callable[..., Any]:
         def given(item: Any, *args: Any, **kwargs: Any) -> None:
             before(item, *args, **kwargs)
-            owner = self._ask() if self._ask is not None else None
-            if owner is not None:
-                run_by(item, partial(self._owned, owner))
+            if self._ask is not None:
+                run_by(item, partial(self._owned, self._ask(), strands.made()))
 
         return given
 
-    def _owned(self, owner: Any, run: Callable[..., None], *args: Any) -> None:
+    def _owned(self, owner: Any, strand: Any, run: Callable[..., None], *args: Any) -> None:
         __tracebackhide__ = True
         thread = threading.current_thread()
-        before = self._owners.get(thread)
-        self._owners[thread] = owner
-        try:
+        with standing(self._owners, thread, owner), standing(strands.of_threads, thread, strand):
             run(*args)
-        finally:
-            if before is None:
-                self._owners.pop(thread, None)
-            else:
-                self._owners[thread] = before
 
 
 def begun_by(function: Any) -> threading.Thread | None:

@@ -56,12 +56,12 @@ def grouped(
 
 
 def overlapping(table: SpanTable, siblings: Sequence[int]) -> list[list[int]]:
-    """Cut siblings into runs, each span of which overlaps some other of its run; most runs are of one span."""
+    """Cut siblings into runs, each span of which overlaps, or took turns with, another; most runs are of one span."""
     runs: list[list[int]] = []
     low, high = 0, None  # from the first start to the last end of the run at hand
     for i in siblings:
         start, end = table.starts[i], table.ends[i]
-        if runs and overlap(low, high, start, end):
+        if runs and (overlap(low, high, start, end) or any(table.took_turns(i, k) for k in runs[-1])):
             runs[-1].append(i)
             low = min(low, start)
             high = None if high is None or end is None else max(high, end)

@@ -58,7 +58,7 @@ class SpanTable:
     """The spans of one trace in pre-order, siblings ordered by start time and then by order of creation."""
 
     __slots__ = ("_asked", "_by_name", "_decoded", "ends", "names", "parents", "records", "starts", "statuses",
-                 "stops", "structural_problems", "types")  # fmt: skip
+                 "stops", "structural_problems", "turns", "types")  # fmt: skip
 
     def __init__(self, records: Sequence[SpanRecord]) -> None:
         ids = [record.span_id for record in records]
@@ -100,12 +100,19 @@ class SpanTable:
             position[k] = i
         self.parents = [-1 if above[k] < 0 else position[above[k]] for k in pre_order]
         self.stops = _stops(self.parents)
+        # by the ids of spans, the number of the siblings with which each took turns: any of them might have been first
+        self.turns: Mapping[str, int] = {}
         self._decoded: dict[tuple[str, int], Any] = {}
         self._by_name: dict[str, list[int]] | None = None
         self._asked = False
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def took_turns(self, i: int, k: int) -> bool:
+        """Return whether two siblings ran in tasks or threads that were there at one time: either may be first."""
+        turn = self.turns.get(self.records[i].span_id) if self.turns else None
+        return turn is not None and turn == self.turns.get(self.records[k].span_id)
 
     def roots(self) -> list[int]:
         """The positions of the spans without a parent."""
@@ -254,7 +261,7 @@ class SpanTable:
             setattr(new, column, [values[i] for i in kept])
         new.parents = [renumbered.get(above[i], -1) for i in kept]
         new.stops = _stops(new.parents)
-        new.structural_problems = self.structural_problems
+        new.structural_problems, new.turns = self.structural_problems, self.turns
         new._decoded, new._by_name, new._asked = {}, None, False
         return new
 
