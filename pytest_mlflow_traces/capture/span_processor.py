@@ -4,8 +4,8 @@ MLflow chooses its processors in one place, `tracing.provider._get_span_processo
 Databricks, OTLP, Unity Catalog, serving, batching and artifact special cases at once, and survives `reset()`,
 `set_destination()` and `enable()`, which all come back to that function.
 
-`mlflow.otel.autolog()`, and exporters that are set by hand, send plain spans by OTLP, past that place. They are held back
-where OpenTelemetry hands them a span. Exporters of the application that stay in the process see what they saw.
+`mlflow.otel.autolog()`, and exporters that are set by hand, send plain spans by OTLP, past that place. They are held
+back where OpenTelemetry hands them a span. Exporters of the application that stay in the process see what they saw.
 """
 
 from __future__ import annotations
