@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Model, Run, parts_of
+from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Model, Run, built, parts_of
 
 _MOST_ROWS = 1_024
 _MOST_RUNS = 30_000  # in all rows together
@@ -30,24 +30,15 @@ class Row:
 
 def rows_of(group: Group) -> list[Row] | None:
     """Return the rows, any one of which is what `group` says; `None` where there is no such list."""
-    made: dict[int, list[Row] | None] = {}
-    stack: list[Model] = [group]
-    while stack:
-        top = stack[-1]
-        parts = [part for part in parts_of(top) if not isinstance(part, Run)]
-        missing = [part for part in parts if id(part) not in made]
-        if missing:
-            stack.extend(missing)
-            continue
-        if id(top) not in made:
-            inner = [made[id(part)] for part in parts]
-            made[id(top)] = _rows(top, [rows for rows in inner if rows is not None]) if None not in inner else None
-        stack.pop()
-    return made[id(group)]
+    root: Model = group
+    return built(root, lambda model: [part for part in parts_of(model) if not isinstance(part, Run)], _rows)
 
 
-def _rows(model: Model, inner: list[list[Row]]) -> list[Row] | None:
+def _rows(model: Model, made: list[list[Row] | None]) -> list[Row] | None:
     """Return the rows of `model`, given those of its parts that are not runs."""
+    inner = [rows for rows in made if rows is not None]
+    if len(inner) < len(made):
+        return None
     runs = [part for part in parts_of(model) if isinstance(part, Run)]
     if isinstance(model, Group):
         return _shuffled(model, runs, inner)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.matching.bitsets import members
-from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Run, parts_of
+from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Run, built, parts_of
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
@@ -138,17 +138,7 @@ class _Terms:
         return self._number(_Ring(item, latest_start, earliest_end), self.shortest[item])
 
     def of_model(self, model: Model) -> int:
-        made: dict[int, int] = {}
-        stack = [model]
-        while stack:
-            top = stack[-1]
-            missing = [part for part in parts_of(top) if id(part) not in made]
-            if missing:
-                stack.extend(missing)
-                continue
-            made[id(top)] = self._assembled(top, [made[id(part)] for part in parts_of(top)])
-            stack.pop()
-        return made[id(model)]
+        return built(model, parts_of, self._assembled)
 
     def _assembled(self, model: Model, parts: list[int]) -> int:
         if isinstance(model, Run):

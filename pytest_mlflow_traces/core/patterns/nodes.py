@@ -34,7 +34,7 @@ Code: TypeAlias = "list[str | Pattern]"
 class Pattern:
     """What every form of the language is: comparable by structure, joinable with `|`, printable as code."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_content", "_hash")  # the first is for whoever compares many traces with it
     _hash: int
 
     def __post_init__(self) -> None:
