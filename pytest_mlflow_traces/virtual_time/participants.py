@@ -93,10 +93,9 @@ class Wait:
 class Pool:
     """The work of one thread pool: what has a worker, and what waits for one."""
 
-    __slots__ = ("backlog", "running", "size", "waiters")
+    __slots__ = ("backlog", "running", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.running: set[Participant] = set()
         self.backlog: deque[Participant] = deque()
-        self.waiters: list[Wait] = []

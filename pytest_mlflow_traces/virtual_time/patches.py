@@ -6,6 +6,7 @@ it does no harm to other threads, nor to whoever has kept one after virtual time
 
 from __future__ import annotations
 
+import inspect
 import queue
 import sys
 import threading
@@ -31,10 +32,8 @@ REAL_PACKAGES = frozenset({"_pytest", "hypothesis", "multiprocessing", "pytest",
 
 _TRIO = "trio keeps its own time; virtual_time works with asyncio's SelectorEventLoop"
 _WITH_LOCKS_OF_C = frozenset({"_frozen_importlib", "_queue", "_thread", "importlib", "threading"})
-_LAYERS = 20  # of wrappers around a function
 
-_sleep, _monotonic, _monotonic_ns = originals.sleep, originals.monotonic, originals.monotonic_ns
-_perf_counter, _perf_counter_ns = originals.perf_counter, originals.perf_counter_ns
+_sleep = originals.sleep
 
 
 # time
@@ -51,47 +50,19 @@ def sleep(seconds: float, /) -> None:
     participant.simulation.sleep(participant, participant.simulation.span_of(seconds))
 
 
-def monotonic() -> float:
-    """Stand in for `time.monotonic`."""
-    participant = _calling_participant()
-    return _monotonic() if participant is None else participant.simulation.shown(participant.simulation.monotonic_ns)
+def _clock(name: str, original: Any) -> Any:
+    """Return what stands in for one of the functions of `time` that tell a time that only goes on."""
 
+    def clock(*which: int) -> Any:
+        participant = _calling_participant()
+        told = next(iter(which), name.removesuffix("_ns"))
+        if participant is None or told not in participant.simulation.clocks_ns:
+            return original(*which)
+        now = participant.simulation.clocks_ns[told] + participant.simulation.elapsed_ns
+        return now if name.endswith("_ns") else participant.simulation.shown(now)
 
-def monotonic_ns() -> int:
-    """Stand in for `time.monotonic_ns`."""
-    participant = _calling_participant()
-    return _monotonic_ns() if participant is None else participant.simulation.monotonic_ns
-
-
-def perf_counter() -> float:
-    """Stand in for `time.perf_counter`."""
-    participant = _calling_participant()
-    return (
-        _perf_counter() if participant is None else participant.simulation.shown(participant.simulation.perf_counter_ns)
-    )
-
-
-def perf_counter_ns() -> int:
-    """Stand in for `time.perf_counter_ns`."""
-    participant = _calling_participant()
-    return _perf_counter_ns() if participant is None else participant.simulation.perf_counter_ns
-
-
-def clock_gettime(clock: int, /) -> Any:
-    """Stand in for `time.clock_gettime`."""
-    participant = _calling_participant()
-    if participant is None or clock not in participant.simulation.clocks_ns:
-        return originals.clock_gettime(clock)
-    simulation = participant.simulation
-    return simulation.shown(simulation.clocks_ns[clock] + simulation.elapsed_ns)
-
-
-def clock_gettime_ns(clock: int, /) -> Any:
-    """Stand in for `time.clock_gettime_ns`."""
-    participant = _calling_participant()
-    if participant is None or clock not in participant.simulation.clocks_ns:
-        return originals.clock_gettime_ns(clock)
-    return participant.simulation.clocks_ns[clock] + participant.simulation.elapsed_ns
+    clock.__name__ = name
+    return clock
 
 
 def _calling_participant() -> Participant | None:
@@ -311,14 +282,9 @@ def refuse(before: Callable[..., Any]) -> Callable[..., Any]:
 
 FUNCTIONS: dict[Any, Any] = {
     _sleep: sleep,
-    _monotonic: monotonic,
-    _monotonic_ns: monotonic_ns,
-    _perf_counter: perf_counter,
-    _perf_counter_ns: perf_counter_ns,
     asyncio_loop._sleep: asyncio_loop.sleep,
+    **{original: _clock(name, original) for name, original in originals.TELLING.items()},
 }
-if originals.CLOCKS:
-    FUNCTIONS |= {originals.clock_gettime: clock_gettime, originals.clock_gettime_ns: clock_gettime_ns}
 CLASSES = ((threading.Lock, locks.Lock), (threading.RLock, locks.RLock), (queue.SimpleQueue, locks.SimpleQueue))
 METHODS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (threading, BEGIN, begin),
@@ -360,16 +326,15 @@ def _around_wrappers() -> Iterator[tuple[Any, Any]]:
     for replacement in FUNCTIONS.values():
         holder = sys.modules["time" if replacement.__module__ == __name__ else "asyncio"]
         now: Any = getattr(holder, replacement.__name__)
-        if id(now) not in inner and any(id(each) in inner for each in _wrapped_by(now)):
+        if id(now) not in inner and id(_unwrapped(now, inner)) in inner:
             yield now, _around(now, replacement)
 
 
-def _wrapped_by(function: Any) -> Iterator[Any]:
-    for _ in range(_LAYERS):
-        function = getattr(function, "__wrapped__", None)
-        if function is None:
-            return
-        yield function
+def _unwrapped(function: Any, known: set[int]) -> Any:
+    try:
+        return inspect.unwrap(function, stop=lambda each: id(each) in known)
+    except ValueError:  # it wraps itself
+        return None
 
 
 def _around(wrapper: Any, replacement: Callable[..., Any]) -> Callable[..., Any]:

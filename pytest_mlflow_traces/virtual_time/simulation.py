@@ -49,19 +49,14 @@ class Simulation:
         self._pending: dict[Wait, None] = {}
         self._awake: dict[Participant, None] = {}
         self._pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
-        self._monotonic_ns = originals.monotonic_ns()
-        self._perf_counter_ns = originals.perf_counter_ns()
-        self.clocks_ns: dict[int, int] = {clock: originals.clock_gettime_ns(clock) for clock in originals.CLOCKS}
+        tell = originals.TELLING
+        self.clocks_ns: dict[object, int] = {name: tell[f"{name}_ns"]() for name in ("monotonic", "perf_counter")}
+        self.clocks_ns |= {clock: tell["clock_gettime_ns"](clock) for clock in originals.CLOCKS}
 
     @property
     def monotonic_ns(self) -> int:
         """What `time.monotonic_ns()` shows: it goes on from where it was."""
-        return self._monotonic_ns + self.elapsed_ns
-
-    @property
-    def perf_counter_ns(self) -> int:
-        """What `time.perf_counter_ns()` shows."""
-        return self._perf_counter_ns + self.elapsed_ns
+        return self.clocks_ns["monotonic"] + self.elapsed_ns
 
     def shown(self, nanoseconds: int) -> float:
         """Return what a clock in seconds shows."""
@@ -192,10 +187,8 @@ class Simulation:
     def wait_for_pool(self, participant: Participant, pool: Any) -> None:
         """Wait until a pool has nothing left to do."""
         state = self._pools.get(pool)
-        while state is not None and (state.running or state.backlog) and not self.is_closed:
-            wait = Wait(participant)
-            state.waiters.append(wait)
-            self.wait(wait, unless=lambda: not state.running and not state.backlog)
+        while state is not None and (left := [*state.running, *state.backlog]) and not self.is_closed:
+            self.wait_for(participant, left[-1], None)
 
     @property
     def awake(self) -> Iterable[Participant]:
@@ -259,10 +252,6 @@ class Simulation:
                     self._enter(following.wait, self.elapsed_ns)
         elif participant in pool.backlog:
             pool.backlog.remove(participant)
-        if not pool.running and not pool.backlog:
-            for wait in pool.waiters:
-                self._rouse(wait)
-            pool.waiters.clear()
 
     def _next(self) -> tuple[int, Wait] | None:
         while self._queue:
@@ -322,7 +311,7 @@ class Simulation:
                     if each.error is not None:  # when it was to be raised, the thread was in our own code
                         deadlock.raise_in(each)
                 if self._watch.is_stuck(self.news, self._awake):
-                    self._tell()
+                    self._watch.tell(wait.participant for wait in self._pending)
 
     def _looks_after_it(self, wait: Wait) -> bool:
         """Return whether this wait's thread is to look: that of the next alarm, or else of the first of all."""
@@ -332,19 +321,6 @@ class Simulation:
         if any(participant.ident is not None for participant in self._awake) or self.loops.hear_the_world():
             return False  # nobody waits for time to pass, and it is up to the real world
         return next(iter(self._pending), None) is wait
-
-    def _tell(self) -> None:
-        """Have the error raised in threads that run and never wait; where that does not help, here."""
-        holders = [each for each in self._watch.holders if not each.is_over]
-        error = deadlock.error(holders, [wait.participant for wait in self._pending])
-        untold = [each for each in holders if each.error is None]
-        has_moved = self._watch.has_moved
-        self._watch.begin_again()
-        if not has_moved or not untold:
-            raise error
-        for each in untold:
-            each.error = error
-            deadlock.raise_in(each)
 
 
 _active: Simulation | None = None  # of the whole process, as time.sleep is
