@@ -87,6 +87,14 @@ class Asking:
                 )
 
 
+def note_asking(participant: Participant, frame: Any) -> None:
+    """Note that code asks for the time; raise the error where it polls a clock that stands still."""
+    participant.raise_error()
+    if participant.asking is None:
+        participant.asking = Asking()
+    participant.asking.note(participant.simulation.news, frame)
+
+
 class Watch:
     """The notice that nothing goes on: there are no news, and the threads that are awake do nothing new.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
-from collections import deque
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -91,11 +90,10 @@ class Wait:
 
 
 class Pool:
-    """The work of one thread pool: what has a worker, and what waits for one."""
+    """The work of one thread pool in its order: the first `size` have a worker, the others wait for one."""
 
-    __slots__ = ("backlog", "running", "size")
+    __slots__ = ("size", "work")
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.running: set[Participant] = set()
-        self.backlog: deque[Participant] = deque()
+        self.work: list[Participant] = []

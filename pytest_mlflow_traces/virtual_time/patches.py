@@ -21,7 +21,7 @@ from pytest_mlflow_traces.capture.replacements import Replacements
 from pytest_mlflow_traces.capture.threads import BEGIN, begun_by, run_by
 from pytest_mlflow_traces.virtual_time import asyncio_loop, deadlock, locks, originals
 from pytest_mlflow_traces.virtual_time.imported_names import rebound
-from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, VirtualTimeError, Wait
+from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, VirtualTimeError
 from pytest_mlflow_traces.virtual_time.simulation import current_participant
 
 if TYPE_CHECKING:
@@ -75,16 +75,8 @@ def _calling_participant() -> Participant | None:
         return None
     if module.startswith("trio."):
         raise VirtualTimeError(_TRIO)
-    note_asking(participant, frame)
+    deadlock.note_asking(participant, frame)
     return participant
-
-
-def note_asking(participant: Participant, frame: Any) -> None:
-    """Note that code asks for the time; raise the error where it polls a clock that stands still."""
-    participant.raise_error()
-    if participant.asking is None:
-        participant.asking = deadlock.Asking()
-    participant.asking.note(participant.simulation.news, frame)
 
 
 def is_real(module: object) -> bool:
@@ -93,53 +85,6 @@ def is_real(module: object) -> bool:
 
 
 # threading: each makes a stand-in for a function, which calls that one outside of virtual time
-
-
-def wait(before: Callable[..., Any]) -> Callable[..., Any]:
-    """Stand in for `Condition.wait`, on which Event, Semaphore, Barrier, Queue and Future are built."""
-
-    def wait(condition: threading.Condition, timeout: float | None = None) -> Any:
-        participant = current_participant()
-        return before(condition, timeout) if participant is None else _wait(participant, condition, timeout)
-
-    return wait
-
-
-def _wait(participant: Participant, condition: Any, timeout: float | None) -> bool:
-    if not condition._is_owned():
-        raise RuntimeError("cannot wait on un-acquired lock")
-    if timeout is not None and timeout <= 0:
-        note_asking(participant, sys._getframe(2))
-    waiter = _Waiter(participant)
-    condition._waiters.append(waiter)
-    state = condition._release_save()
-    is_notified = False
-    try:
-        is_notified = waiter.wait(timeout)
-    finally:
-        condition._acquire_restore(state)
-        if not is_notified:
-            with suppress(ValueError):
-                condition._waiters.remove(waiter)
-    return is_notified
-
-
-class _Waiter:
-    """What `Condition.notify` releases to end a wait; in the standard library it is a lock."""
-
-    def __init__(self, participant: Participant) -> None:
-        self._simulation = participant.simulation
-        self._pending = Wait(participant)
-
-    def release(self) -> None:
-        self._simulation.rouse(self._pending)
-
-    def wait(self, timeout: float | None) -> bool:
-        outcome = self._simulation.wait(self._pending, None if timeout is None else self._simulation.span_of(timeout))
-        if outcome is Outcome.CLOSED and timeout is None:
-            while not self._pending.is_roused:  # virtual time is over, and this wait goes on
-                self._pending.rest(1.0)
-        return self._pending.is_roused
 
 
 def begin(before: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,7 +96,12 @@ def begin(before: Callable[..., Any]) -> Callable[..., Any]:
             return before(function, *args, **kwargs)
         reserved = participant.simulation.reserve(thread.name)
         participant.simulation.threads[thread] = reserved
-        _run_as(thread, reserved)
+
+        def in_turn(run: Callable[[], None]) -> None:
+            with suppress(EndedError), reserved.simulation.as_participant(reserved):
+                run()
+
+        run_by(thread, in_turn)
         try:
             with participant.on_real_time():
                 begun = before(function, *args, **kwargs)
@@ -162,20 +112,6 @@ def begin(before: Callable[..., Any]) -> Callable[..., Any]:
         return begun
 
     return begin
-
-
-def _run_as(thread: threading.Thread, reserved: Participant) -> None:
-    before, run = vars(thread).get("run"), thread.run
-
-    def run_as_participant() -> None:
-        if before is None:
-            del thread.__dict__["run"]
-        else:
-            thread.__dict__["run"] = before
-        with suppress(EndedError), reserved.simulation.as_participant(reserved):
-            run()
-
-    thread.__dict__["run"] = run_as_participant
 
 
 def join(before: Callable[..., Any]) -> Callable[..., Any]:
@@ -288,7 +224,6 @@ FUNCTIONS: dict[Any, Any] = {
 CLASSES = ((threading.Lock, locks.Lock), (threading.RLock, locks.RLock), (queue.SimpleQueue, locks.SimpleQueue))
 METHODS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (threading, BEGIN, begin),
-    (threading.Condition, "wait", wait),
     (threading.Thread, "join", join),
     (pools._WorkItem, "__init__", given),
     (ThreadPoolExecutor, "_adjust_thread_count", adjust),
@@ -307,7 +242,8 @@ def replaced() -> Iterator[None]:
     trio = sys.modules.get("trio._core._run")
     if hasattr(trio, "setup_runner"):
         replacements.put(trio, "setup_runner", refuse)
-    replacements.put(threading, "Lock", lambda _: locks.Lock)
+    for name in ("Lock", "_allocate_lock"):  # by the latter, `Condition.wait` makes what it waits for
+        replacements.put(threading, name, lambda _: locks.Lock)
     replacements.put(threading, "RLock", lambda _: locks.RLock)
     functions = [*FUNCTIONS.items(), *_around_wrappers(), *CLASSES]
     try:
