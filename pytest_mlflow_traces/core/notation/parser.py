@@ -93,6 +93,12 @@ def parse_lines(text: str) -> list[Line]:
     return nodes
 
 
+def indented(text: str, depth: int) -> str:
+    """Return what stands at a depth as a line."""
+    marker = f"(depth {depth}) " if depth > INDENTED_LEVELS else ""
+    return f"{'  ' * min(depth, INDENTED_LEVELS)}{marker}{text}"
+
+
 def _depth(line: str, indent: int) -> tuple[int, int]:
     """Return the depth of a line, and where what it says begins."""
     if line[indent] == "\t":
