@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core.matching import interleave
-from pytest_mlflow_traces.core.matching.any_order import Assignment
+from pytest_mlflow_traces.core.matching.any_order import Assignment, rows_of
 from pytest_mlflow_traces.core.matching.bitsets import Intervals, between, lowest, members
 from pytest_mlflow_traces.core.matching.content_model import (
     Choice,
@@ -28,7 +28,6 @@ from pytest_mlflow_traces.core.matching.content_model import (
     parts_of,
     shortest,
 )
-from pytest_mlflow_traces.core.matching.disjunctive_form import rows_of
 from pytest_mlflow_traces.core.matching.siblings import Units
 
 if TYPE_CHECKING:

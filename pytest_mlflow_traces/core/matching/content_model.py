@@ -15,18 +15,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.matching.siblings import Units
+from pytest_mlflow_traces.core.patterns.folding import built
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_mlflow_traces.core.patterns.nodes import Item
 
-T = TypeVar("T")
-U = TypeVar("U")
 Model: TypeAlias = "Run | Gap | Loop | Choice | Group"
 _MOST_MERGED = 100  # options of a loop in a loop; merging them level by level is quadratic in the depth
 
@@ -140,25 +139,6 @@ def _model_of(pattern: Pattern, made: dict[int, Model]) -> Model:
 
 def _items_of(pattern: Pattern) -> list[Pattern]:
     return [] if isinstance(pattern, SpanPattern) else [part for part in pattern.parts if isinstance(part, Pattern)]
-
-
-def built(
-    root: T, parts_of: Callable[[T], Iterable[T]], build: Callable[[T, list[U]], U], made: dict[int, U] | None = None
-) -> U:
-    """Return what `build` makes of `root` and what it has made of its parts, however deep they nest."""
-    made = {} if made is None else made
-    stack = [root]
-    while stack:
-        top = stack[-1]
-        parts = parts_of(top)
-        missing = [part for part in parts if id(part) not in made]
-        if missing:
-            stack.extend(missing)
-            continue
-        if id(top) not in made:
-            made[id(top)] = build(top, [made[id(part)] for part in parts])
-        stack.pop()
-    return made[id(root)]
 
 
 def _assembled(pattern: Pattern, parts: list[Model]) -> Model:

@@ -14,8 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.matching.bitsets import members
-from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Run, built, parts_of
+from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Run, parts_of
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
+from pytest_mlflow_traces.core.patterns.folding import built
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
