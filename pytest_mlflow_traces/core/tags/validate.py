@@ -240,7 +240,9 @@ def _one_by_one(plan: CompiledSchema, given: Mapping[str, Any], unknown: Abstrac
     found += answers
     for tag in {*errors, *unknown, *missing, *(each.tag for each in answers)} & set(plan.names):
         values.__dict__[plan.names[tag]] = UNKNOWN
-    return found + _broken_rules(plan, values)
+    for rule, message, reads in broken_after(plan.schema, plan.rules, values):
+        found.append(Problem("rule", rule=rule, message=message, reads=tuple(plan.tags[name] for name in reads)))
+    return found
 
 
 def _validated(
@@ -288,15 +290,6 @@ def _tag_at(plan: CompiledSchema, error: Any) -> str:
     if error["type"] == "extra_forbidden" or name in plan.names:
         return name
     return plan.tags.get(name, name)  # where the schema says loc_by_alias=False
-
-
-def _broken_rules(plan: CompiledSchema, values: BaseModel) -> list[Problem]:
-    """Return the rules that refuse `values`, an instance of `plan.bare`."""
-    found = []
-    for broken in broken_after(plan.schema, plan.rules, values):
-        reads = tuple(plan.tags[name] for name in broken.reads)
-        found.append(Problem("rule", rule=broken.rule, message=broken.message, reads=reads))
-    return found
 
 
 def _first_message(error: ValidationError) -> str:
