@@ -41,7 +41,7 @@ def owners_of(
             elif (
                 said is not None
                 and not f"{folder}/{said}".startswith(unknown)
-                and _is_known(folder.parent / Path(said.partition("::")[0]).name, collected)
+                and ((module := folder.parent / Path(said.partition("::")[0]).name) in collected or not module.exists())
             ):
                 found.append((str(path), ""))
     return found
@@ -53,10 +53,6 @@ def _without_parameters(item: pytest.Item) -> Iterator[str]:
     if callspec is not None and any(type(value).__name__ == "NotSetType" for value in callspec.params.values()):
         name = name_of(item).removesuffix(f"{callspec.id}]")
         yield f"{item.path.parent / baselines.FOLDER}/{item.path.name}::{name}"
-
-
-def _is_known(module: Path, collected: Container[Path]) -> bool:
-    return module in collected or not module.exists()
 
 
 def unused(

@@ -87,7 +87,7 @@ def matching_patterns(draw: st.DrawFn, subject: Trace | Span) -> Pattern:
         return draw(_one(subject, 0))
     roots = [draw(_one(root, 0)) for root in subject.roots]
     if len(roots) == 1:
-        return _wrapped(draw, roots[0])
+        return draw(_wrapped(roots[0]))
     if draw(st.booleans()):
         return repeat(one_of(*roots), draw(st.integers(0, len(roots))))
     return any_order(*draw(st.permutations(roots)))
@@ -148,9 +148,9 @@ def _items(draw: st.DrawFn, children: Sequence[Span], depth: int) -> list[Item]:
         size = draw(st.sampled_from([1, 1, 2, 3]))
         run = children[at : at + size]
         at += size
-        _add_noise(draw, items)
+        items += draw(_noise())
         items += _run(draw, run, depth)
-    _add_noise(draw, items)
+    items += draw(_noise())
     return items
 
 
@@ -170,27 +170,20 @@ def _run(draw: st.DrawFn, run: Sequence[Span], depth: int) -> list[Item]:
     overlapping = all(one.overlaps(two) for k, one in enumerate(run) for two in run[:k])
     if way == "parallel" and len(run) > 1 and overlapping:
         return [parallel(*draw(st.permutations(patterns)))]
-    return [_wrapped(draw, each) for each in patterns]
+    return [draw(_wrapped(each)) for each in patterns]
 
 
-def _wrapped(draw: st.DrawFn, pattern: Pattern) -> Pattern:
-    """Loosen the pattern of one span as a whole."""
-    way = draw(st.sampled_from(["as it is", "as it is", "optional", "repeat", "one of"]))
-    if way == "optional":
-        return optional(pattern)
-    if way == "repeat":
-        return repeat(pattern, draw(st.integers(0, 1)), draw(st.none() | st.integers(1, 3)))
-    if way == "one of":
-        return one_of(*draw(st.permutations([pattern, draw(span_patterns(0))])))
-    return pattern
+def _wrapped(pattern: Pattern) -> st.SearchStrategy[Pattern]:
+    """Return how the pattern of one span can be loosened as a whole."""
+    repeated = st.builds(repeat, st.just(pattern), st.integers(0, 1), st.none() | st.integers(1, 3))
+    choices = span_patterns(0).flatmap(lambda other: st.permutations([pattern, other]))
+    loosened: st.SearchStrategy[Pattern] = st.just(optional(pattern)) | repeated
+    return st.just(pattern) | st.just(pattern) | loosened | choices.map(lambda both: one_of(*both))
 
 
-def _add_noise(draw: st.DrawFn, items: list[Item]) -> None:
-    """Add, by chance, what may be absent."""
-    way = draw(st.sampled_from(["nothing", "nothing", "nothing", "gap", "optional", "repeat"]))
-    if way == "gap":
-        items.append(...)
-    elif way == "optional":
-        items.append(optional(draw(span_patterns(0))))
-    elif way == "repeat":
-        items.append(repeat(draw(span_patterns(0)), 0, draw(st.none() | st.integers(0, 2))))
+def _noise() -> st.SearchStrategy[list[Any]]:
+    """Return what may be absent: mostly nothing."""
+    nothing: st.SearchStrategy[list[Any]] = st.just([])
+    repeated = st.builds(repeat, span_patterns(0), st.just(0), st.none() | st.integers(0, 2))
+    some: st.SearchStrategy[Any] = st.just(...) | span_patterns(0).map(optional) | repeated
+    return nothing | some.map(lambda item: [item])

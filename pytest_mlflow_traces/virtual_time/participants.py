@@ -72,7 +72,7 @@ class Participant:
 class Wait:
     """One wait of a participant. `rest` waits for real, a while or until `knock`."""
 
-    __slots__ = ("is_granted", "is_pending", "is_roused", "knock", "order", "participant", "rest")
+    __slots__ = ("is_granted", "is_roused", "knock", "order", "participant", "rest")
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Wait:
     ) -> None:
         self.participant = participant
         self.order = -1  # of its entry in the queue; another entry is out of date
-        self.is_pending = self.is_granted = self.is_roused = False
+        self.is_granted = self.is_roused = False
         gate = allocate_lock()
         gate.acquire()
         self.rest = rest or (lambda seconds: gate.acquire(True, seconds))

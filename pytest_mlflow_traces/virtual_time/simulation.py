@@ -167,7 +167,7 @@ class Simulation:
     def rouse_at_once(self, wait: Wait) -> None:
         """End a wait because of the real world, which takes no turns."""
         with self._lock:
-            if wait.is_pending:
+            if wait in self._pending:
                 self.news += 1
                 wait.is_roused = True
                 self._grant(wait)
@@ -211,14 +211,13 @@ class Simulation:
         self.participants[ident] = participant
 
     def _enter(self, wait: Wait, due: int | None) -> None:
-        wait.is_pending = True
         self._pending[wait] = None
         wait.order = next(self._orders)
         if due is not None:
             heapq.heappush(self._queue, (due, wait.order, wait))
 
     def _retract(self, wait: Wait) -> None:
-        wait.is_pending, wait.order = False, -1
+        wait.order = -1
         self._pending.pop(wait, None)
 
     def _rouse(self, wait: Wait) -> None:
@@ -228,7 +227,7 @@ class Simulation:
         wait.is_roused = True
         if self.is_closed:
             wait.knock()
-        elif wait.is_pending:
+        elif wait in self._pending:
             self._enter(wait, self.elapsed_ns)
 
     def _release(self, pool: Pool, participant: Participant) -> None:
@@ -287,9 +286,7 @@ class Simulation:
     def _look(self, wait: Wait) -> None:
         """Start what is due now though another has the turn; raise where the clock is stuck."""
         with self._lock:
-            if wait.is_pending and any(
-                each is wait and order == wait.order and due <= self.elapsed_ns for due, order, each in self._queue
-            ):
+            if any(each is wait and order == wait.order and due <= self.elapsed_ns for due, order, each in self._queue):
                 self._grant(wait)
             elif self._looks_after_it(wait):
                 for each in self._watch.holders:

@@ -118,18 +118,14 @@ class Section:
             raise BaselineError(
                 f"line {line}: {error.demand} does not hold for {error.span}; change it by hand", line
             ) from None
-        text = text if text == self.text else _with_sure_root(text)
+        if text != self.text:  # in quotes, the root is none of the lines above it
+            text = _LIKE_HOLDING.sub(lambda found: quoted(found[0]), text, count=1)
         return replace(self, above=tuple(_above(self.above, trace, kinds)), text=text)
 
     @property
     def _body(self) -> int:
         """The number of the first line of the pattern's text."""
         return self.first + bool(self.header) + len(self.above)
-
-
-def _with_sure_root(text: str) -> str:
-    """Return a pattern's text with the name of its root in quotes, where a line about calls or attributes begins so."""
-    return _LIKE_HOLDING.sub(lambda found: quoted(found[0]), text, count=1)
 
 
 def _above(lines: tuple[str, ...], trace: Trace, kinds: Iterable[str]) -> list[str]:

@@ -171,16 +171,14 @@ def _partly(trace: Trace, what: str, has: Callable[[Span], bool], expected: str)
         call
         for call in trace.find(_MODEL_CALL)
         # one with other calls below it is a wrapper: they are asked
-        if call.status != "ERROR" and calls.isdisjoint(call.descendants()) and not any(map(has, _branch(call)))
+        if call.status != "ERROR"
+        and calls.isdisjoint(call.descendants())
+        and not any(map(has, (call, *call.ancestors(), *call.descendants())))
     ]
     if silent and any(map(has, trace.spans)):
         more = f" (and {len(silent) - 1:,} more)" if len(silent) > 1 else ""
         hint = f"the sum leaves this call of a model out{more}"
         yield Finding("budget.unrecorded", silent[0].path, expected, f"no {what} recorded", hint)
-
-
-def _branch(span: Span) -> tuple[Span, ...]:
-    return span, *span.ancestors(), *span.descendants()
 
 
 def _has_usage(span: Span) -> bool:

@@ -102,7 +102,7 @@ def ranked_models_of(items: Iterable[Item]) -> list[tuple[int, Model]]:
     models: list[tuple[int, Model]] = []
     made: dict[int, Model] = {}
     for rank, item in enumerate(items):
-        model = _GAP if isinstance(item, EllipsisType) else _model_of(item, made)
+        model = _GAP if isinstance(item, EllipsisType) else built(item, _items_of, _assembled, made)
         if model is not _EMPTY and not (model is _GAP and models and models[-1][1] is _GAP):
             models.append((rank, model))
     return models
@@ -130,11 +130,6 @@ def shortest(models: Sequence[Model]) -> int:
 def longest(models: Sequence[Model]) -> int | None:
     """Return the greatest number of spans that all of `models` take together, `None` for no limit."""
     return None if any(model.longest is None for model in models) else sum(model.longest or 0 for model in models)
-
-
-def _model_of(pattern: Pattern, made: dict[int, Model]) -> Model:
-    """Return the model of `pattern`; `made` has those of its parts that are made already."""
-    return built(pattern, _items_of, _assembled, made)
 
 
 def _items_of(pattern: Pattern) -> list[Pattern]:

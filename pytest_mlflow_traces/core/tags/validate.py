@@ -36,6 +36,7 @@ _PLAN = "__tag_plan__"
 _OWN = [mark.func for mark in OWN_VALIDATORS]
 _ASIDE = ("metadata", "serialization", "json_schema_input_schema")  # of a core schema, what validates nothing
 _MEANT = {"true": True, "false": False}
+_SAID = ("value_error", "assertion_error")  # the types of errors that validators raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,29 +261,16 @@ def _validated(
                 return errors, None, Problem("rule", rule=rule, message=message)
             errors.setdefault(_tag_at(plan, each), []).append(each)
     except Exception as error:
-        for tag in given:
-            errors.update(_alone(plan, tag, given[tag]))
+        for tag in given if len(given) > 1 else ():
+            alone, _, _ = _validated(plan, {tag: given[tag]})
+            # not what a validator says, which may look at other tags
+            own = [each for each in alone.get(tag, ()) if each["type"] not in _SAID or "Input should be" in each["msg"]]
+            errors |= {tag: own} if own else {}
         return errors, None, Problem("rule", message=crash(error))
     try:
         return errors, plan.bare.model_validate({tag: given[tag] for tag in given if tag not in errors}), None
     except Exception:
         return errors, None, None
-
-
-def _alone(plan: CompiledSchema, tag: str, value: Any) -> dict[str, list[Any]]:
-    """Return what is wrong with one tag whatever the others are: not what a validator says, which may look at them."""
-    try:
-        plan.bare.model_validate({tag: value})
-    except ValidationError as error:
-        errors = [each for each in error.errors(include_url=False) if each["loc"] and _is_own(each)]
-        return {tag: errors} if errors else {}
-    except Exception:
-        return {}
-    return {}
-
-
-def _is_own(error: Any) -> bool:
-    return error["type"] not in ("value_error", "assertion_error") or "Input should be" in error["msg"]
 
 
 def _tag_at(plan: CompiledSchema, error: Any) -> str:
