@@ -72,13 +72,9 @@ class Options:
         shown = self.shown(trace)
         return section.rewritten(trace, shown, self.kinds, self.free(shown))
 
-    def findings_beside(self, section: Section, trace: Trace) -> list[Finding]:
-        """Return every way in which a trace is not what a section holds beside the tree."""
-        return [*section.missing(self.kinds), *section.check(trace)]
-
     def is_held(self, section: Section, trace: Trace) -> bool:
         """Return whether a trace is what a section holds, in its tree and beside it."""
-        return not self.findings_beside(section, trace) and self.shown(trace) == section.pattern
+        return not section.findings(trace, self.kinds) and self.shown(trace) == section.pattern
 
 
 class BaselineFile:
@@ -171,7 +167,7 @@ class BaselineFile:
         if section is None:
             raise AssertionError("unreachable: a comparison without a baseline raises")
         where = f"{self.shown_path}:{section.first}"
-        beside = options.findings_beside(section, trace)
+        beside = section.findings(trace, options.kinds)
         shown, pattern = options.shown(trace), section.pattern
         mismatch = None if shown == pattern else mismatch_of(shown, pattern)
         if mismatch is not None:

@@ -122,9 +122,6 @@ class Lock(_AnyLock):
 
     _make = staticmethod(_thread.allocate_lock)
 
-    def locked(self) -> bool:
-        return bool(self._lock.locked())
-
 
 class RLock(_AnyLock):
     """Stand in for `threading.RLock`."""

@@ -84,19 +84,13 @@ class Section:
         """All its lines."""
         return [*self.intro, *([self.header] if self.header else []), *self.above, *self.text.split("\n")]
 
-    def missing(self, kinds: Iterable[str]) -> list[Finding]:
-        """Return a finding for each kind of holding that is asked for and not held: nothing passes on absence."""
-        there = {holding.kind for holding in self.holdings}
+    def findings(self, trace: Trace, kinds: Iterable[str] = ()) -> list[Finding]:
+        """Return what of a trace is not as held beside the tree, and which of the `kinds` are not held at all."""
+        holdings = self.holdings
+        missing = [kind for kind in kinds if kind not in {holding.kind for holding in holdings}]
         hint = "record them with --mlflow-traces-update"
-        return [
-            Finding(f"baseline.{kind}", "this baseline", f"to hold {kind}", "none", hint)
-            for kind in kinds
-            if kind not in there
-        ]
-
-    def check(self, trace: Trace) -> list[Finding]:
-        """Return every way in which a trace is not what is held beside the tree."""
-        return check_holdings(self.holdings, trace)
+        found = [Finding(f"baseline.{kind}", "this baseline", f"to hold {kind}", "none", hint) for kind in missing]
+        return found + check_holdings(holdings, trace)
 
     def rewritten(self, trace: Trace, shown: Trace, kinds: Iterable[str], unordered: Container[int]) -> Section:
         """Return this section as it holds of a trace.
