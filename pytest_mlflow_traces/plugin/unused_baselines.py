@@ -36,10 +36,6 @@ class BaselineOwners:
         self._is_partial = False
         self.owners: Owners | None = None
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self._is_partial = True
-
     def pytest_deselected(self) -> None:
         self._is_partial = True
 
@@ -50,6 +46,7 @@ class BaselineOwners:
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
         report = yield
+        self._is_partial |= report.failed
         if report.passed and isinstance(collector, pytest.File):
             self._collected.add(collector.path)  # a module that skips itself whole is not among them
         return report

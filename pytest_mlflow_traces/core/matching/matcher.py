@@ -21,7 +21,7 @@ Each pair of a span pattern and a span is resolved once. Time and space are O(sp
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -133,11 +133,9 @@ class Matcher:
 
     def _is_above(self, pattern: Pattern, i: int) -> bool:
         """Return whether `pattern` matches some span below `i`."""
-        for found in map(self._found, _alternatives(pattern)):
-            after = bisect_right(found, i)
-            if after < len(found) and found[after] < self._table.stops[i]:
-                return True
-        return False
+        self._settle([self._know(each).everywhere for each in _alternatives(pattern)])
+        marks = self._above(pattern)
+        return marks is not None and bool(marks[i])
 
     def _found(self, pattern: SpanPattern) -> list[int]:
         known = self._know(pattern)
