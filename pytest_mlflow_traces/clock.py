@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration
 from pytest_mlflow_traces.virtual_time.asyncio_loop import Loops, check_loop
+from pytest_mlflow_traces.virtual_time.deadlock import note_asking
 from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
-from pytest_mlflow_traces.virtual_time.patches import note_asking, replaced
+from pytest_mlflow_traces.virtual_time.patches import replaced
 from pytest_mlflow_traces.virtual_time.real_waits import Lookout
 from pytest_mlflow_traces.virtual_time.simulation import (
     NS_PER_S,
     Simulation,
-    activate,
-    active_simulation,
     current_participant,
 )
 
@@ -132,7 +131,7 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
             raise VirtualTimeError("virtual_time() inside itself goes on with the same time: it takes no arguments")
         yield participant.simulation.owner
         return
-    if active_simulation() is not None:
+    if Simulation.active is not None:
         raise VirtualTimeError("another thread has virtual time already; a process has one time of day")
     _check_patched()
     _check_running_loop()
@@ -154,11 +153,11 @@ def _simulation(io_grace_s: float | None) -> Iterator[Simulation]:
     simulation = Simulation()
     simulation.loops = Loops(simulation, io_grace_s)
     simulation.join(threading.current_thread().name, threading.get_ident())
-    activate(simulation)
+    Simulation.active = simulation
     try:
         yield simulation
     finally:
-        activate(None)
+        Simulation.active = None
         simulation.close()
         simulation.loops.release()
 

@@ -14,7 +14,7 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, span
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, parse_duration, readable_duration
 from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
-from pytest_mlflow_traces.virtual_time.simulation import active_simulation
+from pytest_mlflow_traces.virtual_time.simulation import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def assert_not_slower(
         TypeError: for an argument of the wrong type.
         ValueError: for one that cannot be.
     """
-    if active_simulation() is not None:
+    if Simulation.active is not None:
         raise VirtualTimeError("assert_not_slower() measures real time; in virtual time, assert a Budget")
     limits = _limits(recorded, _checked_share(relative), parse_duration(absolute, "absolute"))
     slower: dict[Pattern, list[int]] = {pattern: [] for pattern in limits}

@@ -19,7 +19,7 @@ import pytest_mlflow_traces
 PACKAGE = "pytest_mlflow_traces"
 # A library, and who may know it: a folder with all that is in it, or a module. Who is not named knows none.
 DOORS = {
-    "_pytest": {"plugin.untruncated"},
+    "_pytest": {"plugin.hooks"},
     "click": {"cli"},
     "hypothesis": {"strategies"},
     "mlflow": {"capture", "cli.tracking_store"},

@@ -12,7 +12,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.baselines.file_format import BaselineError, BaselineText, read_baseline, section_names
+from pytest_mlflow_traces.core.baselines.file_format import BaselineError, BaselineText, read_baseline
 from pytest_mlflow_traces.files.atomic import replacing
 
 if TYPE_CHECKING:
@@ -49,33 +49,18 @@ def load(path: Path) -> BaselineText | None:
     Raises:
         BaselineError: for a file that cannot be read, or says what it cannot mean.
     """
-    text = _text_of(path)
-    if text is None:
-        return None
-    marked, plain = text.startswith(_MARK), text.removeprefix(_MARK)
-    baseline = read_baseline(plain.replace("\r\n", "\n"))
-    is_windows = 2 * plain.count("\r\n") > plain.count("\n")
-    return replace(baseline, mark=_MARK if marked else "", line_end="\r\n" if is_windows else "\n")
-
-
-def names_in(path: Path) -> list[str]:
-    """Return the names of the sections of a file that a test has read: cheaper than to read it again.
-
-    Raises:
-        BaselineError: for a file that cannot be read any more.
-    """
-    return section_names((_text_of(path) or "").removeprefix(_MARK).replace("\r\n", "\n"))
-
-
-def _text_of(path: Path) -> str | None:
     try:
-        return path.read_bytes().decode()
+        text = path.read_bytes().decode()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
         raise BaselineError(f"no UTF-8 at byte {error.start + 1}", 1) from None
     except OSError as error:
         raise BaselineError(error.strerror or str(error), 1) from None
+    marked, plain = text.startswith(_MARK), text.removeprefix(_MARK)
+    baseline = read_baseline(plain.replace("\r\n", "\n"))
+    is_windows = 2 * plain.count("\r\n") > plain.count("\n")
+    return replace(baseline, mark=_MARK if marked else "", line_end="\r\n" if is_windows else "\n")
 
 
 def store(path: Path, baseline: BaselineText) -> None:

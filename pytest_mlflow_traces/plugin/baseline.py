@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_mlflow_traces.core.baselines.file_format import (
@@ -12,7 +13,7 @@ from pytest_mlflow_traces.core.baselines.file_format import (
     BaselineText,
     Section,
     new_baseline,
-    recorded_section,
+    new_section,
 )
 from pytest_mlflow_traces.core.baselines.inventory import ATTRIBUTES, CALLS, TAGS
 from pytest_mlflow_traces.core.explanations import mismatch_of
@@ -66,18 +67,14 @@ class Options:
             return set(range(len(trace.table))) if self.unordered else set()
         return {i for each in self.unordered for i in find(trace.table, each)}
 
-    def section(self, name: str, trace: Trace) -> Section:
-        """Return the section of a trace that has none yet."""
+    def rewritten(self, section: Section, trace: Trace) -> Section:
+        """Return a section as it holds of a trace."""
         shown = self.shown(trace)
-        return recorded_section(name, trace, shown, self.kinds, self.free(shown))
-
-    def findings_beside(self, section: Section, trace: Trace) -> list[Finding]:
-        """Return every way in which a trace is not what a section holds beside the tree."""
-        return [*section.missing(self.kinds), *section.check(trace)]
+        return section.rewritten(trace, shown, self.kinds, self.free(shown))
 
     def is_held(self, section: Section, trace: Trace) -> bool:
         """Return whether a trace is what a section holds, in its tree and beside it."""
-        return not self.findings_beside(section, trace) and self.shown(trace) == section.pattern
+        return not section.findings(trace, self.kinds) and self.shown(trace) == section.pattern
 
 
 class BaselineFile:
@@ -88,8 +85,6 @@ class BaselineFile:
     def __init__(self, path: Path, shown_path: str, test: str, command: str, *, update: bool) -> None:
         self.path, self.shown_path, self.command, self.update = path, shown_path, command, update
         self._test = test
-        self._file: BaselineText | None = None
-        self._is_read = False
         self._updated: BaselineText | None = None
         self._compared: dict[str, list[tuple[Trace, Options]]] = {}
         self._refused: list[str] = []
@@ -99,16 +94,23 @@ class BaselineFile:
         """The names of the sections that something was compared with."""
         return list(self._compared)
 
+    @property
+    def unused(self) -> list[str]:
+        """The names of the others."""
+        text = self._updated or self._file
+        return [] if text is None else [each.name for each in text.sections if each.name not in self._compared]
+
+    @cached_property
+    def _file(self) -> BaselineText | None:
+        try:
+            return baselines.load(self.path)
+        except BaselineError as error:
+            finding = Finding("baseline.unreadable", self.shown_path, "a baseline", str(error))
+            cure = "the file was left alone; fix it, or remove it and record it anew"
+            raise TraceAssertionError(f"{self.shown_path}: {error}\n{cure}", [finding]) from None
+
     def _section(self, name: str) -> Section | None:
         """Return what is held under this name, as an update left it."""
-        if not self._is_read:
-            try:
-                self._file = baselines.load(self.path)
-            except BaselineError as error:
-                finding = Finding("baseline.unreadable", self.shown_path, "a baseline", str(error))
-                cure = "the file was left alone; fix it, or remove it and record it anew"
-                raise TraceAssertionError(f"{self.shown_path}: {error}\n{cure}", [finding]) from None
-            self._is_read = True
         text = self._updated or self._file
         return None if text is None else text.section(name)
 
@@ -129,15 +131,10 @@ class BaselineFile:
         wrong = next(iter(trace.problems), None) or (None if trace.status != "IN_PROGRESS" else "it is in progress")
         if wrong is not None:
             self._refuse(f"the trace '{visible(trace.name)}' is not whole: {wrong}")
-        shown = options.shown(trace)
-        if not len(shown.table):
+        if not len(options.shown(trace).table):
             self._refuse(_NOTHING)
         try:
-            section = (
-                options.section(name, trace)
-                if section is None
-                else section.rewritten(trace, shown, options.kinds, options.free(shown))
-            )
+            section = options.rewritten(section or new_section(name), trace)
         except BaselineError as error:
             self._refuse(str(error))
         if not all(asked.is_held(section, other) for other, asked in self._compared[name]):
@@ -156,7 +153,7 @@ class BaselineFile:
         lines = [f"no baseline for this trace: {what}"]
         if not len(options.shown(trace).table):
             return TraceAssertionError("\n".join([*lines, _NOTHING]), [finding])
-        section = options.section(name, trace)
+        section = options.rewritten(new_section(name), trace)
         whole = str(new_baseline(self._test).with_section(section)).rstrip("\n").split("\n")
         would_be = [f"    {line}".rstrip() for line in (section.lines if self._file else whole)]
         lines += ["it would be:", "", *capped(would_be, _WOULD_BE, "    ... {} more lines"), ""]
@@ -170,7 +167,7 @@ class BaselineFile:
         if section is None:
             raise AssertionError("unreachable: a comparison without a baseline raises")
         where = f"{self.shown_path}:{section.first}"
-        beside = options.findings_beside(section, trace)
+        beside = section.findings(trace, options.kinds)
         shown, pattern = options.shown(trace), section.pattern
         mismatch = None if shown == pattern else mismatch_of(shown, pattern)
         if mismatch is not None:

@@ -41,7 +41,7 @@ def owners_of(
             elif (
                 said is not None
                 and not f"{folder}/{said}".startswith(unknown)
-                and _is_known(folder.parent / Path(said.partition("::")[0]).name, collected)
+                and ((module := folder.parent / Path(said.partition("::")[0]).name) in collected or not module.exists())
             ):
                 found.append((str(path), ""))
     return found
@@ -55,26 +55,16 @@ def _without_parameters(item: pytest.Item) -> Iterator[str]:
         yield f"{item.path.parent / baselines.FOLDER}/{item.path.name}::{name}"
 
 
-def _is_known(module: Path, collected: Container[Path]) -> bool:
-    return module in collected or not module.exists()
-
-
 def unused(
-    owners: Sequence[tuple[str, str]], passed: Container[str], used: Mapping[str, Sequence[str]]
+    owners: Sequence[tuple[str, str]], passed: Container[str], left: Mapping[str, list[str]]
 ) -> list[tuple[str, list[str] | None]]:
-    """Return the files that no test uses, and the sections of others that theirs did not use, `None` being all."""
+    """Return the files that no test uses, and the sections in `left` of others, `None` being all."""
     found: list[tuple[str, list[str] | None]] = []
     for file, owner in owners:
         if owner and owner not in passed:
             continue  # it was skipped, or failed as expected, and may have come to what it uses
-        if file not in used:
-            found.append((file, None))
-            continue
-        try:
-            names = [name for name in baselines.names_in(Path(file)) if name not in used[file]]
-        except BaselineError:  # whoever uses it is told
-            continue
-        if names:
+        names = left.get(file)
+        if names != []:
             found.append((file, names))
     return found
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.assertion import util
 
 from pytest_mlflow_traces.plugin import marker
 from pytest_mlflow_traces.plugin.run_report import RunReport
-from pytest_mlflow_traces.plugin.stash import FAILED_COMPARISONS, PART, PARTS_INPUT, RESULT, SECTION
-from pytest_mlflow_traces.plugin.untruncated import untruncated_comparisons
+from pytest_mlflow_traces.plugin.stash import FAILED_COMPARISONS, RESULT, SECTION
 from pytest_mlflow_traces.plugin.unused_baselines import UnusedBaselines
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from contextlib import AbstractContextManager
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
 
+TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trace
 _MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    parts = getattr(config, "workerinput", {}).get(PARTS_INPUT)
     if not hasattr(config, "workerinput"):
         names = config.getini("mlflow_traces_contract")
         if names:
@@ -36,12 +34,6 @@ def pytest_configure(config: pytest.Config) -> None:
         run_report = RunReport(config)
         config.pluginmanager.register(UnusedBaselines(config, run_report), "mlflow-traces-unused-baselines")
         config.pluginmanager.register(run_report, "mlflow-traces-run-report")
-        parts = run_report.parts
-    if parts is not None:
-        from pytest_mlflow_traces.files.atomic import PartFile
-
-        config.stash[PART] = PartFile(Path(parts), f"{os.getpid()}.jsonl")
-        config.add_cleanup(config.stash[PART].close)
 
 
 def prepare(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -113,16 +105,38 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    with _comparisons(item):
-        return (yield)
+pytest_runtest_teardown = pytest_runtest_call
 
 
-def _comparisons(item: pytest.Item) -> AbstractContextManager[None]:
-    """Keep what explains the comparisons that fail in one phase of a test: fixtures assert too."""
-    item.stash[FAILED_COMPARISONS] = []
-    return untruncated_comparisons(item.config, item.stash[FAILED_COMPARISONS])
+@contextmanager
+def _comparisons(item: pytest.Item) -> Generator[None]:
+    """Have failed assertions on traces print whole, and keep what explains those of one phase: fixtures assert too.
+
+    pytest cuts what a plugin explains to eight lines without `-vv`, and has no public way round that.
+    """
+    failed = item.stash[FAILED_COMPARISONS] = []
+    shortened: Any = getattr(util, "_reprcompare", None)
+    if shortened is None:
+        yield
+        return
+
+    def whole(op: str, left: object, right: object) -> Any:
+        comparison = None
+        if TREE in sys.modules:  # before, there is nothing to explain
+            from pytest_mlflow_traces.plugin.assertrepr import explained
+
+            comparison = explained(item.config, op, left, right)
+        if comparison is None:
+            return shortened(op, left, right)
+        failed.append(comparison)
+        text = "\n~".join(line.replace("\n", "\\n") for line in comparison.lines)
+        return text.replace("%", "%%") if item.config.getvalue("assertmode") == "rewrite" else text
+
+    util._reprcompare = whole
+    try:
+        yield
+    finally:
+        util._reprcompare = shortened
 
 
 def finish(item: pytest.Item) -> None:

@@ -12,7 +12,6 @@ from pytest_mlflow_traces.plugin.contracts import CONTRACTS
 from pytest_mlflow_traces.plugin.stash import (
     APPLIED_ATTRIBUTE,
     FAILED_COMPARISONS,
-    PART,
     RECORD_ATTRIBUTE,
     RESULT,
     SAVED_ATTRIBUTE,
@@ -67,11 +66,10 @@ def _add_record(report: pytest.TestReport, item: pytest.Item, result: Result) ->
     test = test_id(item)
     file = result.baselines
     if file is not None and file.used:
-        setattr(report, USED_ATTRIBUTE, [[str(file.path), name] for name in file.used])
+        setattr(report, USED_ATTRIBUTE, [str(file.path), file.unused])
     setattr(report, RECORD_ATTRIBUTE, result.record(test).to_dict())
-    part = item.config.stash.get(PART, None)
-    if part is not None and result.traces:
-        setattr(report, SAVED_ATTRIBUTE, part.write(trace_line(trace, test) for trace in result.traces))
+    if result.traces and item.config.getoption("--mlflow-traces-save") is not None:
+        setattr(report, SAVED_ATTRIBUTE, "".join(trace_line(trace, test) for trace in result.traces))
 
 
 def baseline_of(item: pytest.Item) -> TraceBaseline:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.plugin.stash import PARTS_INPUT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
+from pytest_mlflow_traces.plugin.stash import RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs.records import BaselineChange, Run
@@ -28,22 +28,16 @@ class RunReport:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         save = config.getoption("--mlflow-traces-save")
-        self._save = Path(save or "").absolute()
-        self._folder = None if save is None else tempfile.TemporaryDirectory(prefix="mlflow-traces-")
+        self._save = None if save is None else Path(save).absolute()
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the session
+        config.add_cleanup(self._spool.close)
         self._records: dict[Key, dict[str, Any]] = {}
-        self._pieces: dict[Key, tuple[str, int, int] | None] = {}
+        self._pieces: dict[Key, tuple[int, int]] = {}  # of the spool: where the traces begin, and how long they are
         self._failed: set[str] = set()
         self._lines: list[str] = []
         self._stopped: str | None = None
         self.changes: list[BaselineChange] = []
         self.notes: list[str] = []
-        self.parts = None if self._folder is None else self._folder.name
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker of pytest-xdist where its part file belongs."""
-        if self.parts is not None:
-            node.workerinput[PARTS_INPUT] = self.parts
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
@@ -53,7 +47,9 @@ class RunReport:
             return
         key = record["test"], getattr(report, "worker_id", "")
         self._records[key] = record
-        self._pieces[key] = getattr(report, SAVED_ATTRIBUTE, None)
+        lines = vars(report).pop(SAVED_ATTRIBUTE, "").encode()  # pytest keeps all reports, in memory
+        self._pieces[key] = self._spool.tell(), len(lines)
+        self._spool.write(lines)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note what ends the run; with `pytest.exit(..., returncode=0)` its exit status does not tell."""
@@ -61,7 +57,7 @@ class RunReport:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        written = [self._folder is None or self._write_traces(self._folder)]
+        written = [self._save is None or self._write_traces(self._save)]
         if self._stopped is not None:
             self._stopped = f"{self._progress(session.testscollected)}{self._stopped}"
         for path, mode in self._summaries():
@@ -92,24 +88,20 @@ class RunReport:
         ended = {each.nodeid for each in self._reports() if getattr(each, "when", None) == "teardown"}
         return f"{len(ended):,} of {collected:,} tests ran, " if ended else ""
 
-    def _write_traces(self, folder: tempfile.TemporaryDirectory[str]) -> bool:
-        from pytest_mlflow_traces.files.atomic import merge_parts
+    def _write_traces(self, path: Path) -> bool:
+        from pytest_mlflow_traces.files.atomic import replacing
 
-        pieces = [piece for key in sorted(self._pieces) if (piece := self._pieces[key]) is not None]
-        count = sum(len(record["traces"]) for record in self._records.values())
         try:
-            missing = merge_parts(Path(folder.name), pieces, self._save)
+            with replacing(path) as stream:
+                for key in sorted(self._pieces):
+                    start, length = self._pieces[key]
+                    self._spool.seek(start)
+                    stream.write(self._spool.read(length))
         except OSError as error:
             self._lines.append(f"the traces were not saved: {error}")
             return False
-        finally:
-            folder.cleanup()
-        if missing:
-            self._lines.append(
-                f"of {missing} tests the traces are not in {self._save}: their worker's file is not here"
-            )
-            return False
-        self._lines.append(f"{counted(count, 'trace')} saved to {self._shown(self._save)}")
+        count = sum(len(record["traces"]) for record in self._records.values())
+        self._lines.append(f"{counted(count, 'trace')} saved to {self._shown(path)}")
         return True
 
     def _summaries(self) -> list[tuple[str, str]]:
@@ -142,7 +134,7 @@ class RunReport:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if any(record["changes"] for record in self._records.values()) or self.changes or self.notes:
-            from pytest_mlflow_traces.reports.changes import change_lines
+            from pytest_mlflow_traces.reports.headlines import change_lines
 
             terminalreporter.write_sep("=", "MLflow trace baselines")
             for line in change_lines(self.run(0)):

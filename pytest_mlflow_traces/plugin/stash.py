@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.files.atomic import PartFile
     from pytest_mlflow_traces.plugin.assertrepr import FailedComparison
     from pytest_mlflow_traces.plugin.test_result import Result
 
@@ -15,13 +14,10 @@ if TYPE_CHECKING:
 FAILED_COMPARISONS: pytest.StashKey[list[FailedComparison]] = pytest.StashKey()
 # of one run of a test, where it asks for traces or a baseline
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
-# of a session
-PART: pytest.StashKey[PartFile] = pytest.StashKey()
 
 # attributes of reports, plain data: pytest-xdist carries them to the controller
 RECORD_ATTRIBUTE = "mlflow_traces_record"
-SAVED_ATTRIBUTE = "mlflow_traces_saved"  # which piece of which part file has the traces
+SAVED_ATTRIBUTE = "mlflow_traces_saved"  # the traces as lines of JSON, where they are to be saved
 APPLIED_ATTRIBUTE = "mlflow_traces_contracts"
-USED_ATTRIBUTE = "mlflow_traces_baselines"  # the baseline files, with their sections
+USED_ATTRIBUTE = "mlflow_traces_baselines"  # the baseline file, with the sections that were not used
 SECTION = "mlflow traces"  # of a report
-PARTS_INPUT = "mlflow_traces_parts"  # in the input of a worker: the folder for part files

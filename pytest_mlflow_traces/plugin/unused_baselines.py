@@ -36,10 +36,6 @@ class BaselineOwners:
         self._is_partial = False
         self.owners: Owners | None = None
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self._is_partial = True
-
     def pytest_deselected(self) -> None:
         self._is_partial = True
 
@@ -50,6 +46,7 @@ class BaselineOwners:
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
         report = yield
+        self._is_partial |= report.failed
         if report.passed and isinstance(collector, pytest.File):
             self._collected.add(collector.path)  # a module that skips itself whole is not among them
         return report
@@ -89,7 +86,7 @@ class UnusedBaselines:
         self._run_report = run_report
         self._owners: Owners | None = None
         self._passed: set[str] = set()
-        self._used: dict[str, list[str]] = {}
+        self._left: dict[str, list[str]] = {}  # by file, the sections that its test did not use in any run
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -101,8 +98,9 @@ class UnusedBaselines:
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when == "call" and report.passed:
             self._passed.add(report.nodeid)
-        for file, name in getattr(report, USED_ATTRIBUTE, ()):
-            self._used.setdefault(file, []).append(name)
+        if hasattr(report, USED_ATTRIBUTE):
+            file, names = getattr(report, USED_ATTRIBUTE)
+            self._left[file] = [name for name in self._left.get(file, names) if name in names]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -112,7 +110,7 @@ class UnusedBaselines:
             return
         from pytest_mlflow_traces.plugin.baseline_owners import unused
 
-        found = unused(owners, self._passed, self._used)
+        found = unused(owners, self._passed, self._left)
         for file, names in found:
             self._remove_or_report(Path(file), names)
         if found and self._run_report.notes and self._config.getini("mlflow_traces_strict"):

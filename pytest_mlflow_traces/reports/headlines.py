@@ -1,14 +1,17 @@
-"""A run in one line: the verdict for whoever gates on it, the totals for whoever watches."""
+"""A run in a few lines: the verdict for whoever gates on it, the totals, and what it did to baselines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.runs.records import total_tokens, total_tools
-from pytest_mlflow_traces.core.text.counts import counted
+from pytest_mlflow_traces.core.spans.records import escaped
+from pytest_mlflow_traces.core.text.counts import capped, counted
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs.records import Run
+
+_LINES = 20  # of one baseline file; the rest is in the diff of the version control
 
 
 def verdict(run: Run) -> str:
@@ -46,3 +49,12 @@ def totals(run: Run) -> str:
         *([counted(findings, "finding")] if findings else []),
     ]
     return ", ".join(said)
+
+
+def change_lines(run: Run) -> list[str]:
+    """Return a line for each file, its changed lines below it, and what is to be known of others."""
+    lines = []
+    for change in run.baseline_changes:
+        lines.append(f"{'left alone' if change.kind == 'refused' else change.kind}: {escaped(change.file)}")
+        lines += [f"    {escaped(line)}" for line in capped(change.lines, _LINES)]
+    return lines + [escaped(note) for note in run.notes]

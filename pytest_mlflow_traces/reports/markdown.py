@@ -18,7 +18,7 @@ from pytest_mlflow_traces.reports.headlines import totals, verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.runs.records import BaselineChange, Run, TracedTest
+    from pytest_mlflow_traces.core.runs.records import Run, TracedTest
 
 # GitHub takes a mebibyte of summary from one step, and nobody reads that
 _ROWS = 300
@@ -48,7 +48,10 @@ def summary(run: Run) -> str:
         blocks += rest_of(failed, _FAILURES, "more failure")
     changes = run.baseline_changes
     if changes:
-        blocks += ["### Baselines changed in this run", *map(_change, changes[:_CHANGES])]
+        blocks += [
+            "### Baselines changed in this run",
+            *[folded(f"{change.kind} {code(change.file)}", change.lines) for change in changes[:_CHANGES]],
+        ]
         blocks += rest_of(changes, _CHANGES, "more baseline")
     return "\n\n".join(blocks) + "\n"
 
@@ -103,10 +106,6 @@ def _row(test: TracedTest) -> str:
 def _failure(test: TracedTest) -> str:
     found = f": {counted(len(test.findings), 'finding')}" if test.findings else ""
     return folded(f"{code(test.test)}{found}", (test.failure or "no message").split("\n"))
-
-
-def _change(change: BaselineChange) -> str:
-    return folded(f"{change.kind} {code(change.file)}", change.lines)
 
 
 def folded(title: str, lines: Sequence[str]) -> str:

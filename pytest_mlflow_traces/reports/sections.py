@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.runs.records import TOOL
+from pytest_mlflow_traces.core.runs.records import TraceRecord, total_tokens, total_tools
 from pytest_mlflow_traces.core.spans.records import visible
-from pytest_mlflow_traces.core.spans.usage import is_amount
 from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.core.text.durations import readable_duration
 
@@ -46,15 +44,13 @@ def _listed(spans: Sequence[Span]) -> str:
 
 def properties(traces: Sequence[Trace], *, with_trees: bool) -> list[tuple[str, str]]:
     """Return what a JUnit file gets of the traces of a test: facts that a CI can chart, trees where it failed."""
-    spans = [span for trace in traces for span in trace.spans]
-    totals = [(trace.token_usage or {}).get("total_tokens") for trace in traces]
-    tokens = [each for each in totals if is_amount(each)]
+    records = tuple(map(TraceRecord.of, traces))
+    tokens = total_tokens(records)
     facts = [
         (f"{PREFIX}trace_ids", " ".join(trace.id for trace in traces)),
-        (f"{PREFIX}spans", str(len(spans))),
-        (f"{PREFIX}tools", _multiplied(Counter(span.name for span in spans if span.type == TOOL))),
-        # no usage recorded is not zero tokens
-        (f"{PREFIX}tokens", str(sum(tokens)) if tokens else ""),
+        (f"{PREFIX}spans", str(sum(each.spans for each in records))),
+        (f"{PREFIX}tools", _multiplied(total_tools(records))),
+        (f"{PREFIX}tokens", "" if tokens is None else str(tokens)),  # none recorded is not zero
         (f"{PREFIX}ms", " ".join("" if t.duration_ms is None else f"{t.duration_ms:.3f}" for t in traces)),
     ]
     if with_trees:
@@ -77,5 +73,5 @@ def headline(trace: Trace, number: int = 1, total: int = 1) -> str:
     return "  ".join(said)
 
 
-def _multiplied(counts: Counter[str]) -> str:
+def _multiplied(counts: dict[str, int]) -> str:
     return ", ".join(visible(name) if count == 1 else f"{visible(name)} x{count}" for name, count in counts.items())

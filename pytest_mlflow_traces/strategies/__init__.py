@@ -25,13 +25,7 @@ from pytest_mlflow_traces.core.tags.schema import TagSchema
 from pytest_mlflow_traces.core.trace import Span, Trace
 from pytest_mlflow_traces.strategies.drawn_patterns import any_patterns, matching_patterns
 from pytest_mlflow_traces.strategies.drawn_traces import drawn_traces
-from pytest_mlflow_traces.strategies.tag_sets import (
-    InvalidTags,
-    TagSets,
-    UnsatisfiableSchemaError,
-    broken_tags,
-    valid_tags,
-)
+from pytest_mlflow_traces.strategies.tag_sets import InvalidTags, TagSets, UnsatisfiableSchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +64,7 @@ def tags(
         TypeError: for no schema, a tag that the schema does not name, or a type of which Hypothesis knows no values.
         UnsatisfiableSchemaError: in the test, where no tags are found that keep all rules.
     """
-    return valid_tags(TagSets(_checked(schema, "tags"), overrides, f"tags({schema.__name__})"))
+    return TagSets(_checked(schema, "tags"), overrides, f"tags({schema.__name__})").strategy(TagSets.valid)
 
 
 def invalid_tags(
@@ -96,7 +90,8 @@ def invalid_tags(
         TypeError: as `tags` does.
         UnsatisfiableSchemaError: in the test, where no tags are found that keep all rules, or none that break one.
     """
-    return broken_tags(TagSets(_checked(schema, "invalid_tags"), overrides, f"invalid_tags({schema.__name__})"))
+    sets = TagSets(_checked(schema, "invalid_tags"), overrides, f"invalid_tags({schema.__name__})")
+    return sets.strategy(TagSets.invalid)
 
 
 def _checked(schema: Any, call: str) -> type[TagSchema]:

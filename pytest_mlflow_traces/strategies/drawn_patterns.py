@@ -17,7 +17,7 @@ from pytest_mlflow_traces.core.trace import Span, Trace
 from pytest_mlflow_traces.strategies.drawn_traces import ERRORS, NAMES, TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.patterns.nodes import Item, Pattern, SpanPattern
 
@@ -84,23 +84,19 @@ def _texts(words: Sequence[str]) -> st.SearchStrategy[Any]:
 def matching_patterns(draw: st.DrawFn, subject: Trace | Span) -> Pattern:
     """Draw a pattern that `subject` equals."""
     if isinstance(subject, Span):
-        return _one(draw, subject, 0)
-    roots = [_one(draw, root, 0) for root in subject.roots]
+        return draw(_one(subject, 0))
+    roots = [draw(_one(root, 0)) for root in subject.roots]
     if len(roots) == 1:
-        return _wrapped(draw, roots[0])
+        return draw(_wrapped(roots[0]))
     if draw(st.booleans()):
         return repeat(one_of(*roots), draw(st.integers(0, len(roots))))
     return any_order(*draw(st.permutations(roots)))
 
 
+@st.composite
 def _one(draw: st.DrawFn, subject: Span, depth: int) -> SpanPattern:
     """Draw a pattern of one span that this one matches."""
-    chosen = draw(st.sets(st.sampled_from(_FIELDS)))
-    said: dict[str, Any] = {}
-    for key in _FIELDS:
-        if key in chosen:
-            _SAY[key](draw, subject, said)
-    made = span(**said)
+    made = span(**draw(st.fixed_dictionaries({}, optional=_fields(subject))))
     children = subject.children
     if depth >= _DEEPEST or len(children) > _MOST or draw(st.integers(0, 3)) == 0:
         return made
@@ -108,70 +104,32 @@ def _one(draw: st.DrawFn, subject: Span, depth: int) -> SpanPattern:
     return made[items] if items or not made.has else made
 
 
-def _say_text(key: str) -> Callable[[st.DrawFn, Span, dict[str, Any]], None]:
-    def say(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
-        text = getattr(subject, key)
-        cut = draw(st.integers(0, len(text)))
-        begins = re.compile(re.escape(text[:cut]) + ".*", re.DOTALL)
-        said[key] = draw(st.sampled_from([text, begins, re.compile(re.escape(text)), re.compile(".*", re.DOTALL)]))
-
-    return say
-
-
-def _say_status(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:  # noqa: ARG001  # all are called alike
-    said["status"] = subject.status
-
-
-def _say_error(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
-    error = subject.error
-    names = [] if error is None or not error.type else [error.type, error.type.rpartition(".")[2]]
-    said["error"] = draw(st.sampled_from([error is not None, *filter(None, names)]))
-
-
-def _say_value(key: str) -> Callable[[st.DrawFn, Span, dict[str, Any]], None]:
-    def say(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:  # noqa: ARG001
-        value = getattr(subject, key)
-        if _is_plain(value):
-            said[key] = value
-
-    return say
-
-
-def _say_attributes(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
-    known = {key: value for key, value in subject.attributes.items() if _is_plain(value)}
-    if known:
-        keys = draw(st.sets(st.sampled_from(sorted(known)), min_size=1))
-        said["attributes"] = {key: known[key] for key in sorted(keys)}
-
-
-def _say_within(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
-    if subject.end_ns is not None and subject.end_ns >= subject.start_ns:
-        said["within"] = f"{subject.end_ns - subject.start_ns + draw(st.integers(0, 3)) * 1_000_000}ns"
-
-
-def _say_has(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
-    below = subject.descendants()[:50]
+def _fields(subject: Span) -> dict[str, st.SearchStrategy[Any]]:
+    """Return what a pattern can say of each field of a span that it matches."""
+    error, below, end_ns = subject.error, subject.descendants()[:50], subject.end_ns
+    errors = [] if error is None or not error.type else [error.type, error.type.rpartition(".")[2]]
+    attributes = {key: st.just(value) for key, value in subject.attributes.items() if _is_plain(value)}
+    absent = sorted({*NAMES, _NOWHERE} - {each.name for each in subject.descendants()})
+    fields: dict[str, st.SearchStrategy[Any]] = {
+        "name": _alike(subject.name),
+        "type": _alike(subject.type),
+        "status": st.just(subject.status),
+        **{key: st.just(value) for key in ("inputs", "outputs") if _is_plain(value := getattr(subject, key))},
+        "error": st.sampled_from([error is not None, *filter(None, errors)]),
+        "lacks": st.lists(st.sampled_from(absent).map(span), min_size=1, max_size=2),
+    }
+    if attributes:
+        fields["attributes"] = st.fixed_dictionaries({}, optional=attributes).filter(bool)
     if below:
-        said["has"] = [_one(draw, below[draw(st.integers(0, len(below) - 1))], _DEEPEST)]
+        fields["has"] = st.sampled_from(below).flatmap(lambda each: _one(each, _DEEPEST))
+    if end_ns is not None and end_ns >= subject.start_ns:
+        fields["within"] = st.integers(0, 3).map(lambda ms: f"{end_ns - subject.start_ns + ms * 1_000_000}ns")
+    return fields
 
 
-def _say_lacks(draw: st.DrawFn, subject: Span, said: dict[str, Any]) -> None:
-    names = {each.name for each in subject.descendants()}
-    absent = [name for name in (*NAMES, _NOWHERE) if name not in names]
-    said["lacks"] = [span(name) for name in absent[: draw(st.integers(1, 2))]]
-
-
-_SAY: dict[str, Callable[[st.DrawFn, Span, dict[str, Any]], None]] = {
-    **{key: _say_text(key) for key in ("name", "type")},
-    **{key: _say_value(key) for key in ("inputs", "outputs")},
-    "status": _say_status,
-    "error": _say_error,
-    "attributes": _say_attributes,
-    "within": _say_within,
-    "has": _say_has,
-    "lacks": _say_lacks,
-}
-_FIELDS = list(_SAY)
+def _alike(text: str) -> st.SearchStrategy[Any]:
+    begins = st.integers(0, len(text)).map(lambda cut: re.compile(re.escape(text[:cut]) + ".*", re.DOTALL))
+    return st.just(text) | begins | st.just(re.compile(re.escape(text)))
 
 
 def _is_plain(value: Any) -> bool:
@@ -190,9 +148,9 @@ def _items(draw: st.DrawFn, children: Sequence[Span], depth: int) -> list[Item]:
         size = draw(st.sampled_from([1, 1, 2, 3]))
         run = children[at : at + size]
         at += size
-        _add_noise(draw, items)
+        items += draw(_noise())
         items += _run(draw, run, depth)
-    _add_noise(draw, items)
+    items += draw(_noise())
     return items
 
 
@@ -200,7 +158,7 @@ def _run(draw: st.DrawFn, run: Sequence[Span], depth: int) -> list[Item]:
     way = draw(st.sampled_from(["as they are", "gap", "repeat", "any order", "parallel"]))
     if way == "gap":
         return [...]
-    patterns = [_one(draw, each, depth + 1) for each in run]
+    patterns = [draw(_one(each, depth + 1)) for each in run]
     if way == "repeat":
         most = draw(st.none() | st.integers(len(run), len(run) + 2))
         return [repeat(one_of(*patterns), draw(st.integers(0, len(run))), most)]
@@ -212,27 +170,20 @@ def _run(draw: st.DrawFn, run: Sequence[Span], depth: int) -> list[Item]:
     overlapping = all(one.overlaps(two) for k, one in enumerate(run) for two in run[:k])
     if way == "parallel" and len(run) > 1 and overlapping:
         return [parallel(*draw(st.permutations(patterns)))]
-    return [_wrapped(draw, each) for each in patterns]
+    return [draw(_wrapped(each)) for each in patterns]
 
 
-def _wrapped(draw: st.DrawFn, pattern: Pattern) -> Pattern:
-    """Loosen the pattern of one span as a whole."""
-    way = draw(st.sampled_from(["as it is", "as it is", "optional", "repeat", "one of"]))
-    if way == "optional":
-        return optional(pattern)
-    if way == "repeat":
-        return repeat(pattern, draw(st.integers(0, 1)), draw(st.none() | st.integers(1, 3)))
-    if way == "one of":
-        return one_of(*draw(st.permutations([pattern, draw(span_patterns(0))])))
-    return pattern
+def _wrapped(pattern: Pattern) -> st.SearchStrategy[Pattern]:
+    """Return how the pattern of one span can be loosened as a whole."""
+    repeated = st.builds(repeat, st.just(pattern), st.integers(0, 1), st.none() | st.integers(1, 3))
+    choices = span_patterns(0).flatmap(lambda other: st.permutations([pattern, other]))
+    loosened: st.SearchStrategy[Pattern] = st.just(optional(pattern)) | repeated
+    return st.just(pattern) | st.just(pattern) | loosened | choices.map(lambda both: one_of(*both))
 
 
-def _add_noise(draw: st.DrawFn, items: list[Item]) -> None:
-    """Add, by chance, what may be absent."""
-    way = draw(st.sampled_from(["nothing", "nothing", "nothing", "gap", "optional", "repeat"]))
-    if way == "gap":
-        items.append(...)
-    elif way == "optional":
-        items.append(optional(draw(span_patterns(0))))
-    elif way == "repeat":
-        items.append(repeat(draw(span_patterns(0)), 0, draw(st.none() | st.integers(0, 2))))
+def _noise() -> st.SearchStrategy[list[Any]]:
+    """Return what may be absent: mostly nothing."""
+    nothing: st.SearchStrategy[list[Any]] = st.just([])
+    repeated = st.builds(repeat, span_patterns(0), st.just(0), st.none() | st.integers(0, 2))
+    some: st.SearchStrategy[Any] = st.just(...) | span_patterns(0).map(optional) | repeated
+    return nothing | some.map(lambda item: [item])

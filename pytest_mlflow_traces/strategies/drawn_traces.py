@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -32,23 +31,6 @@ _VALUES: SearchStrategy[Any] = st.recursive(
 )
 
 
-@dataclass
-class DrawnSpan:
-    """One span with the public attributes of `mlflow.entities.Span`."""
-
-    name: str
-    span_id: str
-    parent_id: str | None
-    span_type: str
-    status: Any
-    start_time_ns: int
-    end_time_ns: int | None
-    inputs: Any = None
-    outputs: Any = None
-    attributes: dict[str, Any] = field(default_factory=dict)
-    events: list[Any] = field(default_factory=list)
-
-
 @st.composite
 def drawn_traces(
     draw: st.DrawFn,
@@ -65,7 +47,7 @@ def drawn_traces(
     parents = [None if i == 0 else draw(st.integers(0, i - 1)) for i in range(count)]
     starts, ends = _times(draw, parents)
     spans = [
-        DrawnSpan(
+        SimpleNamespace(
             name=draw(names),
             span_id=f"{i:016x}",
             parent_id=None if parent is None else f"{parent:016x}",
@@ -73,6 +55,10 @@ def drawn_traces(
             status=SimpleNamespace(status_code="OK", description=None),
             start_time_ns=starts[i],
             end_time_ns=ends[i],
+            inputs=None,
+            outputs=None,
+            attributes={},
+            events=[],
         )
         for i, parent in enumerate(parents)
     ]
@@ -96,7 +82,7 @@ def _times(draw: st.DrawFn, parents: list[int | None]) -> tuple[list[int], list[
     return starts, ends
 
 
-def _fill(draw: st.DrawFn, span: DrawnSpan) -> None:
+def _fill(draw: st.DrawFn, span: Any) -> None:
     """Give a span what it may have, by chance."""
     kind = draw(st.sampled_from(["plain", "plain", "full", "failed", "unset"]))
     if kind == "full":
@@ -113,7 +99,7 @@ def _fill(draw: st.DrawFn, span: DrawnSpan) -> None:
         span.status = SimpleNamespace(status_code="UNSET", description=None)
 
 
-def _spoil(draw: st.DrawFn, spans: list[DrawnSpan]) -> None:
+def _spoil(draw: st.DrawFn, spans: list[Any]) -> None:
     """Make one to three things wrong."""
     places = st.integers(0, len(spans) - 1)
     for kind in draw(st.lists(st.sampled_from(_SPOILS), min_size=1, max_size=3, unique=True)):
@@ -127,10 +113,10 @@ def _spoil(draw: st.DrawFn, spans: list[DrawnSpan]) -> None:
         elif kind == "cycle":
             span.parent_id = span.span_id
         elif kind == "duplicate":
-            twin = DrawnSpan(**{**vars(span), "name": other.name})
+            twin = SimpleNamespace(**{**vars(span), "name": other.name})
             spans.insert(draw(places), twin)
         else:  # a child before its parent
-            early = DrawnSpan(**{**vars(span), "span_id": "e" * 16, "parent_id": span.span_id})
+            early = SimpleNamespace(**{**vars(span), "span_id": "e" * 16, "parent_id": span.span_id})
             early.start_time_ns = span.start_time_ns - _MS
             spans.append(early)
     if draw(st.booleans()):
@@ -140,7 +126,7 @@ def _spoil(draw: st.DrawFn, spans: list[DrawnSpan]) -> None:
 _SPOILS = ("unfinished", "negative", "orphan", "cycle", "duplicate", "early")
 
 
-def _info(draw: st.DrawFn, spans: list[DrawnSpan], tags: SearchStrategy[Mapping[str, Any]] | None) -> Any:
+def _info(draw: st.DrawFn, spans: list[Any], tags: SearchStrategy[Mapping[str, Any]] | None) -> Any:
     users = st.dictionaries(st.sampled_from([SESSION, USER]), st.sampled_from(["s1", "u1"]), max_size=2)
     some_tags = st.dictionaries(st.sampled_from(["team", "environment", "has_error"]), _TEXTS, max_size=2)
     failed = spans[0].status.status_code == "ERROR" if spans else False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from hypothesis import reject
 from hypothesis import strategies as st
@@ -14,8 +14,7 @@ from pytest_mlflow_traces.core.tags.formats import OtherForm
 from pytest_mlflow_traces.core.tags.portability import is_own, tag_finding
 from pytest_mlflow_traces.core.tags.validate import Problem, plan_of, problems
 from pytest_mlflow_traces.core.text.suggestions import nearest
-from pytest_mlflow_traces.strategies.tag_faults import faults_of, faulty
-from pytest_mlflow_traces.strategies.tag_values import CHARACTERS, constants_of, nearby, texts_of
+from pytest_mlflow_traces.strategies.tag_values import CHARACTERS, constants_of, faults_of, faulty, nearby, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
+_T = TypeVar("_T")
 _Target: TypeAlias = "tuple[str, str | None]"  # the kind of a problem, and its rule
 _STEPS = 300  # changes of one search
 _ATTEMPTS = 3  # searches, each from tags of its own, before an example is given up
@@ -70,8 +70,18 @@ class TagSets:
         self.constants = {
             rule.name: sorted(set(constants_of(getattr(rule.call, "__code__", None)))) for rule in self.plan.rules
         }
-        self.found = 0  # examples
-        self._given_up = 0
+        self._found = self._given_up = 0  # examples
+
+    def strategy(self, make: Callable[[TagSets, st.DrawFn], _T]) -> st.SearchStrategy[_T]:
+        """Return the strategy of what `valid` or `invalid` makes."""
+
+        @st.composite
+        def drawn(draw: st.DrawFn) -> _T:
+            made = make(self, draw)
+            self._found += 1
+            return made
+
+        return drawn()
 
     def is_optional(self, tag: str) -> bool:
         """Return whether a tag may be left out; what is given is there, unless its strategy draws None."""
@@ -148,7 +158,7 @@ class TagSets:
     def _give_up(self, told: Callable[[], str]) -> NoReturn:
         """Give an example up, or the schema where none was ever found."""
         self._given_up += 1
-        if not self.found and self._given_up >= _PATIENCE:
+        if not self._found and self._given_up >= _PATIENCE:
             raise UnsatisfiableSchemaError(told())
         reject()
 
@@ -234,19 +244,3 @@ def _other_tags(plan: CompiledSchema) -> st.SearchStrategy[dict[str, str]]:
 def _names(plan: CompiledSchema) -> st.SearchStrategy[str]:
     names = st.from_regex(r"[a-z][a-z0-9_.-]{0,11}", fullmatch=True)
     return names.filter(lambda name: name not in plan.names and tag_finding(name, "") is None)
-
-
-@st.composite
-def valid_tags(draw: st.DrawFn, sets: TagSets) -> dict[str, str]:
-    """Draw a valid set of tags."""
-    tags = sets.valid(draw)
-    sets.found += 1
-    return tags
-
-
-@st.composite
-def broken_tags(draw: st.DrawFn, sets: TagSets) -> InvalidTags:
-    """Draw a set of tags in which exactly one thing is wrong."""
-    broken = sets.invalid(draw)
-    sets.found += 1
-    return broken

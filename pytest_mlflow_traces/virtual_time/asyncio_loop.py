@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from pytest_mlflow_traces.virtual_time import deadlock
 from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError, Wait
-from pytest_mlflow_traces.virtual_time.simulation import NS_PER_S, Simulation, active_simulation, current_participant
+from pytest_mlflow_traces.virtual_time.simulation import NS_PER_S, Simulation, current_participant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ def write_to_self(before: Callable[..., Any]) -> Callable[..., Any]:
     """Stand in for `BaseSelectorEventLoop._write_to_self`, by which other threads wake a loop."""
 
     def write_to_self(loop: Any) -> None:
-        simulation = active_simulation()
+        simulation = Simulation.active
         if simulation is not None:
             if simulation.loops.wake(loop):
                 return

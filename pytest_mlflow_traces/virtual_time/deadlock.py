@@ -87,6 +87,14 @@ class Asking:
                 )
 
 
+def note_asking(participant: Participant, frame: Any) -> None:
+    """Note that code asks for the time; raise the error where it polls a clock that stands still."""
+    participant.raise_error()
+    if participant.asking is None:
+        participant.asking = Asking()
+    participant.asking.note(participant.simulation.news, frame)
+
+
 class Watch:
     """The notice that nothing goes on: there are no news, and the threads that are awake do nothing new.
 
@@ -95,9 +103,10 @@ class Watch:
 
     def __init__(self) -> None:
         self._news: object = None
-        self._begin_again()
+        self.begin_again()
 
-    def _begin_again(self) -> None:
+    def begin_again(self) -> None:
+        """Give it as much time again."""
         self._seen: set[object] = set()
         self._moments: set[object] = set()
         self._jumps = False  # the shortest of loops is only ever seen at its jump back, where nothing blocks
@@ -108,7 +117,7 @@ class Watch:
         """Note what there is to be seen now, and return whether it has been the same for too long."""
         if news is None or news != self._news:
             self._news = news
-            self._begin_again()
+            self.begin_again()
         frames = sys._current_frames()
         held = {participant: frames.get(participant.ident or 0) for participant in awake}
         self.holders.update(dict.fromkeys(held))
@@ -121,14 +130,18 @@ class Watch:
         self._without_news_s += LOOK_S
         return self._known_s > PATIENCE_S or self._without_news_s > BUSY_S
 
-    @property
-    def has_moved(self) -> bool:
-        """Whether a thread that is awake runs, in place of being blocked."""
-        return self._jumps or len(self._moments) > 1
-
-    def begin_again(self) -> None:
-        """Give it as much time again."""
-        self._begin_again()
+    def tell(self, waiting: Iterable[Participant]) -> None:
+        """Have the error raised in threads that run and never wait; where that does not help, here."""
+        holders = [each for each in self.holders if not each.is_over]
+        told = error(holders, waiting)
+        untold = [each for each in holders if each.error is None]
+        has_moved = self._jumps or len(self._moments) > 1  # a thread that is awake runs, in place of being blocked
+        self.begin_again()
+        if not has_moved or not untold:
+            raise told
+        for each in untold:
+            each.error = told
+            raise_in(each)
 
 
 def error(participants: Iterable[Participant], waiting: Iterable[Participant] = ()) -> VirtualTimeError:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import _thread
 import queue
+import sys
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces.virtual_time.deadlock import note_asking
 from pytest_mlflow_traces.virtual_time.participants import Outcome, Wait
 from pytest_mlflow_traces.virtual_time.simulation import current_participant
 
@@ -84,6 +87,10 @@ class _AnyLock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         participant = current_participant()
+        frame = sys._getframe(1)
+        if not blocking and participant and frame.f_code.co_name == "wait" and frame.f_globals is vars(threading):
+            note_asking(participant, frame)  # `Condition.wait(0)` asks whether its time is over
+            blocking, timeout = True, 0
         if participant is None or not blocking or (timeout < 0 and timeout != -1):
             return bool(self._lock.acquire(blocking, timeout))  # also what is refused
         if self._waiting.until(participant, lambda: self._lock.acquire(False), None if timeout == -1 else timeout):
@@ -114,9 +121,6 @@ class Lock(_AnyLock):
     """Stand in for `threading.Lock`."""
 
     _make = staticmethod(_thread.allocate_lock)
-
-    def locked(self) -> bool:
-        return bool(self._lock.locked())
 
 
 class RLock(_AnyLock):

@@ -6,23 +6,13 @@ The rest is loaded by the first test that asks for it, which may have put a stub
 from __future__ import annotations
 
 import time
-from time import monotonic, monotonic_ns, perf_counter, perf_counter_ns, sleep
+from time import monotonic as monotonic
+from time import sleep as sleep
 from typing import Any
 
-__all__ = [
-    "CLOCKS",
-    "clock_gettime",
-    "clock_gettime_ns",
-    "monotonic",
-    "monotonic_ns",
-    "perf_counter",
-    "perf_counter_ns",
-    "sleep",
-]
-
-# Windows has neither; of the clocks, those of processes and threads are no time of day, and others are time-machine's
-clock_gettime: Any = getattr(time, "clock_gettime", None)
-clock_gettime_ns: Any = getattr(time, "clock_gettime_ns", None)
+# Windows has not the last two; of the clocks, those of processes and threads are no time of day, others time-machine's
+_TELLING = ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "clock_gettime", "clock_gettime_ns")
+TELLING: dict[str, Any] = {name: getattr(time, name) for name in _TELLING if hasattr(time, name)}
 _NAMES = (
     "CLOCK_MONOTONIC",
     "CLOCK_MONOTONIC_RAW",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from _thread import allocate_lock
-from collections import deque
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -73,7 +72,7 @@ class Participant:
 class Wait:
     """One wait of a participant. `rest` waits for real, a while or until `knock`."""
 
-    __slots__ = ("is_granted", "is_pending", "is_roused", "knock", "order", "participant", "rest")
+    __slots__ = ("is_granted", "is_roused", "knock", "order", "participant", "rest")
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ class Wait:
     ) -> None:
         self.participant = participant
         self.order = -1  # of its entry in the queue; another entry is out of date
-        self.is_pending = self.is_granted = self.is_roused = False
+        self.is_granted = self.is_roused = False
         gate = allocate_lock()
         gate.acquire()
         self.rest = rest or (lambda seconds: gate.acquire(True, seconds))
@@ -91,12 +90,10 @@ class Wait:
 
 
 class Pool:
-    """The work of one thread pool: what has a worker, and what waits for one."""
+    """The work of one thread pool in its order: the first `size` have a worker, the others wait for one."""
 
-    __slots__ = ("backlog", "running", "size", "waiters")
+    __slots__ = ("size", "work")
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.running: set[Participant] = set()
-        self.backlog: deque[Participant] = deque()
-        self.waiters: list[Wait] = []
+        self.work: list[Participant] = []

@@ -6,6 +6,7 @@ it does no harm to other threads, nor to whoever has kept one after virtual time
 
 from __future__ import annotations
 
+import inspect
 import queue
 import sys
 import threading
@@ -20,7 +21,7 @@ from pytest_mlflow_traces.capture.replacements import Replacements
 from pytest_mlflow_traces.capture.threads import BEGIN, begun_by, run_by
 from pytest_mlflow_traces.virtual_time import asyncio_loop, deadlock, locks, originals
 from pytest_mlflow_traces.virtual_time.imported_names import rebound
-from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, VirtualTimeError, Wait
+from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, VirtualTimeError
 from pytest_mlflow_traces.virtual_time.simulation import current_participant
 
 if TYPE_CHECKING:
@@ -31,10 +32,8 @@ REAL_PACKAGES = frozenset({"_pytest", "hypothesis", "multiprocessing", "pytest",
 
 _TRIO = "trio keeps its own time; virtual_time works with asyncio's SelectorEventLoop"
 _WITH_LOCKS_OF_C = frozenset({"_frozen_importlib", "_queue", "_thread", "importlib", "threading"})
-_LAYERS = 20  # of wrappers around a function
 
-_sleep, _monotonic, _monotonic_ns = originals.sleep, originals.monotonic, originals.monotonic_ns
-_perf_counter, _perf_counter_ns = originals.perf_counter, originals.perf_counter_ns
+_sleep = originals.sleep
 
 
 # time
@@ -51,47 +50,19 @@ def sleep(seconds: float, /) -> None:
     participant.simulation.sleep(participant, participant.simulation.span_of(seconds))
 
 
-def monotonic() -> float:
-    """Stand in for `time.monotonic`."""
-    participant = _calling_participant()
-    return _monotonic() if participant is None else participant.simulation.shown(participant.simulation.monotonic_ns)
+def _clock(name: str, original: Any) -> Any:
+    """Return what stands in for one of the functions of `time` that tell a time that only goes on."""
 
+    def clock(*which: int) -> Any:
+        participant = _calling_participant()
+        told = next(iter(which), name.removesuffix("_ns"))
+        if participant is None or told not in participant.simulation.clocks_ns:
+            return original(*which)
+        now = participant.simulation.clocks_ns[told] + participant.simulation.elapsed_ns
+        return now if name.endswith("_ns") else participant.simulation.shown(now)
 
-def monotonic_ns() -> int:
-    """Stand in for `time.monotonic_ns`."""
-    participant = _calling_participant()
-    return _monotonic_ns() if participant is None else participant.simulation.monotonic_ns
-
-
-def perf_counter() -> float:
-    """Stand in for `time.perf_counter`."""
-    participant = _calling_participant()
-    return (
-        _perf_counter() if participant is None else participant.simulation.shown(participant.simulation.perf_counter_ns)
-    )
-
-
-def perf_counter_ns() -> int:
-    """Stand in for `time.perf_counter_ns`."""
-    participant = _calling_participant()
-    return _perf_counter_ns() if participant is None else participant.simulation.perf_counter_ns
-
-
-def clock_gettime(clock: int, /) -> Any:
-    """Stand in for `time.clock_gettime`."""
-    participant = _calling_participant()
-    if participant is None or clock not in participant.simulation.clocks_ns:
-        return originals.clock_gettime(clock)
-    simulation = participant.simulation
-    return simulation.shown(simulation.clocks_ns[clock] + simulation.elapsed_ns)
-
-
-def clock_gettime_ns(clock: int, /) -> Any:
-    """Stand in for `time.clock_gettime_ns`."""
-    participant = _calling_participant()
-    if participant is None or clock not in participant.simulation.clocks_ns:
-        return originals.clock_gettime_ns(clock)
-    return participant.simulation.clocks_ns[clock] + participant.simulation.elapsed_ns
+    clock.__name__ = name
+    return clock
 
 
 def _calling_participant() -> Participant | None:
@@ -104,16 +75,8 @@ def _calling_participant() -> Participant | None:
         return None
     if module.startswith("trio."):
         raise VirtualTimeError(_TRIO)
-    note_asking(participant, frame)
+    deadlock.note_asking(participant, frame)
     return participant
-
-
-def note_asking(participant: Participant, frame: Any) -> None:
-    """Note that code asks for the time; raise the error where it polls a clock that stands still."""
-    participant.raise_error()
-    if participant.asking is None:
-        participant.asking = deadlock.Asking()
-    participant.asking.note(participant.simulation.news, frame)
 
 
 def is_real(module: object) -> bool:
@@ -122,53 +85,6 @@ def is_real(module: object) -> bool:
 
 
 # threading: each makes a stand-in for a function, which calls that one outside of virtual time
-
-
-def wait(before: Callable[..., Any]) -> Callable[..., Any]:
-    """Stand in for `Condition.wait`, on which Event, Semaphore, Barrier, Queue and Future are built."""
-
-    def wait(condition: threading.Condition, timeout: float | None = None) -> Any:
-        participant = current_participant()
-        return before(condition, timeout) if participant is None else _wait(participant, condition, timeout)
-
-    return wait
-
-
-def _wait(participant: Participant, condition: Any, timeout: float | None) -> bool:
-    if not condition._is_owned():
-        raise RuntimeError("cannot wait on un-acquired lock")
-    if timeout is not None and timeout <= 0:
-        note_asking(participant, sys._getframe(2))
-    waiter = _Waiter(participant)
-    condition._waiters.append(waiter)
-    state = condition._release_save()
-    is_notified = False
-    try:
-        is_notified = waiter.wait(timeout)
-    finally:
-        condition._acquire_restore(state)
-        if not is_notified:
-            with suppress(ValueError):
-                condition._waiters.remove(waiter)
-    return is_notified
-
-
-class _Waiter:
-    """What `Condition.notify` releases to end a wait; in the standard library it is a lock."""
-
-    def __init__(self, participant: Participant) -> None:
-        self._simulation = participant.simulation
-        self._pending = Wait(participant)
-
-    def release(self) -> None:
-        self._simulation.rouse(self._pending)
-
-    def wait(self, timeout: float | None) -> bool:
-        outcome = self._simulation.wait(self._pending, None if timeout is None else self._simulation.span_of(timeout))
-        if outcome is Outcome.CLOSED and timeout is None:
-            while not self._pending.is_roused:  # virtual time is over, and this wait goes on
-                self._pending.rest(1.0)
-        return self._pending.is_roused
 
 
 def begin(before: Callable[..., Any]) -> Callable[..., Any]:
@@ -180,7 +96,12 @@ def begin(before: Callable[..., Any]) -> Callable[..., Any]:
             return before(function, *args, **kwargs)
         reserved = participant.simulation.reserve(thread.name)
         participant.simulation.threads[thread] = reserved
-        _run_as(thread, reserved)
+
+        def in_turn(run: Callable[[], None]) -> None:
+            with suppress(EndedError), reserved.simulation.as_participant(reserved):
+                run()
+
+        run_by(thread, in_turn)
         try:
             with participant.on_real_time():
                 begun = before(function, *args, **kwargs)
@@ -191,20 +112,6 @@ def begin(before: Callable[..., Any]) -> Callable[..., Any]:
         return begun
 
     return begin
-
-
-def _run_as(thread: threading.Thread, reserved: Participant) -> None:
-    before, run = vars(thread).get("run"), thread.run
-
-    def run_as_participant() -> None:
-        if before is None:
-            del thread.__dict__["run"]
-        else:
-            thread.__dict__["run"] = before
-        with suppress(EndedError), reserved.simulation.as_participant(reserved):
-            run()
-
-    thread.__dict__["run"] = run_as_participant
 
 
 def join(before: Callable[..., Any]) -> Callable[..., Any]:
@@ -311,18 +218,12 @@ def refuse(before: Callable[..., Any]) -> Callable[..., Any]:
 
 FUNCTIONS: dict[Any, Any] = {
     _sleep: sleep,
-    _monotonic: monotonic,
-    _monotonic_ns: monotonic_ns,
-    _perf_counter: perf_counter,
-    _perf_counter_ns: perf_counter_ns,
     asyncio_loop._sleep: asyncio_loop.sleep,
+    **{original: _clock(name, original) for name, original in originals.TELLING.items()},
 }
-if originals.CLOCKS:
-    FUNCTIONS |= {originals.clock_gettime: clock_gettime, originals.clock_gettime_ns: clock_gettime_ns}
 CLASSES = ((threading.Lock, locks.Lock), (threading.RLock, locks.RLock), (queue.SimpleQueue, locks.SimpleQueue))
 METHODS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (threading, BEGIN, begin),
-    (threading.Condition, "wait", wait),
     (threading.Thread, "join", join),
     (pools._WorkItem, "__init__", given),
     (ThreadPoolExecutor, "_adjust_thread_count", adjust),
@@ -341,7 +242,8 @@ def replaced() -> Iterator[None]:
     trio = sys.modules.get("trio._core._run")
     if hasattr(trio, "setup_runner"):
         replacements.put(trio, "setup_runner", refuse)
-    replacements.put(threading, "Lock", lambda _: locks.Lock)
+    for name in ("Lock", "_allocate_lock"):  # by the latter, `Condition.wait` makes what it waits for
+        replacements.put(threading, name, lambda _: locks.Lock)
     replacements.put(threading, "RLock", lambda _: locks.RLock)
     functions = [*FUNCTIONS.items(), *_around_wrappers(), *CLASSES]
     try:
@@ -360,16 +262,15 @@ def _around_wrappers() -> Iterator[tuple[Any, Any]]:
     for replacement in FUNCTIONS.values():
         holder = sys.modules["time" if replacement.__module__ == __name__ else "asyncio"]
         now: Any = getattr(holder, replacement.__name__)
-        if id(now) not in inner and any(id(each) in inner for each in _wrapped_by(now)):
+        if id(now) not in inner and id(_unwrapped(now, inner)) in inner:
             yield now, _around(now, replacement)
 
 
-def _wrapped_by(function: Any) -> Iterator[Any]:
-    for _ in range(_LAYERS):
-        function = getattr(function, "__wrapped__", None)
-        if function is None:
-            return
-        yield function
+def _unwrapped(function: Any, known: set[int]) -> Any:
+    try:
+        return inspect.unwrap(function, stop=lambda each: id(each) in known)
+    except ValueError:  # it wraps itself
+        return None
 
 
 def _around(wrapper: Any, replacement: Callable[..., Any]) -> Callable[..., Any]:

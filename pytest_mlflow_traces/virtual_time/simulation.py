@@ -17,20 +17,22 @@ import itertools
 import math
 from _thread import RLock, get_ident
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from pytest_mlflow_traces.virtual_time import deadlock, originals
 from pytest_mlflow_traces.virtual_time.participants import EndedError, Outcome, Participant, Pool, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 NS_PER_S = 1_000_000_000
 
 
 class Simulation:
     """The time, who is awake, and who is to be woken when."""
+
+    active: ClassVar[Simulation | None] = None  # of the whole process, as time.sleep is
 
     def __init__(self) -> None:
         self.elapsed_ns = 0
@@ -47,21 +49,16 @@ class Simulation:
         self._orders = itertools.count()
         self._queue: list[tuple[int, int, Wait]] = []
         self._pending: dict[Wait, None] = {}
-        self._awake: dict[Participant, None] = {}
+        self.awake: dict[Participant, None] = {}  # who has the turn, or was started without
         self._pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
-        self._monotonic_ns = originals.monotonic_ns()
-        self._perf_counter_ns = originals.perf_counter_ns()
-        self.clocks_ns: dict[int, int] = {clock: originals.clock_gettime_ns(clock) for clock in originals.CLOCKS}
+        tell = originals.TELLING
+        self.clocks_ns: dict[object, int] = {name: tell[f"{name}_ns"]() for name in ("monotonic", "perf_counter")}
+        self.clocks_ns |= {clock: tell["clock_gettime_ns"](clock) for clock in originals.CLOCKS}
 
     @property
     def monotonic_ns(self) -> int:
         """What `time.monotonic_ns()` shows: it goes on from where it was."""
-        return self._monotonic_ns + self.elapsed_ns
-
-    @property
-    def perf_counter_ns(self) -> int:
-        """What `time.perf_counter_ns()` shows."""
-        return self._perf_counter_ns + self.elapsed_ns
+        return self.clocks_ns["monotonic"] + self.elapsed_ns
 
     def shown(self, nanoseconds: int) -> float:
         """Return what a clock in seconds shows."""
@@ -93,26 +90,19 @@ class Simulation:
         participant = Participant(self, name)
         with self._lock:
             self._arrive(participant, ident)
-            self._awake[participant] = None
+            self.awake[participant] = None
         return participant
 
     def reserve(self, name: str, pool: Any = None, size: int = 0) -> Participant:
         """Make a participant of a thread about to start, or of work that a pool is about to do: it is due now."""
         with self._lock:
-            state = None
-            if pool is not None:
-                state = self._pools.get(pool)
-                if state is None:
-                    state = self._pools[pool] = Pool(size)
+            state = None if pool is None else self._pools.setdefault(pool, Pool(size))
             participant = Participant(self, name, state)
             participant.wait = Wait(participant)
-            if state is None:
+            if state is not None:
+                state.work.append(participant)
+            if state is None or len(state.work) <= state.size:
                 self._enter(participant.wait, self.elapsed_ns)
-            elif len(state.running) < state.size:
-                state.running.add(participant)
-                self._enter(participant.wait, self.elapsed_ns)
-            else:
-                state.backlog.append(participant)
         return participant
 
     @contextmanager
@@ -137,15 +127,14 @@ class Simulation:
         with self._lock:
             self.news += 1
             participant.is_over = True
-            if participant.ident is not None:
-                self.participants.pop(participant.ident, None)
+            self.participants.pop(participant.ident or 0, None)
             if participant.wait is not None:
                 self._retract(participant.wait)
             for wait in participant.joiners:
                 self._rouse(wait)
             if participant.pool is not None:
                 self._release(participant.pool, participant)
-            self._awake.pop(participant, None)
+            self.awake.pop(participant, None)
             self._turn()
 
     # Waiting
@@ -160,7 +149,7 @@ class Simulation:
             if wait.is_roused or unless():
                 return Outcome.ROUSED
             self._enter(wait, None if within_ns is None else self.elapsed_ns + within_ns)
-            self._awake.pop(participant, None)
+            self.awake.pop(participant, None)
             self._turn()
         return self._await_turn(wait)
 
@@ -178,7 +167,7 @@ class Simulation:
     def rouse_at_once(self, wait: Wait) -> None:
         """End a wait because of the real world, which takes no turns."""
         with self._lock:
-            if wait.is_pending:
+            if wait in self._pending:
                 self.news += 1
                 wait.is_roused = True
                 self._grant(wait)
@@ -192,15 +181,8 @@ class Simulation:
     def wait_for_pool(self, participant: Participant, pool: Any) -> None:
         """Wait until a pool has nothing left to do."""
         state = self._pools.get(pool)
-        while state is not None and (state.running or state.backlog) and not self.is_closed:
-            wait = Wait(participant)
-            state.waiters.append(wait)
-            self.wait(wait, unless=lambda: not state.running and not state.backlog)
-
-    @property
-    def awake(self) -> Iterable[Participant]:
-        """Who has the turn, or was started without."""
-        return self._awake
+        while state is not None and state.work and not self.is_closed:
+            self.wait_for(participant, state.work[-1], None)
 
     @property
     def has_alarms(self) -> bool:
@@ -229,14 +211,13 @@ class Simulation:
         self.participants[ident] = participant
 
     def _enter(self, wait: Wait, due: int | None) -> None:
-        wait.is_pending = True
         self._pending[wait] = None
         wait.order = next(self._orders)
         if due is not None:
             heapq.heappush(self._queue, (due, wait.order, wait))
 
     def _retract(self, wait: Wait) -> None:
-        wait.is_pending, wait.order = False, -1
+        wait.order = -1
         self._pending.pop(wait, None)
 
     def _rouse(self, wait: Wait) -> None:
@@ -246,23 +227,17 @@ class Simulation:
         wait.is_roused = True
         if self.is_closed:
             wait.knock()
-        elif wait.is_pending:
+        elif wait in self._pending:
             self._enter(wait, self.elapsed_ns)
 
     def _release(self, pool: Pool, participant: Participant) -> None:
-        if participant in pool.running:
-            pool.running.remove(participant)
-            if pool.backlog:
-                following = pool.backlog.popleft()
-                pool.running.add(following)
-                if following.wait is not None:
-                    self._enter(following.wait, self.elapsed_ns)
-        elif participant in pool.backlog:
-            pool.backlog.remove(participant)
-        if not pool.running and not pool.backlog:
-            for wait in pool.waiters:
-                self._rouse(wait)
-            pool.waiters.clear()
+        if participant in pool.work:
+            place = pool.work.index(participant)
+            del pool.work[place]
+            if place < pool.size <= len(pool.work):
+                following = pool.work[pool.size - 1].wait
+                if following is not None:
+                    self._enter(following, self.elapsed_ns)
 
     def _next(self) -> tuple[int, Wait] | None:
         while self._queue:
@@ -274,7 +249,7 @@ class Simulation:
 
     def _turn(self) -> None:
         """Give the turn to the next, if nobody is awake; this is where time moves."""
-        if self._awake or self.is_closed:
+        if self.awake or self.is_closed:
             return
         following = self._next()
         if following is not None:
@@ -288,7 +263,7 @@ class Simulation:
     def _grant(self, wait: Wait) -> None:
         self._retract(wait)
         wait.is_granted = True
-        self._awake[wait.participant] = None
+        self.awake[wait.participant] = None
         wait.knock()
 
     # Waiting for real
@@ -302,9 +277,7 @@ class Simulation:
         except BaseException:
             # an interrupt, or the error of the look: this thread is awake, whether it has the turn or not
             with self._lock:
-                self._retract(wait)
-                wait.is_granted = True
-                self._awake[wait.participant] = None
+                self._grant(wait)
             raise
         if not wait.is_granted:
             return Outcome.CLOSED
@@ -313,57 +286,28 @@ class Simulation:
     def _look(self, wait: Wait) -> None:
         """Start what is due now though another has the turn; raise where the clock is stuck."""
         with self._lock:
-            if wait.is_pending and any(
-                each is wait and order == wait.order and due <= self.elapsed_ns for due, order, each in self._queue
-            ):
+            if any(each is wait and order == wait.order and due <= self.elapsed_ns for due, order, each in self._queue):
                 self._grant(wait)
             elif self._looks_after_it(wait):
                 for each in self._watch.holders:
                     if each.error is not None:  # when it was to be raised, the thread was in our own code
                         deadlock.raise_in(each)
-                if self._watch.is_stuck(self.news, self._awake):
-                    self._tell()
+                if self._watch.is_stuck(self.news, self.awake):
+                    self._watch.tell(wait.participant for wait in self._pending)
 
     def _looks_after_it(self, wait: Wait) -> bool:
         """Return whether this wait's thread is to look: that of the next alarm, or else of the first of all."""
         alarms = [entry for entry in self._queue if entry[2].order == entry[1] and entry[0] > self.elapsed_ns]
         if alarms:
             return min(alarms)[2] is wait
-        if any(participant.ident is not None for participant in self._awake) or self.loops.hear_the_world():
+        if any(participant.ident is not None for participant in self.awake) or self.loops.hear_the_world():
             return False  # nobody waits for time to pass, and it is up to the real world
         return next(iter(self._pending), None) is wait
-
-    def _tell(self) -> None:
-        """Have the error raised in threads that run and never wait; where that does not help, here."""
-        holders = [each for each in self._watch.holders if not each.is_over]
-        error = deadlock.error(holders, [wait.participant for wait in self._pending])
-        untold = [each for each in holders if each.error is None]
-        has_moved = self._watch.has_moved
-        self._watch.begin_again()
-        if not has_moved or not untold:
-            raise error
-        for each in untold:
-            each.error = error
-            deadlock.raise_in(each)
-
-
-_active: Simulation | None = None  # of the whole process, as time.sleep is
-
-
-def activate(simulation: Simulation | None) -> None:
-    """Set the simulation of this process."""
-    global _active
-    _active = simulation
-
-
-def active_simulation() -> Simulation | None:
-    """Return the simulation of this process."""
-    return _active
 
 
 def current_participant() -> Participant | None:
     """Return the participant of this thread, unless it waits for real at the moment."""
-    simulation = _active
+    simulation = Simulation.active
     if simulation is None:
         return None
     participant = simulation.participants.get(get_ident())

@@ -23,7 +23,7 @@ from pytest_mlflow_traces.core.tags.validate import problems
 from pytest_mlflow_traces.strategies import InvalidTags, UnsatisfiableSchemaError, invalid_tags, tags
 from reference_agent.contract import HealthMonitorTags
 from tests.support.messages import exactly
-from tests.support.schemas import EveryType, random_schema
+from tests.support.schemas import Counted, EveryType, random_schema
 
 EXAMPLES = int(os.environ.get("TAG_EXAMPLES", "25"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,18 +34,8 @@ SCHEMAS: dict[str, type[TagSchema]] = {
 }
 
 
-class Tags(TagSchema):
+class Tags(Counted):
     environment: Literal["dev", "prod"]
-    domains: ListTag[Literal["cost", "security"]]
-    domain_count: IntTag
-    has_error: BoolTag
-    error_type: str | None = None
-
-    @model_validator(mode="after")
-    def counted(self) -> Tags:
-        if self.domain_count != len(self.domains):
-            raise ValueError("domain_count is not the number of domains")
-        return self
 
     @model_validator(mode="after")
     def typed(self) -> Tags:

@@ -29,6 +29,21 @@ def _lower(text: str) -> str:
     return text
 
 
+class Counted(TagSchema):
+    """A schema with a rule over two tags; what has more rules, or more tags, is made from it."""
+
+    domains: ListTag[Literal["cost", "security"]]
+    domain_count: IntTag
+    has_error: BoolTag
+    error_type: str | None = None
+
+    @model_validator(mode="after")
+    def counted(self) -> Counted:
+        if self.domain_count != len(self.domains):
+            raise ValueError("domain_count is not the number of domains")
+        return self
+
+
 class EveryType(TagSchema):
     """A tag of each type that a schema takes."""
 

@@ -27,7 +27,6 @@ from pytest_mlflow_traces.core.baselines.inventory import (
     is_holding,
     is_surely_holding,
     read_holding,
-    recorded_holdings,
     rewritten_holdings,
 )
 from pytest_mlflow_traces.core.baselines.update import DemandError, rewritten
@@ -85,19 +84,13 @@ class Section:
         """All its lines."""
         return [*self.intro, *([self.header] if self.header else []), *self.above, *self.text.split("\n")]
 
-    def missing(self, kinds: Iterable[str]) -> list[Finding]:
-        """Return a finding for each kind of holding that is asked for and not held: nothing passes on absence."""
-        there = {holding.kind for holding in self.holdings}
+    def findings(self, trace: Trace, kinds: Iterable[str] = ()) -> list[Finding]:
+        """Return what of a trace is not as held beside the tree, and which of the `kinds` are not held at all."""
+        holdings = self.holdings
+        missing = [kind for kind in kinds if kind not in {holding.kind for holding in holdings}]
         hint = "record them with --mlflow-traces-update"
-        return [
-            Finding(f"baseline.{kind}", "this baseline", f"to hold {kind}", "none", hint)
-            for kind in kinds
-            if kind not in there
-        ]
-
-    def check(self, trace: Trace) -> list[Finding]:
-        """Return every way in which a trace is not what is held beside the tree."""
-        return check_holdings(self.holdings, trace)
+        found = [Finding(f"baseline.{kind}", "this baseline", f"to hold {kind}", "none", hint) for kind in missing]
+        return found + check_holdings(holdings, trace)
 
     def rewritten(self, trace: Trace, shown: Trace, kinds: Iterable[str], unordered: Container[int]) -> Section:
         """Return this section as it holds of a trace.
@@ -112,13 +105,15 @@ class Section:
             BaselineError: where something does not hold that was demanded by hand.
         """
         try:
-            text = rewritten(self.text, shown.table, unordered)
+            table = shown.table
+            text = rewritten(self.text, table, unordered) if self.text else notation.format(recorded(table, unordered))
         except DemandError as error:
             line = self._body + error.line - 1
             raise BaselineError(
                 f"line {line}: {error.demand} does not hold for {error.span}; change it by hand", line
             ) from None
-        text = text if text == self.text else _with_sure_root(text)
+        if text != self.text:  # in quotes, the root is none of the lines above it
+            text = _LIKE_HOLDING.sub(lambda found: quoted(found[0]), text, count=1)
         return replace(self, above=tuple(_above(self.above, trace, kinds)), text=text)
 
     @property
@@ -127,31 +122,20 @@ class Section:
         return self.first + bool(self.header) + len(self.above)
 
 
-def _with_sure_root(text: str) -> str:
-    """Return a pattern's text with the name of its root in quotes, where a line about calls or attributes begins so."""
-    return _LIKE_HOLDING.sub(lambda found: quoted(found[0]), text, count=1)
-
-
 def _above(lines: tuple[str, ...], trace: Trace, kinds: Iterable[str]) -> list[str]:
-    places = [number for number, line in enumerate(lines) if is_holding(line)]
-    found = rewritten_holdings([read_holding(lines[number]) for number in places], trace, list(kinds))
-    mended = dict(zip(places, found[: len(places)], strict=True))
+    found = iter(rewritten_holdings([read_holding(line) for line in lines if is_holding(line)], trace, list(kinds)))
     kept = []
-    for number, line in enumerate(lines):
-        if number not in mended:
+    for line in lines:
+        if not is_holding(line):
             kept.append(line)
-            continue
-        now = mended[number]
-        if now is not None:
+        elif (now := next(found)) is not None:
             kept.append(line if now == read_holding(line) else str(now))
-    return kept + [str(holding) for holding in found[len(places) :] if holding is not None]
+    return kept + [str(holding) for holding in found]
 
 
-def recorded_section(name: str, trace: Trace, shown: Trace, kinds: Iterable[str], unordered: Container[int]) -> Section:
-    """Return the section of a trace that has none yet."""
-    above = tuple(str(holding) for holding in recorded_holdings(trace, list(kinds)))
-    header = "" if not name else f"[{name if _PLAIN.fullmatch(name) else quoted(name)}]"
-    return Section(name, header, above, _with_sure_root(notation.format(recorded(shown.table, unordered))), 0)
+def new_section(name: str) -> Section:
+    """Return the section of this name with nothing in it yet."""
+    return Section(name, "" if not name else f"[{name if _PLAIN.fullmatch(name) else quoted(name)}]", (), "", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +154,8 @@ class BaselineText:
 
     def with_section(self, section: Section) -> BaselineText:
         """Return the file with a section put in the place of the one of its name, or added."""
-        if self.section(section.name) is not None:
-            return replace(
-                self, sections=tuple(section if each.name == section.name else each for each in self.sections)
-            )
-        sections = (*self.sections, section) if section.name else (section, *self.sections)
-        return replace(self, sections=sections)
+        sections = {each.name: each for each in self.sections} | {section.name: section}
+        return replace(self, sections=tuple(sorted(sections.values(), key=lambda each: each.name != "")))
 
     def without(self, names: Container[str]) -> BaselineText:
         """Return the file without the sections of these names."""
@@ -229,48 +209,31 @@ def _read(text: str) -> BaselineText:
         raise BaselineError(
             f"line 1: format {found[1]}, written by a newer pytest-mlflow-traces; this one reads format {FORMAT}", 1
         )
-    start, begins = _cut(lines)
-    sections = tuple(_sections(lines, begins))
-    start -= len(sections[0].intro) if sections else 0
-    return BaselineText(tuple(lines[:start]), sections, text[len(body) :])
+    cuts = _cut(lines)
+    sections: dict[str, Section] = {}
+    for (above, begin), (end, _) in zip(cuts, [*cuts, (len(lines), 0)][1:], strict=True):
+        section = replace(_section(lines[begin:end], begin + 1), intro=tuple(lines[above:begin]))
+        if section.name in sections:
+            raise BaselineError(f"line {begin + 1}: a second section [{escaped(section.name)}]", begin + 1)
+        sections[section.name] = section
+    head = lines[: cuts[0][0]] if cuts else lines
+    return BaselineText(tuple(head), tuple(sections.values()), text[len(body) :])
 
 
-def section_names(text: str) -> list[str]:
-    """Return the names of the sections of a file that was read before, without reading what they say."""
-    lines = text.removesuffix("\n").split("\n")
-    _, begins = _cut(lines)
-    return [_name_of(found[1], 0) if (found := _HEADER.fullmatch(lines[begin])) else "" for begin in begins]
-
-
-def _cut(lines: list[str]) -> tuple[int, list[int]]:
-    """Return where what stands above the sections ends, and where each section begins."""
+def _cut(lines: list[str]) -> list[tuple[int, int]]:
+    """Return where each section begins: the comments directly above it, and itself."""
     start = 2 if len(lines) > 1 and lines[1].startswith("#") else 1
     while start < len(lines) and not lines[start].strip():
         start += 1
     begins = [number for number in range(start, len(lines)) if _HEADER.fullmatch(lines[number])]
-    first = begins[0] if begins else len(lines)
-    if any(line.strip() and not line.startswith("#") for line in lines[start:first]):
-        return start, [start, *begins]
-    return first, begins
-
-
-def _sections(lines: list[str], begins: list[int]) -> list[Section]:
-    sections: dict[str, Section] = {}
-    intros = [_intro(lines, begin, last) for begin, last in zip(begins, [1, *begins], strict=False)]
-    ends = [begin - len(intro) for begin, intro in zip(begins, intros, strict=True)]
-    for begin, end, intro in zip(begins, [*ends, len(lines)][1:], intros, strict=True):
-        section = replace(_section(lines[begin:end], begin + 1), intro=intro)
-        if section.name in sections:
-            raise BaselineError(f"line {begin + 1}: a second section [{escaped(section.name)}]", begin + 1)
-        sections[section.name] = section
-    return list(sections.values())
-
-
-def _intro(lines: list[str], begin: int, last: int) -> tuple[str, ...]:
-    first = begin
-    while first > last + 1 and lines[first - 1].startswith("#"):
-        first -= 1
-    return tuple(lines[first:begin])
+    unnamed = lines[start : begins[0]] if begins else lines[start:]
+    cuts = [(start, start)] if any(line.strip() and not line.startswith("#") for line in unnamed) else []
+    for begin in begins:
+        above, last = begin, cuts[-1][1] if cuts else 1
+        while above > last + 1 and lines[above - 1].startswith("#"):
+            above -= 1
+        cuts.append((above, begin))
+    return cuts
 
 
 def _section(lines: list[str], first: int) -> Section:
@@ -285,8 +248,8 @@ def _section(lines: list[str], first: int) -> Section:
     if spans:
         line = begin + next(number for number in range(spans[0], last) if is_holding(body[number]))
         raise BaselineError(f"line {line}: lines about keys and calls stand above the first span", line)
-    for number, said in enumerate(body[:last]):
-        _check_holding(said, begin + number)
+    for number, said in enumerate(body[:last], begin):
+        _check_holding(said, number)
     section = Section(
         _name_of(found[1], first) if found else "", header, tuple(body[:last]), "\n".join(body[last:]), first
     )

@@ -149,9 +149,9 @@ def recorded_holdings(trace: Trace, kinds: Iterable[str]) -> list[Holding]:
     if TAGS in kinds:
         found.append(Holding(TAGS, keys=tuple(sorted(map(str, trace.tags)))))
     if ATTRIBUTES in kinds:
-        names = list(_names(trace))
-        found += [Holding(ATTRIBUTES, name, *_attribute_keys(trace, name)) for name in names]
-        found += [] if names else [Holding(ATTRIBUTES)]
+        attributes = _attributes(trace)
+        found += [Holding(ATTRIBUTES, name, *keys) for name, keys in attributes.items()]
+        found += [] if attributes else [Holding(ATTRIBUTES)]
     if CALLS in kinds:
         calls = _calls(trace)
         found += [Holding(CALLS, name, low=count, high=count) for name, count in calls.items()]
@@ -159,19 +159,19 @@ def recorded_holdings(trace: Trace, kinds: Iterable[str]) -> list[Holding]:
     return found
 
 
-def _names(trace: Trace) -> Iterator[str]:
-    """Yield the names of spans that have attributes of their own."""
+def _attributes(trace: Trace) -> dict[str, tuple[tuple[str, ...], frozenset[str]]]:
+    """Return by name of span which keys there are, and which of them not all have; MLflow's own are none."""
+    found = {}
     for name in dict.fromkeys(trace.table.names):
-        if _attribute_keys(trace, name)[0]:
-            yield name
+        each = [_own_keys(trace, i) for i in trace.table.named(name)]
+        keys = {key for some in each for key in some}
+        if keys:
+            found[name] = tuple(sorted(keys)), frozenset(key for key in keys if not all(key in some for some in each))
+    return found
 
 
-def _attribute_keys(trace: Trace, name: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return the keys that spans of this name have, and those that not all of them have; MLflow's own are none."""
-    table = trace.table
-    each: list[set[str]] = [{str(key) for key in table.attributes(i) if not is_system(key)} for i in table.named(name)]
-    keys = {key for some in each for key in some}
-    return tuple(sorted(keys)), frozenset(key for key in keys if not all(key in some for some in each))
+def _own_keys(trace: Trace, i: int) -> set[str]:
+    return {str(key) for key in trace.table.attributes(i) if not is_system(key)}
 
 
 def _calls(trace: Trace) -> dict[str, int]:
@@ -189,14 +189,15 @@ def check_holdings(holdings: Sequence[Holding], trace: Trace) -> list[Finding]:
             table = trace.table
             spans = table.named(line.name)
             for i in spans:
-                keys = (str(key) for key in table.attributes(i) if not is_system(key))
-                found += _check_keys(line, f"attributes of {table.path(i)}", keys)
+                found += _check_keys(line, f"attributes of {table.path(i)}", _own_keys(trace, i))
             if not spans:
                 found.append(Finding("baseline.attributes", line.name, str(line), "no such span"))
         elif line.kind == ATTRIBUTES and not line.is_open:
             held = {each.name for each in holdings}
             found += [
-                Finding("baseline.attributes", name, str(line), "some") for name in _names(trace) if name not in held
+                Finding("baseline.attributes", name, str(line), "some")
+                for name in _attributes(trace)
+                if name not in held
             ]
     return [*found, *_check_calls([line for line in holdings if line.kind == CALLS], trace)]
 
@@ -243,7 +244,7 @@ def rewritten_holdings(lines: Sequence[Holding], trace: Trace, kinds: Iterable[s
 
 def _mended(line: Holding, trace: Trace) -> Holding | None:
     if line.name is None and line.kind != TAGS:
-        return line if line.is_open or not (_calls(trace) if line.kind == CALLS else list(_names(trace))) else None
+        return line if line.is_open or not (_calls(trace) if line.kind == CALLS else _attributes(trace)) else None
     findings = check_holdings([line], trace)
     if not any(finding.where == line.name or line.kind != CALLS for finding in findings):
         return line
@@ -257,7 +258,7 @@ def _mended(line: Holding, trace: Trace) -> Holding | None:
     if line.kind == TAGS:
         keys, partial = tuple(sorted(map(str, trace.tags))), frozenset[str]()
     else:
-        keys, partial = _attribute_keys(trace, line.name or "")
+        keys, partial = _attributes(trace).get(line.name or "", ((), frozenset()))
         if not trace.table.named(line.name or ""):
             return None
     kept = [key for key in line.keys if key in keys or key in line.optional]

@@ -6,13 +6,13 @@ character; one that moves to another depth, with all below it, is indented anew.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.matching.content_model import models_of, shortest
 from pytest_mlflow_traces.core.notation.lines import quantifier, span_line
-from pytest_mlflow_traces.core.notation.parser import INDENTED_LEVELS, parse_lines
+from pytest_mlflow_traces.core.notation.parser import INDENTED_LEVELS, indented, parse_lines
 from pytest_mlflow_traces.core.notation.words import ANY_ORDER, HAS, LACKS, ONE_OF, PARALLEL
 from pytest_mlflow_traces.core.patterns.constructors import is_one_span
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern, span_patterns_of
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.matching.matcher import Matcher
     from pytest_mlflow_traces.core.patterns.nodes import Item
 
-_MARKER = re.compile(r"\(depth [0-9]+\) ")
 NEW = -1
 _RECORDED = frozenset({"name", "type", "status"})
 
@@ -114,9 +113,8 @@ def read_outline(text: str) -> tuple[Entry, list[str]]:
     above: list[Entry] = []
     read = 0
     for line in parse_lines(text):
-        raw = raws[line.number - 1]
-        said = _MARKER.sub("", raw.strip(" \t\r"), count=1) if line.depth > INDENTED_LEVELS else raw.strip(" \t\r")
-        entry = Entry(said, line.pattern, [], raws[read : line.number - 1], raw, line.depth, line.number)
+        before, raw = raws[read : line.number - 1], raws[line.number - 1]
+        entry = Entry(line.text[line.start :], line.pattern, [], before, raw, line.depth, line.number)
         read = line.number
         del above[line.depth :]
         if above:
@@ -144,25 +142,21 @@ def outline_text(entry: Entry, after: Iterable[str] = ()) -> str:
 
 
 def _indented(text: str, depth: int) -> str:
-    if not text:
-        return ""
-    marker = f"(depth {depth}) " if depth > INDENTED_LEVELS and not text.startswith("#") else ""
-    return f"{'  ' * min(depth, INDENTED_LEVELS)}{marker}{text}"
+    return indented(text, min(depth, INDENTED_LEVELS) if text.startswith("#") else depth) if text else ""
+
+
+def all_below(top: Entry) -> Iterator[Entry]:
+    """Yield an entry and all below it, in their order."""
+    stack = [top]
+    while stack:
+        each = stack.pop()
+        yield each
+        stack.extend(reversed(each.below))
 
 
 def alternatives(entry: Entry) -> list[Entry]:
-    """Return the entries of the spans that an entry chooses from; nested `one of` are one to the language."""
-    if isinstance(entry.unit, SpanPattern):
-        return [entry]
-    found: list[Entry] = []
-    stack = entry.below[::-1]
-    while stack:
-        each = stack.pop()
-        if each.pattern is None and each.text == ONE_OF:
-            stack.extend(reversed(each.below))
-        else:
-            found.append(each)
-    return found
+    """Return the entries of the spans that an entry chooses from."""
+    return [entry] if isinstance(entry.unit, SpanPattern) else [each for _, each in members(entry, ONE_OF)]
 
 
 def name_of(entry: Entry) -> str | None:
@@ -171,12 +165,12 @@ def name_of(entry: Entry) -> str | None:
     return unit.name if isinstance(unit, SpanPattern) and isinstance(unit.name, str) else None
 
 
-def members(entry: Entry) -> Iterator[tuple[list[Entry], Entry]]:
-    """Yield the items of a group, each with the list that it stands in; nested `any order` are one to the language."""
+def members(entry: Entry, kind: str = ANY_ORDER) -> Iterator[tuple[list[Entry], Entry]]:
+    """Yield the items of a group, each with the list that it stands in; nested ones are one to the language."""
     stack = [(entry.below, each) for each in reversed(entry.below)]
     while stack:
         home, each = stack.pop()
-        if each.pattern is None and each.is_plain_group:
+        if each.pattern is None and each.text == kind:
             stack.extend((each.below, inner) for inner in reversed(each.below))
         else:
             yield home, each
@@ -210,15 +204,4 @@ def demanding(entry: Entry) -> Iterator[Entry]:
 
 def may_be_absent(entry: Entry) -> bool:
     """Return whether a line holds where no span stands for it."""
-    stack: list[Item | None] = [entry.pattern]
-    while stack:
-        pattern = stack.pop()
-        if isinstance(pattern, SpanPattern) or pattern is None:
-            return False
-        if isinstance(pattern, Repeat) and pattern.min == 0:
-            continue
-        if isinstance(pattern, Repeat | AnyOrder):
-            stack.extend(pattern.parts)
-        elif isinstance(pattern, Pattern):
-            return False
-    return True
+    return entry.pattern is not None and not shortest(models_of((entry.pattern,)))

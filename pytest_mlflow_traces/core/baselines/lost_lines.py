@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.baselines.line_tree import (
     Entry,
+    all_below,
     alternatives,
     by_hand,
     holds,
@@ -86,19 +87,12 @@ class LostLines:
         while above is not None:
             self._gone.add(id(above))
             above = self._above[id(above)]
-        stack = [*found.below]
-        while stack:
-            each = stack.pop()
-            self._gone.add(id(each))
-            stack += each.below
+        self._gone.update(map(id, all_below(found)))
         return found
 
     def settle(self, top: Entry) -> None:
         """Let go of the places of what was lost; the comments above a line stay, above the next one."""
-        order = [top]
-        for entry in order:
-            order += [each for each in entry.below if each.lost is None]
-        for entry in reversed(order):
+        for entry in reversed([*all_below(top)]):
             kept: list[Entry] = []
             comments: list[str] = []
             for each in entry.below:

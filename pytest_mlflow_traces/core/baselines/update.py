@@ -17,7 +17,6 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.baselines.concurrent import grouped
 from pytest_mlflow_traces.core.baselines.line_tree import (
     Entry,
     alternatives,
@@ -34,8 +33,9 @@ from pytest_mlflow_traces.core.baselines.verify import DemandError, Survival
 from pytest_mlflow_traces.core.explaining.align.costs import named
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.notation.lines import span_line
+from pytest_mlflow_traces.core.notation.parser import parse_lines
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern
-from pytest_mlflow_traces.core.patterns.recorded import recorded, strict
+from pytest_mlflow_traces.core.patterns.recorded import overlapping, recorded, strict
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
 __all__ = ["DemandError", "rewritten"]
+
+Made = tuple[Entry, tuple[int, ...]]  # a line, and the spans it stands for
 
 
 def rewritten(text: str, table: SpanTable, unordered: Container[int] = ()) -> str:
@@ -65,8 +67,9 @@ def rewritten(text: str, table: SpanTable, unordered: Container[int] = ()) -> st
     update = _Update(table, matcher, top.pattern, unordered)
     first = update.run(top)
     found = outline_text(first, after)
-    if Matcher(table).accepts((notation.parse(found),), table.roots()):
-        update.check(first, found)
+    lines = parse_lines(found)
+    if lines[0].pattern is not None and Matcher(table).accepts((lines[0].pattern,), table.roots()):
+        update.survival.check(first, lines, update.lost)
         return found
     # what is too tangled to be mended is written anew; the comments above it stay
     return "\n".join([*top.before, notation.format(recorded(table, unordered)), *after])
@@ -80,8 +83,8 @@ class _Update:
         self._unordered = unordered
         self._matcher = matcher
         self._pairs = Pairs(table, matcher, pattern)
-        self._lost = LostLines(table, matcher, self._pairs)
-        self._survival = Survival(table, matcher)
+        self.lost = LostLines(table, matcher, self._pairs)
+        self.survival = Survival(table, matcher)
         self._here: tuple[Entry, Sequence[int]] = Entry(""), ()  # the list that is being changed, and its spans
         self._todo: list[tuple[Entry, int]] = []  # lines and the spans whose children theirs are to be
         self._new: list[Entry] = []
@@ -95,20 +98,16 @@ class _Update:
                 self._place(*self._todo.pop())
             # the lines of those that are lost are known only when every list there is has been aligned
             waiting, self._new = self._new, []
-            waiting = [each for each in waiting if not self._reuse(each, self._lost.exact(each.span))]
+            waiting = [each for each in waiting if not self._reuse(each, self.lost.exact(each.span))]
             for each in waiting:
-                if not self._reuse(each, self._lost.like(each.span)):
+                if not self._reuse(each, self.lost.like(each.span)):
                     self._record(each)
-        self._lost.settle(home)
+        self.lost.settle(home)
         tops = home.below
         tops[0].before = [*tops[0].before, *home.after]
         if len(tops) == 1:
             return tops[0]
         return Entry("any order", below=[each for each in tops if not each.is_gap])
-
-    def check(self, top: Entry, found: str) -> None:
-        """Raise a `DemandError` where the new text asks no more for a span that is there."""
-        self._survival.check(top, found, self._lost)
 
     def _place(self, home: Entry, i: int) -> None:
         """Let the lines below `home` be those for the children of the span at `i`."""
@@ -116,7 +115,7 @@ class _Update:
         demands = [each for each in home.below if each.is_demand]
         lines = [each for each in home.below if not each.is_demand]
         self._here = home, spans
-        made: list[tuple[Entry, tuple[int, ...]]] = []
+        made: list[Made] = []
         for line, stood in self._pairs.steps(lines, i, spans):
             if line is None:
                 made.append((self._added(stood[0]), stood))
@@ -126,7 +125,7 @@ class _Update:
             else:
                 made.append((self._lose(line), ()))
         everything = i < 0 or i in self._unordered
-        home.below = [*demands, *grouped(self._table, made, spans, everything=everything)]
+        home.below = [*demands, *_grouped(self._table, made, spans, everything=everything)]
 
     def _added(self, i: int) -> Entry:
         entry = Entry("", span=i)
@@ -135,8 +134,8 @@ class _Update:
 
     def _lose(self, line: Entry) -> Entry:
         for each in demanding(line):
-            self._survival.doubt(each, *self._here)
-        return self._lost.lose(line)
+            self.survival.doubt(each, *self._here)
+        return self.lost.lose(line)
 
     def _fit(self, line: Entry, spans: Sequence[int]) -> None:
         """Let a line stand for these spans."""
@@ -186,7 +185,7 @@ class _Update:
         if demand is not None:
             raise DemandError(line, demand, self._table.path(i))
         if "name" in failed:
-            self._survival.doubt(line, *self._here)
+            self.survival.doubt(line, *self._here)
         if failed:
             now = strict(self._table, i, pattern.children)
             said = replace(pattern, **{field: getattr(now, field) for field in failed})
@@ -212,3 +211,44 @@ class _Update:
         entry.text = span_line(entry.pattern, "")
         if self._table.children(entry.span):
             self._todo.append((entry, entry.span))
+
+
+def _grouped(table: SpanTable, made: list[Made], spans: Sequence[int], *, everything: bool) -> list[Entry]:
+    """Return the lines, those whose spans overlap (or `everything`) below `any order` where one of them is new."""
+    runs = [list(spans)] if everything and spans else overlapping(table, spans)
+    home = {i: number for number, (_, stood) in enumerate(made) for i in stood}
+    lines: list[Entry] = []
+    done = 0
+    for run in runs:
+        first, last = home[run[0]], home[run[-1]]
+        part = made[first : last + 1]
+        if first < done or last == first or not _may_merge(part, set(run)):
+            continue
+        lines += [entry for entry, _ in made[done:first]]
+        lines.append(_merged([entry for entry, _ in part]))
+        done = last + 1
+    return [*lines, *(entry for entry, _ in made[done:])]
+
+
+def _may_merge(part: Sequence[Made], run: set[int]) -> bool:
+    """Return whether some line is new, and all can stand below `any order`."""
+    return any(entry.span >= 0 for entry, _ in part) and all(
+        entry.is_gap
+        or entry.lost is not None
+        or ((entry.span >= 0 or bool(entry.patterns) or entry.is_plain_group) and run.issuperset(stood))
+        for entry, stood in part
+    )
+
+
+def _merged(entries: Sequence[Entry]) -> Entry:
+    """Return one group of all these lines, a group that is there already rather than a new one."""
+    group = next((entry for entry in entries if entry.is_plain_group), None)
+    below: list[Entry] = []
+    gaps: list[Entry] = []
+    for entry in entries:
+        for each in entry.below if entry.is_plain_group else [entry]:
+            (gaps if each.is_gap else below).append(each)
+    if group is None:
+        group = Entry("any order")
+    group.below = below + gaps[:1]
+    return group

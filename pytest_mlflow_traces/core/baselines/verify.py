@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.baselines.line_tree import Entry, by_hand, holds, name_of
-from pytest_mlflow_traces.core.notation.parser import parse_lines
+from pytest_mlflow_traces.core.baselines.line_tree import Entry, all_below, by_hand, holds, name_of
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Repeat, SpanPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.baselines.lost_lines import LostLines
     from pytest_mlflow_traces.core.matching.matcher import Matcher
+    from pytest_mlflow_traces.core.notation.parser import Line
     from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
@@ -58,17 +58,17 @@ class Survival:
         if about:
             self._doubts.append(_Doubt(home, entry, name, entry.text, about, spans))
 
-    def check(self, top: Entry, found: str, lost: LostLines) -> None:
+    def check(self, top: Entry, found: Sequence[Line], lost: LostLines) -> None:
         """Raise a `DemandError` where the new text, `found`, asks no more for what is there.
 
         Args:
             top: The first line of the new text, with all below it.
-            found: The new text.
+            found: The lines of the new text.
             lost: What became of the lines that were lost.
         """
         if not self._doubts:
             return
-        lines = zip(_all(top), parse_lines(found), strict=True)
+        lines = zip(all_below(top), found, strict=True)
         patterns = {id(entry): line.pattern for entry, line in lines if line.pattern is not None}
         asked: dict[int, set[str]] = {}
         for each in self._doubts:
@@ -92,14 +92,6 @@ class Survival:
         demands = [by_hand(self._matcher, unit, i) if isinstance(unit, SpanPattern) else None for i in about]
         if demands[0] is not None and None not in demands:
             raise DemandError(entry, demands[0], self._table.path(about[0]))
-
-
-def _all(top: Entry) -> Iterator[Entry]:
-    stack = [top]
-    while stack:
-        each = stack.pop()
-        yield each
-        stack.extend(reversed(each.below))
 
 
 def _names_asked_for(items: Sequence[Item]) -> set[str]:

@@ -26,6 +26,15 @@ __tracebackhide__ = True  # a failure points at the test, not in here
 
 _KEYWORDS = ("latency", "latency_of", "self_time_of", "tokens", "cost_usd", "calls", "p95_of")
 
+_CHECKS: dict[str, Callable[[Trace, Any], Iterator[Finding]]] = {
+    "latency": limits.latency,
+    "latency_of": limits.latency_of,
+    "self_time_of": limits.self_time_of,
+    "tokens": limits.tokens,
+    "cost_usd": limits.cost,
+    "calls": limits.calls,
+}
+
 Duration: TypeAlias = "str | timedelta"
 Calls: TypeAlias = "int | tuple[int, int]"
 # a key is a name or a pattern; Mapping is invariant in its keys, so a type that says so would refuse a dict of names
@@ -141,19 +150,10 @@ class Budget:
         return found
 
     def _spent(self, trace: Trace) -> Iterator[Finding]:
-        said = self._said
-        if "latency" in said:
-            yield from limits.latency(trace, said["latency"])
-        for limit in said.get("latency_of", ()):
-            yield from limits.latency_of(trace, limit)
-        for limit in said.get("self_time_of", ()):
-            yield from limits.self_time_of(trace, limit)
-        if "tokens" in said:
-            yield from limits.tokens(trace, said["tokens"])
-        if "cost_usd" in said:
-            yield from limits.cost(trace, said["cost_usd"])
-        for limit in said.get("calls", ()):
-            yield from limits.calls(trace, limit)
+        for word, said in self._said.items():
+            for limit in said if isinstance(said, tuple) else (said,):
+                if word in _CHECKS:
+                    yield from _CHECKS[word](trace, limit)
 
     def _compared(self) -> frozenset[tuple[str, object]]:
         return frozenset(

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.budgets.latency import ENOUGH_FOR_P95, rank
-from pytest_mlflow_traces.core.budgets.real_time import unseen
 from pytest_mlflow_traces.core.budgets.spent import cost_spent, tokens_spent
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans.critical_path import path_lines
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.usage import SPAN_COST, SPAN_TOKEN_USAGE, is_addable, is_amount
-from pytest_mlflow_traces.core.text.counts import counted
+from pytest_mlflow_traces.core.text.counts import capped, counted
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, readable_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_mlflow_traces.core.spans.real_waits import RealWait
     from pytest_mlflow_traces.core.trace import Span, Trace
@@ -28,6 +27,7 @@ _MODEL_CALL = OneOf(tuple(SpanPattern(type=each) for each in ("CHAT_MODEL", "LLM
 # of the conventions that `mlflow.tracing.otel.translation` reads
 _USAGE_ELSEWHERE = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "ai.usage.", "usage.")
 _LISTED = 100  # findings of one limit; the rest is counted
+_WAITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +71,55 @@ def latency(trace: Trace, most: int) -> Iterator[Finding]:
         if not 0 <= taken <= most:
             hints = [each for each in (late, _path_hint(trace, None)) if each is not None]
             yield Finding("budget.latency", where, expected, _taken(taken, most), "\n".join(hints) or None)
-        yield from unseen((wait for waits in trace.real_waits.values() for wait in waits), where, expected, taken)
+        yield from _unseen((wait for waits in trace.real_waits.values() for wait in waits), where, expected, taken)
 
 
 def latency_of(trace: Trace, limit: Limit) -> Iterator[Finding]:
     """Check how long each span took."""
-    spans, expected = trace.find(limit.pattern), _at_most(limit.most)
-    taken = {span: span.end_ns - span.start_ns for span in spans if span.end_ns is not None}
-    worst = max(taken, key=taken.__getitem__, default=None)
+    took = {span: None if span.end_ns is None else span.end_ns - span.start_ns for span in trace.find(limit.pattern)}
+    expected, worst = _at_most(limit.most), max(took, key=lambda each: took[each] or 0, default=None)
 
-    def checked() -> Iterator[Finding]:
-        for span in spans:
-            if span not in taken:
-                yield Finding("budget.unfinished", span.path, expected, "a span that never ended")
-            elif not 0 <= taken[span] <= limit.most:
-                hint = _path_hint(trace, span) if span is worst else None  # one picture will do; the others get a line
-                yield Finding("budget.latency", span.path, expected, _taken(taken[span], limit.most), hint)
-            if span in taken:
-                yield from unseen(_waits(trace, span), span.path, expected, taken[span])
+    def over(span: Span, taken: int) -> Finding:
+        hint = _path_hint(trace, span) if span is worst else None  # one picture will do; the others get a line
+        return Finding("budget.latency", span.path, expected, _taken(taken, limit.most), hint)
 
-    yield from _absent(trace, limit, f"{expected} for {short(limit.pattern)}", spans)
-    yield from _few([*checked()], limit)
+    yield from _spans(trace, limit, expected, took, over, lambda span: _waits(trace, span))
 
 
 def self_time_of(trace: Trace, limit: Limit) -> Iterator[Finding]:
     """Check for how long none of the children of each span ran."""
-    spans, expected = trace.find(limit.pattern), f"{_at_most(limit.most)} of its own"
+    own_ms = {span: span.self_ms for span in trace.find(limit.pattern)}
+    took = {span: None if own is None else round(own * NS_PER_MS) for span, own in own_ms.items()}
+    expected = f"{_at_most(limit.most)} of its own"
 
-    def checked() -> Iterator[Finding]:
-        for span in spans:
-            own_waits = [wait for wait in _waits(trace, span) if _id(span) in wait.spans]
-            yield from unseen(own_waits, span.path, expected, round((span.self_ms or 0) * NS_PER_MS))
-            own_ms, whole_ms = span.self_ms, span.duration_ms
-            if own_ms is None or whole_ms is None:
-                yield Finding("budget.unfinished", span.path, expected, "a span that never ended")
-            elif not 0 <= (own := round(own_ms * NS_PER_MS)) <= limit.most:
-                of = f" of its own, of {readable_duration(round(whole_ms * NS_PER_MS))}"
-                yield Finding("budget.self_time", span.path, expected, _taken(own, limit.most, of))
+    def over(span: Span, own: int) -> Finding:
+        of = f" of its own, of {readable_duration(round((span.duration_ms or 0) * NS_PER_MS))}"
+        return Finding("budget.self_time", span.path, expected, _taken(own, limit.most, of))
 
-    yield from _absent(trace, limit, f"{expected} for {short(limit.pattern)}", spans)
-    yield from _few([*checked()], limit)
+    def waits(span: Span) -> Sequence[RealWait]:
+        return [wait for wait in _waits(trace, span) if _id(span) in wait.spans]
+
+    yield from _spans(trace, limit, expected, took, over, waits)
+
+
+def _spans(
+    trace: Trace,
+    limit: Limit,
+    expected: str,
+    took: Mapping[Span, int | None],
+    over: Callable[[Span, int], Finding],
+    waits: Callable[[Span], Sequence[RealWait]],
+) -> Iterator[Finding]:
+    """Check what each span took, `over` being the finding on one that took too long."""
+    found: list[Finding] = []
+    for span, taken in took.items():
+        if taken is None:
+            found.append(Finding("budget.unfinished", span.path, expected, "a span that never ended"))
+            continue
+        found += [over(span, taken)] if not 0 <= taken <= limit.most else []
+        found += _unseen(waits(span), span.path, expected, taken)
+    yield from _absent(trace, limit, f"{expected} for {short(limit.pattern)}", [*took])
+    yield from _few(found, limit)
 
 
 def tokens(trace: Trace, most: int) -> Iterator[Finding]:
@@ -124,10 +133,10 @@ def tokens(trace: Trace, most: int) -> Iterator[Finding]:
     expected = f"at most {most:,} tokens"
     uncounted = [*_uncounted(trace, "token usage", SPAN_TOKEN_USAGE, _has_usage, expected)]
     yield from uncounted or _unrecorded(trace, "token usage", usage, said, expected, cure)
-    spent = tokens_spent(trace, usage)
-    if spent.amount > most:
-        actual = f"{spent.amount:,}{_ratio(spent.amount, most)}"
-        yield Finding("budget.tokens", visible(trace.name), expected, actual, spent.contradiction)
+    spent, contradiction = tokens_spent(trace, usage)
+    if spent > most:
+        actual = f"{spent:,}{_ratio(spent, most)}"
+        yield Finding("budget.tokens", visible(trace.name), expected, actual, contradiction)
 
 
 def cost(trace: Trace, most: float) -> Iterator[Finding]:
@@ -137,10 +146,10 @@ def cost(trace: Trace, most: float) -> Iterator[Finding]:
     cure = "MLflow computes it from the usage and the model name, where it has a price for the model"
     uncounted = [*_uncounted(trace, "cost", SPAN_COST, _has_cost, expected)]
     yield from uncounted or _unrecorded(trace, "cost", said, [said.get("total_cost")], expected, cure)
-    spent = cost_spent(trace, said)
-    if spent.amount > most:
-        actual = f"${spent.amount:g}{_ratio(spent.amount, most)}"
-        yield Finding("budget.cost", visible(trace.name), expected, actual, spent.contradiction)
+    spent, contradiction = cost_spent(trace, said)
+    if spent > most:
+        actual = f"${spent:g}{_ratio(spent, most)}"
+        yield Finding("budget.cost", visible(trace.name), expected, actual, contradiction)
 
 
 def _unrecorded(
@@ -166,17 +175,17 @@ def _uncounted(
         # one with other calls below it is a wrapper: they are asked
         return bool(known) and span in calls and span.status != "ERROR" and calls.isdisjoint(span.descendants())
 
-    silent = [span for span in trace.spans if is_silent(span) and known.isdisjoint(_branch(span))]
+    silent = [
+        span
+        for span in trace.spans
+        if is_silent(span) and known.isdisjoint((span, *span.ancestors(), *span.descendants()))
+    ]
     if silent:
         first, more = silent[0], f" (and {len(silent) - 1:,} more)" if len(silent) > 1 else ""
         record = first.attributes.get(attribute)
         actual = f"a {what} of {record!r:.120}" if record else f"no {what} recorded"
         which = "MLflow adds numbers alone" if record else "the sum leaves this call of a model out"
         yield Finding("budget.unrecorded", first.path, expected, actual, f"{which}{more}")
-
-
-def _branch(span: Span) -> tuple[Span, ...]:
-    return span, *span.ancestors(), *span.descendants()
 
 
 def _has_usage(span: Span) -> bool:
@@ -223,7 +232,9 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
         [Finding("budget.latency", where[span], expected, _taken(taken[span], limit.most)) for span in backwards], limit
     )
     waits = {span: _waits(traces[number], span) for span, number in homes.items() if span in taken}
-    yield from _few([each for span in waits for each in unseen(waits[span], where[span], expected, taken[span])], limit)
+    yield from _few(
+        [each for span in waits for each in _unseen(waits[span], where[span], expected, taken[span])], limit
+    )
     if not homes:
         if not limit.optional or not any(len(trace.table) for trace in traces):
             actual = f"no such span in {counted(len(traces), 'trace')}"
@@ -239,12 +250,27 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
             yield Finding("budget.p95", where[at], expected, actual, _path_hint(traces[homes[at]], at))
 
 
+def _unseen(waits: Iterable[RealWait], where: str, expected: str, taken: int) -> list[Finding]:
+    """Return the finding that a duration in virtual time is not all the time that passed, if it is not."""
+    known = list(dict.fromkeys(waits))
+    if not known:
+        return []
+    total = readable_duration(sum(wait.nanoseconds for wait in known))
+    hint = [
+        "waited in real time, for",
+        *capped([f"  {wait}" for wait in known], _WAITS, "... {} more"),
+        "put a stub in its place that takes as long by time.sleep(), or limit this span outside of virtual time",
+    ]
+    actual = f"{readable_duration(taken)} of virtual time, and {total} of real time that it leaves out"
+    return [Finding("budget.real_time", where, expected, actual, "\n".join(hint))]
+
+
 def _waits(trace: Trace, span: Span) -> Sequence[RealWait]:
     return trace.real_waits.get(_id(span), ())
 
 
 def _id(span: Span) -> str:
-    return span._table.records[span._position].span_id
+    return str(span._table.records[span._position].span_id)
 
 
 def _at_most(most: int) -> str:

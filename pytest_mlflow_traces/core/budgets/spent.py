@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.spans.usage import SPAN_COST, SPAN_TOKEN_USAGE, is_amount
@@ -19,20 +18,12 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.trace import Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """An amount, and what of the records contradicts it."""
-
-    amount: float
-    contradiction: str | None = None
-
-
-def tokens_spent(trace: Trace, sum_of_all: Mapping[str, Any]) -> Spent:
-    """Return the tokens of a trace, of which MLflow's sum is known."""
+def tokens_spent(trace: Trace, sum_of_all: Mapping[str, Any]) -> tuple[float, str | None]:
+    """Return the tokens of a trace, of which MLflow's sum is known, and what of the records contradicts them."""
     return _larger(trace, SPAN_TOKEN_USAGE, tokens_of, sum_of_all, lambda amount: f"{amount:,} tokens")
 
 
-def cost_spent(trace: Trace, sum_of_all: Mapping[str, Any]) -> Spent:
+def cost_spent(trace: Trace, sum_of_all: Mapping[str, Any]) -> tuple[float, str | None]:
     """Return the cost of a trace in US dollars, likewise."""
     return _larger(trace, SPAN_COST, _cost_of, sum_of_all, lambda amount: f"${amount:g}")
 
@@ -57,7 +48,7 @@ def _larger(
     amount_of: Callable[[Mapping[str, Any]], float],
     sum_of_all: Mapping[str, Any],
     shown: Callable[[float], str],
-) -> Spent:
+) -> tuple[float, str | None]:
     table, known = trace.table, amount_of(sum_of_all)
     below: list[float] = [0] * (len(table) + 1)  # by parent; that of the roots, at -1, comes last
     hiding: tuple[int, float] | None = None
@@ -68,12 +59,12 @@ def _larger(
             hiding = i, own
         below[table.parents[i]] += max(own, below[i])
     if not _exceeds(below[-1], known):
-        return Spent(known)
+        return known, None
     if hiding is None:
-        return Spent(below[-1], f"MLflow's sum is {shown(known)}, that of the spans {shown(below[-1])}")
+        return below[-1], f"MLflow's sum is {shown(known)}, that of the spans {shown(below[-1])}"
     i, own = hiding
     why = f"{table.path(i)} recorded {shown(own)}, and the spans below it {shown(below[i])}"
-    return Spent(below[-1], f"MLflow's sum is {shown(known)}: {why}")
+    return below[-1], f"MLflow's sum is {shown(known)}: {why}"
 
 
 def _exceeds(one: float, other: float) -> bool:

@@ -12,11 +12,10 @@ one loop runs them all.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_mlflow_traces.core.matching import interleave
-from pytest_mlflow_traces.core.matching.any_order import Assignment
+from pytest_mlflow_traces.core.matching.any_order import Assignment, rows_of
 from pytest_mlflow_traces.core.matching.bitsets import Intervals, between, lowest, members
 from pytest_mlflow_traces.core.matching.content_model import (
     Choice,
@@ -29,7 +28,6 @@ from pytest_mlflow_traces.core.matching.content_model import (
     parts_of,
     shortest,
 )
-from pytest_mlflow_traces.core.matching.disjunctive_form import rows_of
 from pytest_mlflow_traces.core.matching.siblings import Units
 
 if TYPE_CHECKING:
@@ -37,9 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.matching.content_model import Model
     from pytest_mlflow_traces.core.matching.siblings import Siblings
-    from pytest_mlflow_traces.core.patterns.nodes import Item
-
-_KEPT, _LARGEST = 256, 100  # contents that are kept, of lists that are no longer than this
+    from pytest_mlflow_traces.core.patterns.nodes import Item, SpanPattern
 
 Walking: TypeAlias = "Generator[tuple[Model, int], Any, int]"
 
@@ -83,29 +79,13 @@ class Automaton:
         return bool(places >> (stop - first) & 1)
 
 
-class _ByIdentity:
-    """A list of children as a key; two that are equal have patterns of their own, and answers are kept by pattern."""
-
-    __slots__ = ("items",)
-
-    def __init__(self, items: tuple[Item, ...]) -> None:
-        self.items = items
-
-    def __hash__(self) -> int:
-        return id(self.items)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and self.items is other.items
-
-
-def content_of(items: tuple[Item, ...]) -> Automaton:
-    """Return the content of a list of children; made once for a pattern that trace after trace is compared with."""
-    return _kept(_ByIdentity(items)) if len(items) <= _LARGEST else Automaton(items)
-
-
-@lru_cache(_KEPT)
-def _kept(held: _ByIdentity) -> Automaton:
-    return Automaton(held.items)
+def content_of(pattern: SpanPattern) -> Automaton:
+    """Return the content of the children of a pattern, which keeps it for the next trace that it is compared with."""
+    content: Automaton | None = getattr(pattern, "_content", None)
+    if content is None:
+        content = Automaton(pattern.children or ())
+        object.__setattr__(pattern, "_content", content)
+    return content
 
 
 def _every(models: list[Model]) -> list[Model]:

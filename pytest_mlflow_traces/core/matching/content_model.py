@@ -18,6 +18,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.matching.siblings import Units
+from pytest_mlflow_traces.core.patterns.folding import built
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def ranked_models_of(items: Iterable[Item]) -> list[tuple[int, Model]]:
     models: list[tuple[int, Model]] = []
     made: dict[int, Model] = {}
     for rank, item in enumerate(items):
-        model = _GAP if isinstance(item, EllipsisType) else _model_of(item, made)
+        model = _GAP if isinstance(item, EllipsisType) else built(item, _items_of, _assembled, made)
         if model is not _EMPTY and not (model is _GAP and models and models[-1][1] is _GAP):
             models.append((rank, model))
     return models
@@ -131,20 +132,8 @@ def longest(models: Sequence[Model]) -> int | None:
     return None if any(model.longest is None for model in models) else sum(model.longest or 0 for model in models)
 
 
-def _model_of(pattern: Pattern, made: dict[int, Model]) -> Model:
-    """Return the model of `pattern`; `made` has those of its parts that are made already."""
-    stack = [pattern]
-    while stack:
-        top = stack[-1]
-        parts = () if isinstance(top, SpanPattern) else [part for part in top.parts if isinstance(part, Pattern)]
-        missing = [part for part in parts if id(part) not in made]
-        if missing:
-            stack.extend(missing)
-            continue
-        if id(top) not in made:
-            made[id(top)] = _assembled(top, [made[id(part)] for part in parts])
-        stack.pop()
-    return made[id(pattern)]
+def _items_of(pattern: Pattern) -> list[Pattern]:
+    return [] if isinstance(pattern, SpanPattern) else [part for part in pattern.parts if isinstance(part, Pattern)]
 
 
 def _assembled(pattern: Pattern, parts: list[Model]) -> Model:

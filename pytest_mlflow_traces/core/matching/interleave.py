@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from pytest_mlflow_traces.core.matching.bitsets import members
 from pytest_mlflow_traces.core.matching.content_model import Choice, Group, Loop, Run, parts_of
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError
+from pytest_mlflow_traces.core.patterns.folding import built
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
@@ -31,10 +32,8 @@ _MOST_STEPS_PER_SPAN = 300
 Following: TypeAlias = "set[tuple[int, bool]]"
 
 
-class _Run(NamedTuple):
-    units: int
-    low: int
-    high: int | None
+class _Unit(NamedTuple):
+    units: tuple[int, ...]  # the ids of the patterns
 
 
 class _Loop(NamedTuple):
@@ -63,14 +62,14 @@ class _Ring(NamedTuple):
     earliest_end: int | None
 
 
-Term: TypeAlias = "_Run | _Loop | _Choice | _Sequence | _Shuffle | _Ring"
+Term: TypeAlias = "_Unit | _Loop | _Choice | _Sequence | _Shuffle | _Ring"
 
 
 def ends(group: Group, siblings: Siblings, starts: int) -> int:
     """Return the set of the ends of the windows that `group` says and that start in the set `starts`."""
-    terms = _Terms()
-    reader = _Reader(terms, siblings, group)
-    opening = terms.of_model(group)
+    terms = _Terms(siblings, group)
+    model: Model = group
+    opening = built(model, parts_of, terms.of_model)
     begin = set(members(starts))
     alive: set[int] = set()
     found = 0
@@ -80,19 +79,21 @@ def ends(group: Group, siblings: Siblings, starts: int) -> int:
         if any(terms.shortest[term] == 0 for term in alive):
             found |= 1 << k
         if k < len(siblings):
-            alive = reader.following(alive, k)
+            alive = terms.following(alive, k)
     return found
 
 
 class _Terms:
-    """Each term by one number, with the least number of spans that it takes."""
+    """Each term by one number, with the least number of spans that it takes; the derivatives by a list of siblings."""
 
-    def __init__(self) -> None:
+    def __init__(self, siblings: Siblings, group: Group) -> None:
+        self._siblings, self._group = siblings, group
+        self._starts, self._ends = siblings.starts(), siblings.ends()
+        self._steps, self._most = 0, _MOST_STEPS + _MOST_STEPS_PER_SPAN * len(siblings)
         self.terms: list[Term] = []
         self.shortest: list[int] = []
-        self.units: list[Units] = []
+        self.units: dict[_Unit, Units] = {}
         self._numbers: dict[tuple[type, Term], int] = {}
-        self._of_units: dict[tuple[int, ...], int] = {}
         self.empty = self._number(_Shuffle((), gap=False), 0)
 
     def _number(self, term: Term, shortest: int) -> int:
@@ -104,11 +105,10 @@ class _Terms:
             self.shortest.append(shortest)
         return number
 
-    def run(self, units: int, low: int, high: int | None) -> int:
-        return self.empty if high == 0 else self._number(_Run(units, low, high), low)
-
     def loop(self, item: int, low: int, high: int | None) -> int:
-        return self.empty if high == 0 else self._number(_Loop(item, low, high), low * self.shortest[item])
+        if high == 0 or (low, high) == (1, 1):
+            return item if high else self.empty
+        return self._number(_Loop(item, low, high), low * self.shortest[item])
 
     def choice(self, options: Iterable[int]) -> int:
         distinct = tuple(sorted(set(options)))
@@ -137,25 +137,11 @@ class _Terms:
             return item  # nothing is left that has to overlap
         return self._number(_Ring(item, latest_start, earliest_end), self.shortest[item])
 
-    def of_model(self, model: Model) -> int:
-        made: dict[int, int] = {}
-        stack = [model]
-        while stack:
-            top = stack[-1]
-            missing = [part for part in parts_of(top) if id(part) not in made]
-            if missing:
-                stack.extend(missing)
-                continue
-            made[id(top)] = self._assembled(top, [made[id(part)] for part in parts_of(top)])
-            stack.pop()
-        return made[id(model)]
-
-    def _assembled(self, model: Model, parts: list[int]) -> int:
+    def of_model(self, model: Model, parts: list[int]) -> int:
         if isinstance(model, Run):
-            units = self._of_units.setdefault(tuple(map(id, model.units.patterns)), len(self.units))
-            if units == len(self.units):
-                self.units.append(model.units)
-            return self.run(units, model.low, model.high)
+            unit = _Unit(tuple(map(id, model.units.patterns)))
+            self.units[unit] = model.units
+            return self.loop(self._number(unit, 1), model.low, model.high)
         if isinstance(model, Loop):
             return self.loop(parts[0], model.low, model.high)
         if isinstance(model, Choice):
@@ -165,20 +151,9 @@ class _Terms:
             return self.ring(shuffle, None, None) if model.overlapping else shuffle
         return self.shuffle((), gap=True)
 
-
-class _Reader:
-    """The derivatives by the spans of one list of siblings."""
-
-    def __init__(self, terms: _Terms, siblings: Siblings, group: Group) -> None:
-        self._terms = terms
-        self._siblings = siblings
-        self._starts, self._ends = siblings.starts(), siblings.ends()
-        self._group = group
-        self._steps, self._most = 0, _MOST_STEPS + _MOST_STEPS_PER_SPAN * len(siblings)
-
     def following(self, alive: set[int], k: int) -> set[int]:
         """Return the terms that say what may follow the span at `k`, one of `alive` having come before it."""
-        shortest, left = self._terms.shortest, len(self._siblings) - k - 1
+        shortest, left = self.shortest, len(self._siblings) - k - 1
         done: dict[int, Following] = {}
         stack = list(alive)
         while stack:
@@ -205,30 +180,27 @@ class _Reader:
             )
 
     def _needed(self, number: int) -> tuple[int, ...]:
-        term = self._terms.terms[number]
+        term = self.terms[number]
         if isinstance(term, _Loop | _Ring):
             return (term.item,)
         if isinstance(term, _Choice):
             return term.options
         if isinstance(term, _Sequence):
-            return (term.first, term.then) if self._terms.shortest[term.first] == 0 else (term.first,)
+            return (term.first, term.then) if self.shortest[term.first] == 0 else (term.first,)
         return term.items if isinstance(term, _Shuffle) else ()
 
     def _derivative(self, number: int, k: int, done: dict[int, Following]) -> Following:
-        terms = self._terms
-        term = terms.terms[number]
-        if isinstance(term, _Run):
-            if not self._siblings.matches(terms.units[term.units], k):
-                return set()
-            return {(terms.run(term.units, max(term.low - 1, 0), _less(term.high)), True)}
+        term = self.terms[number]
+        if isinstance(term, _Unit):
+            return {(self.empty, True)} if self._siblings.matches(self.units[term], k) else set()
         if isinstance(term, _Loop):
-            rest = terms.loop(term.item, max(term.low - 1, 0), _less(term.high))
-            return {(terms.sequence(after, rest), taken) for after, taken in done[term.item]}
+            rest = self.loop(term.item, max(term.low - 1, 0), None if term.high is None else term.high - 1)
+            return {(self.sequence(after, rest), taken) for after, taken in done[term.item]}
         if isinstance(term, _Choice):
             return set().union(*(done[option] for option in term.options))
         if isinstance(term, _Sequence):
-            found = {(terms.sequence(after, term.then), taken) for after, taken in done[term.first]}
-            return found | done[term.then] if terms.shortest[term.first] == 0 else found
+            found = {(self.sequence(after, term.then), taken) for after, taken in done[term.first]}
+            return found | done[term.then] if self.shortest[term.first] == 0 else found
         if isinstance(term, _Shuffle):
             return self._shuffled(number, term, done)
         return self._overlapping(term, k, done[term.item])
@@ -240,7 +212,7 @@ class _Reader:
                 continue  # they are sorted: the same again
             others = (*term.items[:at], *term.items[at + 1 :])
             for after, taken in done[item]:
-                found.add((self._terms.shuffle((*others, after), gap=term.gap), taken))
+                found.add((self.shuffle((*others, after), gap=term.gap), taken))
                 self._count(len(others) // 16)
         return found
 
@@ -253,11 +225,7 @@ class _Reader:
         found: Following = set()
         for after, taken in inside:
             if not taken:
-                found.add((self._terms.ring(after, latest, earliest), False))
+                found.add((self.ring(after, latest, earliest), False))
             elif meets:
-                found.add((self._terms.ring(after, later, earlier), True))
+                found.add((self.ring(after, later, earlier), True))
         return found
-
-
-def _less(high: int | None) -> int | None:
-    return None if high is None else high - 1

@@ -21,7 +21,7 @@ Each pair of a span pattern and a span is resolved once. Time and space are O(sp
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -73,14 +73,13 @@ def find(table: SpanTable, pattern: Pattern) -> list[int]:
 class _Known:
     """What a matcher knows of one span pattern."""
 
-    __slots__ = ("base", "candidates", "checks", "content", "everywhere", "found", "pattern")
+    __slots__ = ("base", "candidates", "checks", "everywhere", "found", "pattern")
 
     def __init__(self, pattern: SpanPattern, checks: Sequence[tuple[str, Check]], number: int, size: int) -> None:
         self.pattern = pattern  # kept alive: it is known by its id
         self.checks = checks
         self.base = number * size  # the question about the span at i is base + i
         self.everywhere = -1 - number  # the question about all spans
-        self.content: Automaton | None = None
         self.candidates: list[int] | None = None
         self.found: list[int] | None = None
 
@@ -134,11 +133,9 @@ class Matcher:
 
     def _is_above(self, pattern: Pattern, i: int) -> bool:
         """Return whether `pattern` matches some span below `i`."""
-        for found in map(self._found, _alternatives(pattern)):
-            after = bisect_right(found, i)
-            if after < len(found) and found[after] < self._table.stops[i]:
-                return True
-        return False
+        self._settle([self._know(each).everywhere for each in _alternatives(pattern)])
+        marks = self._above(pattern)
+        return marks is not None and bool(marks[i])
 
     def _found(self, pattern: SpanPattern) -> list[int]:
         known = self._know(pattern)
@@ -207,7 +204,7 @@ class Matcher:
             return True
         if self._table.stops[i] > i + 1:
             return None if children else False
-        return not any(isinstance(child, SpanPattern) for child in children) and not self._content(known).shortest
+        return not any(isinstance(child, SpanPattern) for child in children) and not content_of(pattern).shortest
 
     def _round(self, question: Callable[..., bool], *about: Any) -> bool | None:
         """Return the answer to `question`, `None` where it hangs on other questions, which are then in `_open`."""
@@ -250,12 +247,7 @@ class Matcher:
         if all(isinstance(child, SpanPattern) for child in children):
             singles = cast("tuple[SpanPattern, ...]", children)
             return len(spans) == len(singles) and all(map(self._ask, singles, spans))
-        return self._content(known).accepts(Siblings(self._table, spans, self._ask))
-
-    def _content(self, known: _Known) -> Automaton:
-        if known.content is None:
-            known.content = content_of(known.pattern.children or ())
-        return known.content
+        return content_of(pattern).accepts(Siblings(self._table, spans, self._ask))
 
     def _look_everywhere(self, known: _Known) -> bool:
         """Find all spans that the pattern matches, or note what that hangs on."""
@@ -282,7 +274,7 @@ class Matcher:
         if len(candidates) <= _FEW:
             return [i for i in candidates if self._ask_below(known, i)]
         # many: the patterns of the children are looked for everywhere too, so that each answer is a look into a list
-        content = self._content(known)
+        content = content_of(known.pattern)
         parts = [self._know(pattern) for pattern in content.patterns]
         self._open.update((part.everywhere, None) for part in parts if part.found is None)
         return [] if self._open else self._with_words(content, parts, candidates)

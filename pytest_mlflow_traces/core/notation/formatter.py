@@ -23,7 +23,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.notation.lines import quantifier, span_line
-from pytest_mlflow_traces.core.notation.parser import INDENTED_LEVELS, Line, NotationError, parse_lines
+from pytest_mlflow_traces.core.notation.parser import indented, parse_lines
 from pytest_mlflow_traces.core.notation.words import ANY_ORDER, GAP, HAS, LACKS, ONE_OF, PARALLEL
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.patterns.nodes import Item
 
 __tracebackhide__ = True  # a failure points at the test, not in here
-
-__all__ = ["Line", "NotationError", "format", "format_lines", "parse", "parse_lines"]
 
 
 def format(pattern: Pattern) -> str:  # noqa: A001  # the design's word; `notation.format` reads well
@@ -64,8 +62,7 @@ def format_lines(pattern: Item, depth: int = 0) -> list[str]:
             quantifiers.append(quantifier(item.min, item.max))
             item = item.item
         text, below = _line(item, " ".join(reversed(quantifiers)))
-        deep = f"(depth {depth}) " if depth > INDENTED_LEVELS else ""
-        lines.append("  " * min(depth, INDENTED_LEVELS) + deep + text)
+        lines.append(indented(text, depth))
         stack.extend((depth + 1 + down, each) for down, each in reversed(below))
     return lines
 

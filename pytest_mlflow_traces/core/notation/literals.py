@@ -1,7 +1,7 @@
 """Literal values as text on one line, and back: JSON's, and Python's where JSON has none.
 
 Written are Python's words and double quotes, as in `{"a": [True, None, (1,)]}`; JSON's words and single quotes are read
-too. Whatever a string holds, its text is one line of printable characters. Reading does not recurse.
+too. Whatever a string holds, its text is one line of printable characters.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WORDS = {"None": None, "null": None, "True": True, "true": True, "False": False
 _FLOATS = ("nan", "NaN", "inf", "Infinity", "-inf", "-Infinity")
 _EMPTY = {"set()": set, "frozenset()": frozenset}
 _OPENING = re.compile(r"frozenset\(|[\[({]")
-_CLOSING = {"[": "]", "(": ")", "{": "}", "frozenset(": ")"}
+_CLOSING = {"[": "]", "(": ")", "frozenset(": ")"}
 _SPACES = re.compile(r" *")
 
 _WRITTEN = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -75,91 +75,66 @@ def read_string(text: str, at: int) -> tuple[str, int]:
     return value, end
 
 
-def read_literal(text: str, at: int) -> tuple[object, int]:
+def read_literal(text: str, at: int, depth: int = 0) -> tuple[object, int]:
     """Return the value whose text begins at `at`, and where it ends; raise `ReadingError` where there is none."""
-    stack: list[_Container] = []
-    while True:
-        at = start = _skipped(text, at)
-        if stack and stack[-1].may_end and text.startswith(stack[-1].closing, at):
-            container = stack.pop()
-            value, start, at = container.value(at), container.start, at + 1
-        elif (opening := _OPENING.match(text, at)) and not text.startswith(tuple(_EMPTY), at):
-            if len(stack) == DEEPEST:
-                raise ReadingError(at, f"values nested at most {DEEPEST} deep")
-            stack.append(_Container(opening[0], at))
-            at = opening.end()
-            continue
-        else:
-            value, at = _read_atom(text, at)
-        while stack:  # what follows a complete value says where it belongs
-            stack[-1].take(value, start)
-            at = _skipped(text, at)
-            if text.startswith(stack[-1].closing, at) and not stack[-1].lacks_value:
-                container = stack.pop()
-                value, start, at = container.value(at), container.start, at + 1
-                continue
-            stack[-1].separate(text[at : at + 1], at)
-            at += 1
-            break
-        else:
-            return value, at
+    at = _skipped(text, at)
+    opening = _OPENING.match(text, at)
+    if not opening or text.startswith(tuple(_EMPTY), at):
+        return _read_atom(text, at)
+    if depth == DEEPEST:
+        raise ReadingError(at, f"values nested at most {DEEPEST} deep")
+    if opening[0] == "{":
+        return _read_braces(text, opening.end(), depth + 1)
+    return _read_sequence(text, opening.end(), opening[0], depth + 1)
 
 
-class _Container:
-    """What stands between two brackets."""
+def _read_sequence(text: str, at: int, opening: str, depth: int) -> tuple[object, int]:
+    items: list[object] = []
+    closing, is_frozen = _CLOSING[opening], opening == "frozenset("
+    while not text.startswith(closing, start := _skipped(text, at)):
+        value, at = read_literal(text, start, depth)
+        if is_frozen and not isinstance(value, set):
+            raise ReadingError(start, "a set")
+        items.append(value)
+        at = _after_item(text, at, closing, "" if is_frozen else "`,` or ")
+    if opening == "[":
+        return items, start + 1
+    if is_frozen:
+        return frozenset(items[0] if items else ()), start + 1  # type: ignore[call-overload]  # a set, by the check
+    if len(items) == 1 and not text[:start].rstrip(" ").endswith(","):
+        raise ReadingError(start, "`,`", "; a tuple of one is written (1,)")
+    return tuple(items), start + 1
 
-    def __init__(self, opening: str, start: int) -> None:
-        self.start = start
-        self.closing = _CLOSING[opening]
-        self.may_end = True  # at the beginning, and after a comma
-        self.lacks_value = False  # after the key of a dict
-        self._opening = opening
-        self._items: list[object] = []
-        self._pairs: dict[object, object] | None = None
-        self._seen: set[object] = set()
-        self._separated = False
 
-    def take(self, value: object, at: int) -> None:
-        self.may_end = False
-        if self._pairs is not None and self.lacks_value:
-            self._pairs[self._items[-1]] = value
-            self.lacks_value = False
-            return
-        if self._opening == "{":
-            try:
-                hash(value)  # `in` would take a set for a frozenset
-            except TypeError:
-                raise ReadingError(at, "a value to be found by, not a list or a dict") from None
-            if value in self._seen:
-                raise ReadingError(at, "another value: this one stands here twice")
-            self._seen.add(value)
-            self.lacks_value = self._pairs is not None
-        elif self._opening == "frozenset(" and not isinstance(value, set):
-            raise ReadingError(at, "a set")
-        self._items.append(value)
+def _read_braces(text: str, at: int, depth: int) -> tuple[object, int]:
+    pairs: dict[object, object] = {}
+    is_dict = True
+    while not text.startswith("}", start := _skipped(text, at)):
+        key, at = read_literal(text, start, depth)
+        try:
+            is_known = key in pairs
+        except TypeError:
+            raise ReadingError(start, "a value to be found by, not a list or a dict") from None
+        if is_known:
+            raise ReadingError(start, "another value: this one stands here twice")
+        at = _skipped(text, at)
+        has_colon, may_have = text.startswith(":", at), "" if pairs else "`:`, "
+        is_dict = is_dict if pairs else has_colon
+        if is_dict and not has_colon:
+            raise ReadingError(at, "`:`")
+        pairs[key], at = read_literal(text, at + 1, depth) if is_dict else (None, at)
+        at = _after_item(text, at, "}", f"{'' if is_dict else may_have}`,` or ")
+    return pairs if is_dict else set(pairs), start + 1
 
-    def separate(self, mark: str, at: int) -> None:
-        undecided = self._opening == "{" and self._pairs is None and not self._separated
-        if mark == ":" and (self.lacks_value or (undecided and len(self._items) == 1)):
-            self._pairs = {} if self._pairs is None else self._pairs
-            self.lacks_value = True
-        elif mark == "," and not self.lacks_value and self._opening != "frozenset(":
-            self.may_end = self._separated = True
-        else:
-            commas = "" if self._opening == "frozenset(" else "`,` or "
-            colon = "`:`, " if undecided else ""
-            raise ReadingError(at, "`:`" if self.lacks_value else f"{colon}{commas}`{self.closing}`")
 
-    def value(self, at: int) -> object:
-        if self._opening == "[":
-            return self._items
-        if self._opening == "(":
-            if len(self._items) == 1 and not self._separated:
-                raise ReadingError(at, "`,`", "; a tuple of one is written (1,)")
-            return tuple(self._items)
-        if self._opening == "frozenset(":
-            return frozenset(self._items[0] if self._items else ())  # type: ignore[call-overload]  # a set, says `take`
-        return self._pairs if self._pairs is not None else set(self._items) if self._items else {}
+def _after_item(text: str, at: int, closing: str, others: str) -> int:
+    """Return where the next item may begin: behind a comma, or at the closing bracket."""
+    at = _skipped(text, at)
+    if text.startswith(closing, at):
+        return at
+    if not others or not text.startswith(",", at):
+        raise ReadingError(at, f"{others}`{closing}`")
+    return at + 1
 
 
 def _read_atom(text: str, at: int) -> tuple[object, int]:

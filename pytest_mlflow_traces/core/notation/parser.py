@@ -40,18 +40,28 @@ class NotationError(ValueError):
         self.line, self.column = line, column
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Line:
     """What one line of a parsed text stands for, together with the lines below it.
 
     `pattern` is `None` for `has:` and `lacks:`, and for a group that is part of the group above it. The lines that
-    belong to it are those up to, and without, the one at index `stop`.
+    belong to it are those up to, and without, the one at index `stop`. While it is read, `items` is where the patterns
+    below it go.
     """
 
     number: int
+    text: str
+    start: int
     depth: int
-    pattern: Item | None
-    stop: int
+    head: Head
+    parent: Line | None = None
+    items: list[Item] = field(default_factory=list)
+    has: list[Item] = field(default_factory=list)
+    lacks: list[Item] = field(default_factory=list)
+    is_merged: bool = False  # into the line above
+    items_before: int = 0
+    pattern: Item | None = None
+    stop: int = 0
 
 
 def parse_lines(text: str) -> list[Line]:
@@ -60,8 +70,8 @@ def parse_lines(text: str) -> list[Line]:
     Raises:
         NotationError: as `parse` does.
     """
-    nodes: list[_Node] = []
-    above: list[_Node] = []  # the node at each depth that the next line may stand below
+    nodes: list[Line] = []
+    above: list[Line] = []  # the node at each depth that the next line may stand below
     for number, line in enumerate(text.split("\n"), 1):  # splitlines() would split at U+2028, too
         line = line.rstrip(" \t\r")
         if not line or line.lstrip(" \t").startswith("#"):
@@ -71,7 +81,7 @@ def parse_lines(text: str) -> list[Line]:
             depth, start = _depth(line, indent)
             _check_depth(depth, indent, len(above), first=not nodes)
             _close(above, depth, len(nodes))
-            node = _Node(number, line, start, depth, read_head(line, start))
+            node = Line(number, line, start, depth, read_head(line, start))
             _join(node, above[-1] if above else None)
         except ReadingError as error:
             raise _located(error, number, line) from None
@@ -80,26 +90,13 @@ def parse_lines(text: str) -> list[Line]:
     if not nodes:
         raise NotationError("the text has no pattern: expected a line with a span or a group", 1, 1)
     _close(above, 0, len(nodes))
-    return [Line(node.number, node.depth, node.pattern, node.stop) for node in nodes]
+    return nodes
 
 
-@dataclass(slots=True, eq=False)
-class _Node:
-    """One line while it is read; `items` is where the patterns below it go."""
-
-    number: int
-    line: str
-    start: int
-    depth: int
-    head: Head
-    parent: _Node | None = None
-    items: list[Item] = field(default_factory=list)
-    has: list[Item] = field(default_factory=list)
-    lacks: list[Item] = field(default_factory=list)
-    is_merged: bool = False  # into the node above
-    items_before: int = 0
-    pattern: Item | None = None
-    stop: int = 0
+def indented(text: str, depth: int) -> str:
+    """Return what stands at a depth as a line."""
+    marker = f"(depth {depth}) " if depth > INDENTED_LEVELS else ""
+    return f"{'  ' * min(depth, INDENTED_LEVELS)}{marker}{text}"
 
 
 def _depth(line: str, indent: int) -> tuple[int, int]:
@@ -127,7 +124,7 @@ def _check_depth(depth: int, indent: int, deepest: int, *, first: bool) -> None:
         raise ReadingError(indent, f"{most}, one level below the line before")
 
 
-def _join(node: _Node, parent: _Node | None) -> None:
+def _join(node: Line, parent: Line | None) -> None:
     """Put a new node below its parent, where it can stand there."""
     kind, node.parent = node.head.kind, parent
     if parent is None:
@@ -153,18 +150,18 @@ def _join(node: _Node, parent: _Node | None) -> None:
     node.items_before = len(node.items)
 
 
-def _close(above: list[_Node], depth: int, stop: int) -> None:
+def _close(above: list[Line], depth: int, stop: int) -> None:
     """Make the patterns of the nodes at `depth` and below it, which no further line belongs to."""
     while len(above) > depth:
         node = above.pop()
         try:
             _finish(node)
         except ReadingError as error:
-            raise _located(error, node.number, node.line) from None
+            raise _located(error, node.number, node.text) from None
         node.stop = stop
 
 
-def _finish(node: _Node) -> None:
+def _finish(node: Line) -> None:
     kind, parent = node.head.kind, node.parent
     if kind not in (SPAN, GAP) and len(node.items) == node.items_before:
         raise ReadingError(node.start, f"a line below `{kind}`, indented by two more spaces", got=False)
@@ -180,7 +177,7 @@ def _finish(node: _Node) -> None:
         parent.items.append(node.pattern)
 
 
-def _made(node: _Node) -> Item:
+def _made(node: Line) -> Item:
     kind, items = node.head.kind, node.items
     if kind == GAP:
         return ...

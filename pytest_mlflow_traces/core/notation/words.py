@@ -7,7 +7,6 @@ A bare word never looks like notation: what is a keyword of it, or one slip away
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.notation.literals import ReadingError, quoted, read_string
@@ -120,15 +119,12 @@ def _near_keyword(word: str) -> str | None:
         or not (word.startswith(("an", "pa", "on")) or word.endswith(("er", "el", "of")))
     ):
         return _EXACT.get(word)
-    near = _slips_of_keywords()
-    return next((near[slip] for slip in _slips(word) if slip in near), None)
-
-
-@cache
-def _slips_of_keywords() -> dict[str, str]:
-    return {slip: keyword for keyword in GROUPS for slip in _slips(keyword.replace(" ", ""))}
+    return next((_KEYWORDS[slip] for slip in _slips(word) if slip in _KEYWORDS), None)
 
 
 def _slips(word: str) -> list[str]:
     """Return `word` and what is left of it without one letter: words one slip apart have one of these in common."""
     return [word, *(word[:i] + word[i + 1 :] for i in range(len(word)))]
+
+
+_KEYWORDS = {slip: keyword for keyword in GROUPS for slip in _slips(keyword.replace(" ", ""))}

@@ -10,12 +10,12 @@ deep. `constructors` has the functions that make and check them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_mlflow_traces.core.patterns.folding import flattened, unflattened
 from pytest_mlflow_traces.core.patterns.operands import UNSAID, Operand, Unsaid, whole_number
-from pytest_mlflow_traces.core.patterns.pickling import flattened, unflattened
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import exact_duration
 
@@ -34,7 +34,7 @@ Code: TypeAlias = "list[str | Pattern]"
 class Pattern:
     """What every form of the language is: comparable by structure, joinable with `|`, printable as code."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_content", "_hash")  # the first is for whoever compares many traces with it
     _hash: int
 
     def __post_init__(self) -> None:
@@ -171,11 +171,7 @@ class SpanPattern(Pattern):
                 raise no_item(item, f"a child of {short(self)}")
         if not items and self.has:
             raise ValueError(f"{short(self)} cannot have no children, [()], and a descendant, has={self.has[0]!r}")
-        return SpanPattern(
-            *(self.name, self.type, self.status, self.inputs, self.outputs, self.attributes, self.error),
-            *(self.within_ns, self.has, self.lacks),
-            children=items,
-        )
+        return replace(self, children=items)
 
     def __iter__(self) -> Iterator[Pattern]:
         # with __getitem__ alone, Python would try p[0], p[1], ... for ever

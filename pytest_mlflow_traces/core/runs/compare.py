@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SAME, DIFFERS, NOT_COMPARABLE = "same", "differs", "not comparable"
 # a latency is told where it changed by both: 9 ms that became 15 ms are noise
-_RATIO, _MS = 1.25, 50.0
+_FAR, _MS = 0.25, 50.0
 _LISTED = 30  # soft differences of one test
 _WIDTH = 60
 _VOLATILE = frozenset({"mlflow.traceRequestId", "mlflow.experimentId"})
@@ -144,11 +144,11 @@ def _softly(before: Trace, after: Trace) -> Iterator[Finding]:
         yield Finding("soft.name", "the name of the trace", repr(before.name), repr(after.name))
     yield from _changed("soft.tag", "tag", before.tags, after.tags)
     yield from _changed("soft.metadata", "metadata", *(_of_user(trace.metadata) for trace in (before, after)))
-    old_tokens, new_tokens = (_total(trace) for trace in (before, after))
+    old_tokens, new_tokens = ((trace.token_usage or {}).get("total_tokens") for trace in (before, after))
     if old_tokens != new_tokens:
         yield Finding("soft.tokens", name, f"{old_tokens} tokens", f"{new_tokens}")
     old_ms, new_ms = before.duration_ms, after.duration_ms
-    if old_ms is not None and new_ms is not None and _is_far(old_ms, new_ms):
+    if old_ms is not None and new_ms is not None and abs(new_ms - old_ms) >= max(_MS, min(old_ms, new_ms) * _FAR):
         yield Finding("soft.latency", name, *(readable_duration(round(ms * 1e6)) for ms in (old_ms, new_ms)))
     places: dict[tuple[int, str, int], int] = {}
     spans = dict(zip(_places(before.table, places), range(len(before.table)), strict=True))
@@ -189,15 +189,6 @@ def _run_at_once(table: SpanTable, i: int) -> bool | None:
 def _of_user(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the code under test set; of MLflow's own keys these are the user and the session."""
     return {key: value for key, value in metadata.items() if not is_system(key) or key in (SESSION, USER)}
-
-
-def _total(trace: Trace) -> Any:
-    return (trace.token_usage or {}).get("total_tokens")
-
-
-def _is_far(old: float, new: float) -> bool:
-    low, high = sorted((old, new))
-    return high - low >= _MS and high >= low * _RATIO
 
 
 def _places(table: SpanTable, places: dict[tuple[int, str, int], int]) -> Iterator[int]:

@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.spans.table import SpanTable, status_of
@@ -84,23 +85,6 @@ def is_system(key: object) -> bool:
     return isinstance(key, str) and key.startswith(SYSTEM_PREFIX)
 
 
-@dataclass(slots=True)
-class JsonStatus:
-    """The status of a span as JSON has it."""
-
-    status_code: str
-    description: str | None
-
-
-@dataclass(slots=True)
-class JsonEvent:
-    """An event of a span as JSON has it."""
-
-    name: Any
-    timestamp: int
-    attributes: Mapping[str, Any]
-
-
 class JsonSpan:
     """One span of `mlflow.entities.Span.to_dict()`, read when asked, with the attributes of the entity."""
 
@@ -120,7 +104,7 @@ class JsonSpan:
         self.start_time_ns = _whole(said, "start_time_unix_nano") or 0
         self.end_time_ns = _whole(said, "end_time_unix_nano")
         status = _object(said, "status")
-        self.status = JsonStatus(status_of(status.get("code")), status.get("message"))
+        self.status = SimpleNamespace(status_code=status_of(status.get("code")), description=status.get("message"))
         _object(said, "attributes")
         for event in _events(said):
             _object(event, "attributes")
@@ -148,9 +132,13 @@ class JsonSpan:
         return self.attributes.get("mlflow.spanOutputs")
 
     @property
-    def events(self) -> list[JsonEvent]:
+    def events(self) -> list[Any]:
         return [
-            JsonEvent(event.get("name"), _whole(event, "time_unix_nano") or 0, _object(event, "attributes"))
+            SimpleNamespace(
+                name=event.get("name"),
+                timestamp=_whole(event, "time_unix_nano") or 0,
+                attributes=_object(event, "attributes"),
+            )
             for event in _events(self._said)
         ]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import compress, repeat
 from operator import eq, gt
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.spans import usage
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent, as_text, visible
@@ -27,42 +27,18 @@ _LISTED = 50  # of each kind of problem; a path costs a look at the siblings
 PATH_WHOLE, PATH_ENDS = 12, 4  # names of a path that is shown whole, and at each end of one that is not
 
 
-class SpanRecord(Protocol):
-    """One span with the public attributes of `mlflow.entities.Span`."""
-
-    @property
-    def name(self) -> Any: ...  # a string, if the code under test gave one
-    @property
-    def span_id(self) -> str: ...
-    @property
-    def parent_id(self) -> str | None: ...
-    @property
-    def span_type(self) -> Any: ...
-    @property
-    def start_time_ns(self) -> int: ...
-    @property
-    def end_time_ns(self) -> int | None: ...
-    @property
-    def status(self) -> Any: ...
-    @property
-    def inputs(self) -> Any: ...
-    @property
-    def outputs(self) -> Any: ...
-    @property
-    def attributes(self) -> Mapping[str, Any]: ...
-    @property
-    def events(self) -> Sequence[Any]: ...
-
-
 class SpanTable:
-    """The spans of one trace in pre-order, siblings ordered by start time and then by order of creation."""
+    """The spans of one trace in pre-order, siblings ordered by start time and then by order of creation.
+
+    `records` are the spans as they came, with the public attributes of `mlflow.entities.Span`.
+    """
 
     __slots__ = ("_asked", "_by_name", "_decoded", "ends", "names", "parents", "records", "starts", "statuses",
                  "stops", "structural_problems", "turns", "types")  # fmt: skip
 
-    def __init__(self, records: Sequence[SpanRecord]) -> None:
-        ids = [record.span_id for record in records]
-        starts = [record.start_time_ns or 0 for record in records]
+    def __init__(self, records: Sequence[Any]) -> None:
+        ids: list[str] = [record.span_id for record in records]
+        starts: list[int] = [record.start_time_ns or 0 for record in records]
         first = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
         parent_ids = [record.parent_id or None for record in records]
         above = [-1 if parent is None else first.get(parent, -1) for parent in parent_ids]
@@ -86,13 +62,13 @@ class SpanTable:
             *_told("orphan", orphans, name, lambda k: f"names the parent {parent_ids[k]!r}, which is not in the trace"),
             *_told("cycle", cut, name, lambda _: "is its own ancestor"),
         )
-        self.records: Sequence[SpanRecord] = [records[k] for k in pre_order]
+        self.records: Sequence[Any] = [records[k] for k in pre_order]
         self.names = [as_text(record.name) for record in self.records]
         self.types = [as_text(record.span_type or "UNKNOWN") for record in self.records]
         self.statuses = [_status_of(record) for record in self.records]
         self.starts = [starts[k] for k in pre_order]
         # 0 is how OTLP says that a span has not ended
-        self.ends = [
+        self.ends: list[int | None] = [
             record.end_time_ns or None if record.start_time_ns else record.end_time_ns for record in self.records
         ]
         position = [0] * len(ids)
@@ -283,7 +259,7 @@ def status_of(code: Any) -> str:
     return status
 
 
-def _status_of(record: SpanRecord) -> str:
+def _status_of(record: Any) -> str:
     status = record.status
     return "UNSET" if status is None else status_of(getattr(status, "status_code", status))
 

@@ -87,25 +87,23 @@ def tag_finding(key: Any, value: Any) -> Finding | None:
     if is_system(key):
         return _reserved(key, value)
     if len(key) > MAX_TAG_NAME:
-        expected, actual = f"a name of at most {MAX_TAG_NAME} characters", f"{len(key)}"
-        return Finding("tags.name", where, expected, actual, f"a server cuts it to {MAX_TAG_NAME}")
+        return _too_long(where, "a name of at most", MAX_TAG_NAME, key, "tags.name")
     problem = name_problem(key)
     if problem is not None:
         hint = "MLflow's set_trace_tag and its searches take letters, digits, spaces and _ - . / :"
         return Finding("tags.name", where, "a name that MLflow takes everywhere", problem, hint)
-    return _value(where, key, value)
+    return _value(where, key, value, MAX_TAG_VALUE)
 
 
-def _value(where: str, key: str, value: Any) -> Finding | None:
+def _too_long(where: str, what: str, most: int, text: str, rule: str = "tags.length") -> Finding:
+    return Finding(rule, where, f"{what} {most} characters", f"{len(text)}", f"a server cuts it to {most}")
+
+
+def _value(where: str, key: str, value: Any, most: int) -> Finding | None:
     if not isinstance(value, str):
         return Finding("tags.type", where, "a string", shown(key, value), _stored_as(value))
-    if len(value) > MAX_TAG_VALUE:
-        expected, actual = f"at most {MAX_TAG_VALUE} characters", f"{len(value)}"
-        return Finding("tags.length", where, expected, actual, f"a server cuts it to {MAX_TAG_VALUE}")
-    return _unstorable(where, key, value)
-
-
-def _unstorable(where: str, key: str, value: str) -> Finding | None:
+    if len(value) > most:
+        return _too_long(where, "at most", most, value)
     odd = _UNSTORABLE.search(value)
     if odd is None:
         return None
@@ -177,13 +175,9 @@ def _metadata(key: Any, value: Any) -> Finding | None:
         return Finding("tags.name", where, "a key that is a string", repr(key), f"write {str(key)!r}")
     if (is_system(key) and key not in (SESSION, USER)) or (key, type(value)) in _OF_SERVERS:
         return None
-    if not isinstance(value, str):
-        return Finding("tags.type", where, "a string", shown(key, value), _stored_as(value))
-    for what, text in (("a key of at most", key), ("at most", value)):
-        if len(text) > MAX_METADATA_VALUE:
-            expected, actual = f"{what} {MAX_METADATA_VALUE} characters", f"{len(text)}"
-            return Finding("tags.length", where, expected, actual, f"a server cuts it to {MAX_METADATA_VALUE}")
-    return _unstorable(where, key, value)
+    if isinstance(value, str) and len(key) > MAX_METADATA_VALUE:
+        return _too_long(where, "a key of at most", MAX_METADATA_VALUE, key)
+    return _value(where, key, value, MAX_METADATA_VALUE)
 
 
 def tag_where(key: object) -> str:

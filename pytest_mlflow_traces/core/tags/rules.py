@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field, create_model, model_validator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 UNKNOWN = object()
 # what tells of all fields at once; methods of the schema itself are followed
@@ -83,15 +83,6 @@ class _Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A rule that refuses the tags, with which words, after a look at which fields."""
-
-    rule: str
-    message: str
-    reads: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Rule:
     """A `@model_validator` by its name in the schema, and how it is called."""
 
@@ -148,10 +139,14 @@ def without_rules(schema: type[BaseModel]) -> type[BaseModel]:
     return made
 
 
-def broken_after(schema: type[BaseModel], rules: Iterable[Rule], values: BaseModel) -> list[Broken]:
-    """Return which of the `rules` refuse `values`, an instance of `without_rules(schema)`; not what is undecided."""
+def broken_after(
+    schema: type[BaseModel], rules: Iterable[Rule], values: BaseModel
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield which of the `rules` refuse `values`, an instance of `without_rules(schema)`; not what is undecided.
+
+    Each by its name, with its message and the fields that it looked at.
+    """
     fields = tuple(schema.model_fields)
-    broken = []
     for rule in rules:
         watch = _Watch(fields)
         token = _watch.set(watch)
@@ -167,10 +162,9 @@ def broken_after(schema: type[BaseModel], rules: Iterable[Rule], values: BaseMod
         finally:
             _watch.reset(token)
         if message is not None:
-            broken.append(Broken(rule.name, message, tuple(watch.read)))
+            yield rule.name, message, [*watch.read]
         elif isinstance(result, type(values)):
             values = result  # the next one sees what this one made of it, as in pydantic's chain
-    return broken
 
 
 def broken_before(schema: type[BaseModel], given: dict[str, Any], message: str) -> str | None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
 
 from pytest_mlflow_traces.core.text.suggestions import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 _MOST_DIGITS = 4096  # a longer value is cut by a server, and int() takes time by the square of the length
@@ -59,23 +62,13 @@ class Metadata:
             raise ValueError(f"Metadata({self.key!r}): MLflow has no such metadata{meant}")
 
 
-def _read_bool(text: Any) -> Any:
-    if isinstance(text, str) and text in {"true", "false"}:
-        return text == "true"
-    raise ValueError("Input should be 'true' or 'false'")
+def _reading(is_one: Callable[[str], Any], read: Callable[[str], Any], what: str) -> BeforeValidator:
+    def validate(text: Any) -> Any:
+        if isinstance(text, str) and is_one(text):
+            return read(text)
+        raise ValueError(f"Input should be {what}")
 
-
-def _read_int(text: Any) -> Any:
-    if isinstance(text, str) and len(text) <= _MOST_DIGITS and _WHOLE.fullmatch(text):
-        return int(text)
-    raise ValueError("Input should be a whole number")
-
-
-def _read_float(text: Any) -> Any:
-    # 1e999 looks like a number, and is infinite
-    if isinstance(text, str) and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
-        return float(text)
-    raise ValueError("Input should be a number")
+    return BeforeValidator(validate)
 
 
 def _read_list(text: Any) -> Any:
@@ -88,7 +81,11 @@ def _read_list(text: Any) -> Any:
     return items
 
 
-_BOOL, _INT, _FLOAT, _LIST = map(BeforeValidator, (_read_bool, _read_int, _read_float, _read_list))
+_BOOL = _reading(("true", "false").__contains__, "true".__eq__, "'true' or 'false'")
+_INT = _reading(lambda text: len(text) <= _MOST_DIGITS and _WHOLE.fullmatch(text), int, "a whole number")
+# 1e999 looks like a number, and is infinite
+_FLOAT = _reading(lambda text: _NUMBER.fullmatch(text) and math.isfinite(float(text)), float, "a number")
+_LIST = BeforeValidator(_read_list)
 OWN_VALIDATORS = (_BOOL, _INT, _FLOAT, _LIST)
 
 BoolTag = Annotated[bool, _BOOL, TagText("bool")]

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, PydanticUndefinedAnnotation, ValidationError
 
 from pytest_mlflow_traces.core.spans.convert import is_system
-from pytest_mlflow_traces.core.tags.answers import Watch
-from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, ItemsForm, form_of
+from pytest_mlflow_traces.core.tags.formats import BoolForm, EitherForm, ItemsForm, OtherForm, form_of
 from pytest_mlflow_traces.core.tags.portability import is_own, name_problem
 from pytest_mlflow_traces.core.tags.rules import (
     UNKNOWN,
@@ -24,16 +23,20 @@ from pytest_mlflow_traces.core.tags.rules import (
     rules_of,
     without_rules,
 )
-from pytest_mlflow_traces.core.tags.types import Metadata
+from pytest_mlflow_traces.core.tags.types import OWN_VALIDATORS, Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from pytest_mlflow_traces.core.tags.formats import Form
     from pytest_mlflow_traces.core.tags.rules import Rule
 
 _PLAN = "__tag_plan__"
+_OWN = [mark.func for mark in OWN_VALIDATORS]
+_ASIDE = ("metadata", "serialization", "json_schema_input_schema")  # of a core schema, what validates nothing
+_MEANT = {"true": True, "false": False}
+_SAID = ("value_error", "assertion_error")  # the types of errors that validators raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +80,28 @@ class CompiledSchema:
         """The rules over tags that are right by themselves."""
         return rules_of(self.schema, "after")
 
-    @cached_property
-    def _watch(self) -> Watch:
-        return Watch(self.bare, {self.names[tag] for tag, form in self.forms.items() if _may_be_bool(form)})
-
     def validators(self, tag: str) -> list[Any]:
         """Return the validators of one tag beside its type, as pydantic's core schema has them."""
-        functions = self._watch.functions
-        return [*functions.get(self.names[tag], ()), *functions.get(None, ())]
+        core: Any = self.schema.__pydantic_core_schema__
+        fields = next(node["fields"] for node in _nodes(core) if node.get("type") == "model-fields")
+        nodes = _nodes([fields[self.names[tag]], core.get("definitions")])
+        found = [node["function"] for node in nodes if str(node.get("type")).startswith("function-")]
+        return [each for each in found if each["function"] not in _OWN and not _module(each).startswith("pydantic.")]
 
     def looks_around(self, tag: str) -> bool:
         """Return whether a validator of one tag may look at others."""
         return any(each["type"] == "with-info" for each in self.validators(tag))
 
-    def answered(self, given: Mapping[str, Any]) -> list[Problem]:
+    def answered(self, given: Mapping[str, Any], values: BaseModel) -> list[Problem]:
         """Return the tags of which a validator says True or False, instead of their value."""
-        answers = self._watch.answers(given) if self._watch.functions else {}
-        told = [(self.tags[name], answered(answer, "the value")) for name, answer in answers.items()]
-        return [Problem("value", tag, ({"type": "value_error", "msg": says, "loc": (tag,)},)) for tag, says in told]
+        found = []
+        for tag, name in self.names.items():
+            value = getattr(values, name, None) if tag in given else None
+            for answer in _answers(self.forms[tag], given.get(tag), value):
+                says = answered(answer, "the value")
+                found.append(Problem("value", tag, ({"type": "value_error", "msg": says, "loc": (tag,)},)))
+                break
+        return found
 
     @cached_property
     def bare(self) -> type[BaseModel]:
@@ -102,10 +109,30 @@ class CompiledSchema:
         return without_rules(self.schema)
 
 
-def _may_be_bool(form: Form) -> bool:
-    if isinstance(form, EitherForm):
-        return any(map(_may_be_bool, form.options))
-    return _may_be_bool(form.item) if isinstance(form, ItemsForm) else isinstance(form, BoolForm)
+def _nodes(schema: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(schema, list | tuple):
+        for each in schema:
+            yield from _nodes(each)
+    elif isinstance(schema, dict):
+        yield schema
+        yield from _nodes([value for key, value in schema.items() if key not in _ASIDE])
+
+
+def _module(function: Mapping[str, Any]) -> str:
+    called = function["function"]
+    return str(getattr(getattr(called, "func", called), "__module__", None))
+
+
+def _answers(form: Form, text: Any, value: object) -> list[bool]:
+    """Return each truth in the value of a tag that its text does not mean."""
+    if isinstance(value, list):
+        item = form.item if isinstance(form, ItemsForm) else form
+        return [answer for pair in zip(str(text).split(","), value, strict=False) for answer in _answers(item, *pair)]
+    if not isinstance(value, bool):
+        return []
+    kinds = [type(each) for each in (form.options if isinstance(form, EitherForm) else (form,))]
+    may_mean = BoolForm in kinds or (OtherForm in kinds and text in _MEANT)
+    return [] if may_mean and _MEANT.get(text, value) is value else [value]
 
 
 def plan_of(schema: type[BaseModel]) -> CompiledSchema:
@@ -193,7 +220,7 @@ def problems(
         except Exception as error:
             stopped = Problem("rule", message=crash(error))
         else:
-            if made is None or (isinstance(made, schema) and not plan.answered(given)):
+            if made is None or (isinstance(made, schema) and not plan.answered(given, made)):
                 return found
             stopped = Problem("rule", message=answered(made, "what the handler returns"))
     found += _one_by_one(plan, given, unknown)
@@ -210,11 +237,13 @@ def _one_by_one(plan: CompiledSchema, given: Mapping[str, Any], unknown: Abstrac
     found += [Problem("missing", tag) for tag in missing]
     if values is None:  # a validator that raised for want of a tag says nothing that is not said already
         return found or ([] if stopped is None else [stopped])
-    answers = [each for each in plan.answered(given) if each.tag not in errors]
+    answers = [each for each in plan.answered(given, values) if each.tag not in errors]
     found += answers
     for tag in {*errors, *unknown, *missing, *(each.tag for each in answers)} & set(plan.names):
         values.__dict__[plan.names[tag]] = UNKNOWN
-    return found + _broken_rules(plan, values)
+    for rule, message, reads in broken_after(plan.schema, plan.rules, values):
+        found.append(Problem("rule", rule=rule, message=message, reads=tuple(plan.tags[name] for name in reads)))
+    return found
 
 
 def _validated(
@@ -232,8 +261,11 @@ def _validated(
                 return errors, None, Problem("rule", rule=rule, message=message)
             errors.setdefault(_tag_at(plan, each), []).append(each)
     except Exception as error:
-        for tag in given:
-            errors.update(_alone(plan, tag, given[tag]))
+        for tag in given if len(given) > 1 else ():
+            alone, _, _ = _validated(plan, {tag: given[tag]})
+            # not what a validator says, which may look at other tags
+            own = [each for each in alone.get(tag, ()) if each["type"] not in _SAID or "Input should be" in each["msg"]]
+            errors |= {tag: own} if own else {}
         return errors, None, Problem("rule", message=crash(error))
     try:
         return errors, plan.bare.model_validate({tag: given[tag] for tag in given if tag not in errors}), None
@@ -241,36 +273,11 @@ def _validated(
         return errors, None, None
 
 
-def _alone(plan: CompiledSchema, tag: str, value: Any) -> dict[str, list[Any]]:
-    """Return what is wrong with one tag whatever the others are: not what a validator says, which may look at them."""
-    try:
-        plan.bare.model_validate({tag: value})
-    except ValidationError as error:
-        errors = [each for each in error.errors(include_url=False) if each["loc"] and _is_own(each)]
-        return {tag: errors} if errors else {}
-    except Exception:
-        return {}
-    return {}
-
-
-def _is_own(error: Any) -> bool:
-    return error["type"] not in ("value_error", "assertion_error") or "Input should be" in error["msg"]
-
-
 def _tag_at(plan: CompiledSchema, error: Any) -> str:
     name = str(error["loc"][0])
     if error["type"] == "extra_forbidden" or name in plan.names:
         return name
     return plan.tags.get(name, name)  # where the schema says loc_by_alias=False
-
-
-def _broken_rules(plan: CompiledSchema, values: BaseModel) -> list[Problem]:
-    """Return the rules that refuse `values`, an instance of `plan.bare`."""
-    found = []
-    for broken in broken_after(plan.schema, plan.rules, values):
-        reads = tuple(plan.tags[name] for name in broken.reads)
-        found.append(Problem("rule", rule=broken.rule, message=broken.message, reads=reads))
-    return found
 
 
 def _first_message(error: ValidationError) -> str:

@@ -17,7 +17,8 @@ from types import EllipsisType
 
 import pytest
 
-from pytest_mlflow_traces.core.matching import disjunctive_form, matcher
+from pytest_mlflow_traces.core.matching import any_order as flows
+from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, parallel, repeat, span
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, Repeat, SpanPattern
 from pytest_mlflow_traces.core.patterns.operands import Operand
@@ -357,9 +358,9 @@ def run(cases, seed, *, seconds=None):
 
 
 @pytest.mark.parametrize("near", [matcher._NEAR, 0, 1])
-@pytest.mark.parametrize("most_rows", [disjunctive_form._MOST_ROWS, 0], ids=["by flows", "by derivatives"])
+@pytest.mark.parametrize("most_rows", [flows._MOST_ROWS, 0], ids=["by flows", "by derivatives"])
 def test_matching_agrees_with_the_definition(monkeypatch, most_rows, near):
-    monkeypatch.setattr(disjunctive_form, "_MOST_ROWS", most_rows)
+    monkeypatch.setattr(flows, "_MOST_ROWS", most_rows)
     monkeypatch.setattr(matcher, "_NEAR", near)
 
     done, matched, wrong = run(1000, seed=most_rows + near)
@@ -378,7 +379,7 @@ def main():
     given = parser.parse_args()
     matcher._NEAR = given.near
     if given.derivatives:
-        disjunctive_form._MOST_ROWS = 0
+        flows._MOST_ROWS = 0
     done, matched, wrong = run(given.cases, given.seed, seconds=given.seconds)
     sys.stdout.write("\n\n".join([*wrong[:5], f"{done} cases, {matched} match, {len(wrong)} disagreements\n"]))
     sys.exit(bool(wrong))

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.spans.convert import (
-    JsonEvent,
     JsonSpan,
     TraceFacts,
     decoded_numbers,
@@ -382,7 +381,6 @@ def test_what_is_no_trace_object_is_a_type_error(thing):
 
 def test_the_facts_default_to_an_empty_finished_trace():
     assert TraceFacts() == TraceFacts("", "OK", {}, {}, {}, None, None)
-    assert JsonEvent("e", 1, {}).attributes == {}
     assert parse_json(json.dumps(trace_json()))[0].id == "tr-1"
 
 

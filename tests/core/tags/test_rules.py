@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from pydantic import Field, ValidationInfo, model_validator
 
-from pytest_mlflow_traces import BoolTag, IntTag, ListTag, Metadata, TagSchema
+from pytest_mlflow_traces import IntTag, ListTag, Metadata, TagSchema
 from pytest_mlflow_traces.core.tags.rules import takes_info
+from tests.support.schemas import Counted
 
 
-class Tags(TagSchema):
-    domains: ListTag[Literal["cost", "security"]]
-    domain_count: IntTag
-    has_error: BoolTag
-    error_type: str | None = None
-
-    @model_validator(mode="after")
-    def counted(self) -> Tags:
-        if self.domain_count != len(self.domains):
-            raise ValueError("domain_count is not the number of domains")
-        return self
-
+class Tags(Counted):
     @model_validator(mode="after")
     def error_is_typed(self, info: ValidationInfo) -> Tags:
         if (self.error_type is not None) != self.has_error:

@@ -1,8 +1,8 @@
 import pickle
 
 from pytest_mlflow_traces.core.patterns.constructors import one_of, optional, span
+from pytest_mlflow_traces.core.patterns.folding import Place, flattened, unflattened
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Repeat, SpanPattern
-from pytest_mlflow_traces.core.patterns.pickling import Place, flattened, unflattened
 
 A = span("a")
 

@@ -1,9 +1,15 @@
-"""Immutable nodes of any depth as a flat list and back, for pickle, which recurses into what it is given."""
+"""Nodes of any depth folded without recursion; and as a flat list and back, for pickle, which would recurse."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +19,25 @@ class Place:
     index: int
 
 
+def built(
+    root: T, parts_of: Callable[[T], Iterable[T]], build: Callable[[T, list[U]], U], made: dict[int, U] | None = None
+) -> U:
+    """Return what `build` makes of `root` and what it has made of its parts, however deep they nest."""
+    made = {} if made is None else made
+    stack = [root]
+    while stack:
+        top = stack[-1]
+        parts = parts_of(top)
+        missing = [part for part in parts if id(part) not in made]
+        if missing:
+            stack.extend(missing)
+            continue
+        if id(top) not in made:
+            made[id(top)] = build(top, [made[id(part)] for part in parts])
+        stack.pop()
+    return made[id(root)]
+
+
 def flattened(root: Any) -> list[tuple[type, tuple[object, ...]]]:
     """Return the nodes below `root` and itself, each as its class and its fields, after the nodes that these hold.
 
@@ -20,18 +45,12 @@ def flattened(root: Any) -> list[tuple[type, tuple[object, ...]]]:
     """
     made: list[tuple[type, tuple[object, ...]]] = []
     places: dict[int, Place] = {}
-    stack = [(root, False)]
-    while stack:
-        node, ready = stack.pop()
-        if id(node) in places:
-            continue
-        parts = [part for part in node.parts if hasattr(part, "parts")]
-        if not ready:
-            stack.append((node, True))
-            stack.extend((part, False) for part in parts)
-            continue
-        places[id(node)] = Place(len(made))
+
+    def flatten(node: Any, _: list[Place]) -> Place:
         made.append((type(node), tuple(_put(getattr(node, each.name), places) for each in fields(node))))
+        return Place(len(made) - 1)
+
+    built(root, lambda node: [part for part in node.parts if hasattr(part, "parts")], flatten, places)
     return made
 
 
