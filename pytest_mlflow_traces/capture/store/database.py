@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import json
+import logging
 import uuid
 import warnings
 from threading import RLock
@@ -20,9 +21,10 @@ from mlflow.utils.search_utils import SearchTraceUtils
 from pytest_mlflow_traces.capture.mlflow_internals import TraceTagKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+_logger = logging.getLogger(__name__)
 _URI = "sqlite:///captured"  # for MLflow, whose stores look for their engine by it; there is no such file
 _START = "pytest_mlflow_traces.start"
 _LOCK = RLock()  # also while it is made: what silences warnings is of the whole process
@@ -109,8 +111,16 @@ class Database:
                     " VALUES (?, 'trace', ?, ?, ?)",
                     (uuid.uuid4().hex, info.trace_id, kind, other),
                 )
-        self._store.log_spans(info.experiment_id, raw.data.spans)
-        self._store.start_trace(info)  # afterwards, as MLflow's exporter does: it has the last word
+        _export(self._store.log_spans, info.experiment_id, raw.data.spans)
+        _export(self._store.start_trace, info)  # afterwards, as MLflow does: it has the last word
+
+
+def _export(write: Callable[..., Any], *what: Any) -> None:
+    """Go on where the store refuses something (half a character, odd token usage), as MLflow's exporter does."""
+    try:
+        write(*what)
+    except Exception as error:
+        _logger.warning("MLflow's SQL store does not take all of a trace: %s", error)
 
 
 def _empty_store() -> Any:
@@ -119,11 +129,10 @@ def _empty_store() -> Any:
     from mlflow.store.db.base_sql_model import Base
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    # MLflow's connections have functions of their own, and here there must be but one: each is a database of its own
-    made = utils.create_sqlalchemy_engine("sqlite:///file::memory:?uri=true&check_same_thread=false")
-    engine = sqlalchemy.create_engine(
-        "sqlite://", creator=lambda: made.raw_connection().driver_connection, poolclass=sqlalchemy.pool.StaticPool
-    )
+    # one connection for all, with the functions that MLflow gives it: another would be a database of its own
+    engine = utils.create_sqlalchemy_engine("sqlite:///file::memory:?uri=true&check_same_thread=false")
+    only = engine.raw_connection()
+    engine.pool = sqlalchemy.pool.StaticPool(lambda: only.driver_connection, dialect=engine.dialect)
     with engine.begin() as connection:
         for table in Base.metadata.sorted_tables:  # MLflow's migrations take seconds; indexes change no answer
             connection.execute(sqlalchemy.schema.CreateTable(table))

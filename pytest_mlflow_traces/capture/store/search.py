@@ -88,7 +88,7 @@ def _is_of_run(clause: dict[str, Any]) -> bool:
 def _is_of_store(key: str, raws: Sequence[Any]) -> bool:
     """Return whether MLflow's store gives a value to this tag or metadata of a trace that has none."""
     if key in _FROM_SPANS:
-        spans = (span for raw in raws for span in raw.data.spans)
+        spans = (span for raw in raws if key not in raw.info.trace_metadata for span in raw.data.spans)
         return any(name in (span._span.attributes or ()) for span in spans for name in _FROM_SPANS[key])
     if key.startswith("mlflow."):
         return key != TraceTagKey.TRACE_NAME
@@ -102,5 +102,6 @@ def _holds(info: Any, clause: dict[str, Any], linked: Mapping[str, AbstractSet[s
     if kind == "attribute":
         value = _ATTRIBUTES[key](info)
     else:
-        value = as_text(info.tags if kind == "tag" else info.trace_metadata).get(key)
+        tags = info.tags if kind == "tag" else info.trace_metadata
+        value = str(tags[key]) if key in tags else as_text(tags).get(key)
     return value is not None and _COMPARISONS[clause["comparator"]](value, clause["value"])
