@@ -20,9 +20,9 @@ import mlflow
 from mlflow.entities import AssessmentSource
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
-SEARCHES = int(os.environ.get("RANDOM_SEARCHES", "150"))
+SEARCHES = int(os.environ.get("RANDOM_SEARCHES", "70"))
 SEED = int(os.environ.get("RANDOM_SEED", "20260101"))
-TRACES = int(os.environ.get("RANDOM_TRACES", "60"))
+TRACES = int(os.environ.get("RANDOM_TRACES", "25"))
 FIRST_MS = 1_700_000_000_000
 
 TEXTS = ["a", "b", "A", "", "true", "3", "x_y", "50%", "née", "two\nlines", "O'Brien", "(", "^a", "%a%", "_", "gpt-4o"]

@@ -224,8 +224,9 @@ _COUNTED = ("mlflow.trace.tokenUsage", "mlflow.trace.cost")
 SCENARIOS: dict[str, Callable[[], Any]] = {
     each.__name__: each
     for each in (
+        random_searches,  # first: it looks everywhere
         searches, orders, limits, data_frame, read_back, trace_tags, assessments, deletion, filters_kept,
-        filters_dropped, usage_and_cost, random_searches,
+        filters_dropped, usage_and_cost,
     )
 }  # fmt: skip
 

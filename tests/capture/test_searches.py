@@ -141,6 +141,15 @@ def test_tables_of_unity_catalog_hold_every_trace(traces):
 
 
 @needs_full_mlflow
+def test_what_the_sql_store_refuses_of_one_trace_hides_no_other(traces):
+    """In production MLflow's exporter logs the error, and goes on."""
+    broken, whole = traced("broken", tags={"team": "\ud83d"}), traced("whole")
+
+    assert found("name LIKE '%'") == [whole]
+    assert found("span.name LIKE '%'") == [whole, broken]
+
+
+@needs_full_mlflow
 def test_threads_may_search_at_once(traces):
     trace_id = answer()
 
