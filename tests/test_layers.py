@@ -28,6 +28,7 @@ DOORS = {
     "pydantic_core": {"core.tags"},
     "pytest": {"plugin", "warnings"},
     "rich": {"cli"},
+    "sqlalchemy": {"capture.store.database"},
     "time_machine": {"clock"},
 }
 DOOR_OF_ALL = {"plugin", "cli"}  # nobody imports these but themselves and the entry point of `python -m`

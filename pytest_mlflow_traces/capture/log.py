@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
+from itertools import count
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from pytest_mlflow_traces.core.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_states = count()
+
 
 @dataclass(order=True)
 class _Entry:
@@ -22,6 +25,7 @@ class _Entry:
     trace: Trace | None = field(default=None, compare=False)
     is_open: bool = field(default=False, compare=False)  # a span of it started after it was handed over
     is_cleared: bool = field(default=False, compare=False)
+    state: int = field(default_factory=_states.__next__, compare=False)  # another number whenever the trace changes
 
 
 class TraceLog:
@@ -40,7 +44,7 @@ class TraceLog:
             self._trees = None
             known = self._by_id.get(raw.info.trace_id)
             if known is not None:
-                known.raw, known.trace, known.is_open = raw, None, False
+                known.raw, known.trace, known.is_open, known.state = raw, None, False, next(_states)
                 return
             entry = self._by_id[raw.info.trace_id] = _Entry(sequence, raw)
             insort(self._entries, entry)
@@ -56,6 +60,11 @@ class TraceLog:
         """The MLflow traces, by start, as a store has them."""
         with self._lock:
             return [entry.raw for entry in self._entries if not entry.is_cleared]
+
+    def states(self) -> list[tuple[int, int, Any]]:
+        """The MLflow traces, by start: a number that no other state of a trace has, that of its start, the trace."""
+        with self._lock:
+            return [(entry.state, entry.sequence, entry.raw) for entry in self._entries if not entry.is_cleared]
 
     def raw(self, trace_id: str) -> Any | None:
         """The MLflow trace of this id."""
@@ -83,8 +92,10 @@ class TraceLog:
     def touch(self, trace_id: str) -> None:
         """Note that the tags or the assessments of a trace were changed."""
         with self._lock:
-            if trace_id in self._by_id:
-                self._by_id[trace_id].trace = self._trees = None
+            entry = self._by_id.get(trace_id)
+            if entry is not None:
+                entry.trace = self._trees = None
+                entry.state = next(_states)
 
     def remove(self, trace_ids: Iterable[str]) -> int:
         """Drop these traces; return how many there were."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 from mlflow.entities import AssessmentSource, SpanEvent
 
+from tests.capture.random_searches import random_searches
 from tests.capture.searching_scenarios import data_frame, deletion, limits, orders, raised_by, searches
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ _COUNTED = ("mlflow.trace.tokenUsage", "mlflow.trace.cost")
 SCENARIOS: dict[str, Callable[[], Any]] = {
     each.__name__: each
     for each in (
+        random_searches,  # first: it looks everywhere
         searches, orders, limits, data_frame, read_back, trace_tags, assessments, deletion, filters_kept,
         filters_dropped, usage_and_cost,
     )

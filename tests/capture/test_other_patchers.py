@@ -14,7 +14,10 @@ import pytest
 from opentelemetry.sdk.trace import RandomIdGenerator
 
 from pytest_mlflow_traces import capture_traces
+from pytest_mlflow_traces.capture.log import TraceLog
+from pytest_mlflow_traces.capture.mlflow_internals import State, tracking_utils
 from pytest_mlflow_traces.capture.replacements import Replacements
+from pytest_mlflow_traces.capture.store.memory import MemoryStore
 from pytest_mlflow_traces.clock import virtual_time
 from tests.capture.programs import names, traced
 
@@ -79,9 +82,14 @@ def put_back():
 
 
 @pytest.fixture
-def instrumentation():
+def instrumentation(monkeypatch):
+    """Let MLflow alone trace too, into a store that nobody asks."""
+    before, store = State(), MemoryStore(TraceLog())
+    monkeypatch.setattr(tracking_utils._tracking_store_registry, "get_store", lambda *_, **__: store, raising=False)
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
     with put_back():
         yield Instrumentation()
+    before.restore()
 
 
 def program():

@@ -7,7 +7,7 @@ import json
 import mlflow
 import pytest
 
-from tests.capture.programs import traced
+from tests.capture.programs import IS_FULL, traced
 
 VALUES = {
     "text": "a",
@@ -55,7 +55,7 @@ def test_reads_of_mlflow_have_them_as_text(traces):
 def test_a_search_over_tags_that_are_no_text_raises_nothing(traces):
     traced("answer", tags=VALUES)
 
-    for query in ("tags.list LIKE '%a%'", "tags.flag = 'True'", "tags.number != '4'"):
+    for query in ("tags.flag = 'True'", "tags.number != '4'", *(["tags.list LIKE '%a%'"] if IS_FULL else [])):
         assert len(mlflow.search_traces(filter_string=query, return_type="list")) == 1
 
 

@@ -25,6 +25,7 @@ from mlflow.utils.validation import _validate_trace_tag
 from pytest_mlflow_traces.capture.mlflow_internals import SpansLocation, TraceMetadataKey, TraceTagKey, forget_artifacts
 from pytest_mlflow_traces.capture.store import search
 from pytest_mlflow_traces.capture.store.assessments import AssessmentStore
+from pytest_mlflow_traces.capture.store.database import as_text, database
 from pytest_mlflow_traces.capture.store.experiments import ExperimentStore
 
 if TYPE_CHECKING:
@@ -100,13 +101,24 @@ class MemoryStore(ExperimentStore, AssessmentStore, AbstractStore):
         model_id: str | None = None,
         locations: list[str] | None = None,
     ) -> tuple[list[Any], str | None]:
-        if experiment_ids and locations:
-            raise MlflowException.invalid_parameter_value("`experiment_ids` is deprecated, use `locations` instead.")
-        infos = [_served(raw.info) for raw in self._log.raws() if _is_in(raw.info, locations or experiment_ids)]
-        if model_id is not None:
-            infos = [info for info in infos if info.trace_metadata.get(TraceMetadataKey.MODEL_ID) == model_id]
-        found = search.found(infos, filter_string, self._linked)
-        return search.page(search.ordered(found, order_by), max_results, page_token)
+        if model_id is not None:  # MLflow's clients give no filter beside it
+            filter_string = f"request_metadata.`{TraceMetadataKey.MODEL_ID}` = '{model_id}'"
+        asked = {
+            "filter_string": filter_string,
+            "order_by": order_by,
+            "max_results": max_results,
+            "page_token": page_token,
+        }
+        places = locations or experiment_ids
+        page = None
+        if places and not (locations and experiment_ids) and all(map(_is_place, places)):
+            raws = [raw for raw in self._log.raws() if _is_in(raw.info, places)]
+            page = search.plain_page(raws, self._linked, **asked)
+        if page is None:
+            asked.update(experiment_ids=experiment_ids, locations=locations)
+            page = database().search(self._log.states(), self._linked, **asked)
+        raws, token = page
+        return [_served(raw.info) for raw in raws], token
 
     # -- writing them
 
@@ -161,9 +173,13 @@ class MemoryStore(ExperimentStore, AssessmentStore, AbstractStore):
 
     def link_traces_to_run(self, trace_ids: list[str], run_id: str) -> None:
         self._linked.setdefault(run_id, set()).update(trace_ids)
+        for trace_id in trace_ids:
+            self.touch(trace_id)
 
     def unlink_traces_from_run(self, trace_ids: list[str], run_id: str) -> None:
         self._linked.get(run_id, set()).difference_update(trace_ids)
+        for trace_id in trace_ids:
+            self.touch(trace_id)
 
     # -- everything else
 
@@ -239,11 +255,10 @@ def _with_file_stores_allowed(make: Any, *arguments: Any) -> Any:
 def _served(info: Any) -> Any:
     """Copy the info as a store would return it: tags as text, and a word that the spans are in the store."""
     served = copy.copy(info)
-    served.tags = {str(key): str(value) for key, value in info.tags.items()}
+    served.tags = as_text(info.tags)
     served.tags[TraceTagKey.SPANS_LOCATION] = SpansLocation.TRACKING_STORE.value
-    served.trace_metadata = {str(key): str(value) for key, value in info.trace_metadata.items()}
+    served.trace_metadata = as_text(info.trace_metadata)
     served.assessments = [copy.copy(assessment) for assessment in info.assessments]
-    served.end_time_ms = info.timestamp_ms + (info.execution_duration or 0)  # MLflow's searches know it, no trace does
     return served
 
 
@@ -255,6 +270,10 @@ def _is_in(info: Any, places: list[str] | None) -> bool:
     if not places or info.experiment_id is None:
         return True
     return any(str(place) == info.experiment_id or "." in str(place) for place in places)
+
+
+def _is_place(place: Any) -> bool:
+    return isinstance(place, str) and ("." in place or (place.isdecimal() and place == str(int(place))))
 
 
 def _delegate(name: str) -> Any:
