@@ -73,10 +73,7 @@ def _as_stored(trace: Any) -> Any:
     """Do what `SqlAlchemyStore.log_spans` does: translate other conventions, and sum usage and cost."""
     if not any(map(_is_translated, trace.data.spans)):
         return trace
-    spans = [
-        Span.from_dict(mlflow_internals.translate_span_when_storing(span)) if _is_translated(span) else span
-        for span in trace.data.spans
-    ]
+    spans = [_translated(span) if _is_translated(span) else span for span in trace.data.spans]
     for key, aggregate in (
         (TraceMetadataKey.TOKEN_USAGE, mlflow_internals.aggregate_usage_from_spans),
         (TraceMetadataKey.COST, mlflow_internals.aggregate_cost_from_spans),
@@ -86,6 +83,13 @@ def _as_stored(trace: Any) -> Any:
             if total:
                 trace.info.trace_metadata[key] = json.dumps(total)
     return Trace(trace.info, TraceData(spans))
+
+
+def _translated(span: Any) -> Any:
+    made = Span.from_dict(mlflow_internals.translate_span_when_storing(span))
+    if hasattr(span, "_attachments"):
+        made._attachments = span._attachments
+    return made
 
 
 def _is_translated(span: Any) -> bool:

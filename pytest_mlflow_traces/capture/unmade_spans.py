@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import warnings
@@ -32,6 +33,7 @@ def watch() -> None:
 def _watched(start: Callable[..., Any]) -> Callable[..., Any]:
     """Note which spans MLflow does not make, and make none of what outlived its capture, once no capture is open."""
 
+    @functools.wraps(start)
     def started(*args: Any, **kwargs: Any) -> Any:
         name = str(args[0] if args else kwargs.get("name"))
         if not router.stack and _is_left_behind(name):

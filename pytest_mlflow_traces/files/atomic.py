@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
+from pytest_mlflow_traces.core.spans import convert
 from pytest_mlflow_traces.files.traces import TEST_NAME
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def trace_line(trace: Trace, test: str) -> str:
         if getattr(info, preview, None) is not None:
             setattr(info, preview, _text(getattr(info, preview)))
     said = {"info": info.to_dict(), "data": trace.raw.data.to_dict()}
+    if trace.table.turns:
+        said[convert.TURNS] = trace.table.turns
     return json.dumps(said, default=str) + "\n"
 
 

@@ -21,6 +21,7 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.matching.matcher import find
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
+from pytest_mlflow_traces.core.patterns.recorded import volatile
 from pytest_mlflow_traces.core.runs.records import BaselineChange
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.counts import capped
@@ -29,7 +30,7 @@ from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files import baselines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 __tracebackhide__ = True  # a failure points at the test, not in here
@@ -38,6 +39,7 @@ UPDATE = "--mlflow-traces-update"
 _KEYWORDS = ("see_through", "unordered", "tags", "attributes", "calls")
 _ROOM = 22  # lines of a tree, so that all of a message is under 25
 _WOULD_BE = 18
+_TAKING_TURNS = 8
 _NOTHING = "there is nothing to record: the trace has no spans, or see_through leaves none"
 
 
@@ -82,9 +84,19 @@ class BaselineFile:
 
     __test__ = False
 
-    def __init__(self, path: Path, shown_path: str, test: str, command: str, *, update: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        shown_path: str,
+        test: str,
+        command: str,
+        *,
+        update: bool,
+        former: Callable[[BaselineText], str | None] = lambda _: None,
+    ) -> None:
         self.path, self.shown_path, self.command, self.update = path, shown_path, command, update
         self._test = test
+        self._former = former  # the file of a test that is gone, where that holds the same
         self._updated: BaselineText | None = None
         self._compared: dict[str, list[tuple[Trace, Options]]] = {}
         self._refused: list[str] = []
@@ -154,8 +166,13 @@ class BaselineFile:
         if not len(options.shown(trace).table):
             return TraceAssertionError("\n".join([*lines, _NOTHING]), [finding])
         section = options.rewritten(new_section(name), trace)
-        whole = str(new_baseline(self._test).with_section(section)).rstrip("\n").split("\n")
-        would_be = [f"    {line}".rstrip() for line in (section.lines if self._file else whole)]
+        whole = new_baseline(self._test).with_section(section)
+        former = None if self._file else self._former(whole)
+        if former is not None:
+            move = shlex.join(["git", "mv", former, self.shown_path])
+            lines += [f"the unused {former} is the same: was the test renamed?", f"    {move}", ""]
+        text = str(whole).rstrip("\n").split("\n")
+        would_be = [f"    {line}".rstrip() for line in (section.lines if self._file else text)]
         lines += ["it would be:", "", *capped(would_be, _WOULD_BE, "    ... {} more lines"), ""]
         return TraceAssertionError("\n".join([*lines, f"to accept it: {self.command}"]), [finding])
 
@@ -178,6 +195,11 @@ class BaselineFile:
             return [f"trace '{visible(trace.name)}' is what the baseline holds: {where}"], ()
         lines += capped(list(map(str, beside)), len(beside) if verbose else _ROOM - 2, "... {} more, -vv shows all")
         findings = (*(() if mismatch is None else mismatch.findings), *beside)
+        table = shown.table
+        if table.turns and any(finding.rule in ("shape.order", "shape.moved") for finding in findings):
+            names = [visible(table.names[i]) for i in range(len(table)) if table.records[i].span_id in table.turns]
+            ran = ", ".join(capped(names, _TAKING_TURNS, "..."))
+            lines += ["", f"the order is not fixed of what ran in tasks or threads of its own: {ran}"]
         return [*lines, "", f"baseline: {where}", f"to accept it: {self.command}"], findings
 
     def write(self, *, passed: bool) -> list[BaselineChange]:
@@ -189,11 +211,18 @@ class BaselineFile:
             return changes or [BaselineChange(self.shown_path, "refused", ("the test failed",))]
         baselines.store(self.path, self._updated)
         if self._file is None:
-            return [*changes, BaselineChange(self.shown_path, "written")]
+            return [*changes, BaselineChange(self.shown_path, "written", tuple(self._volatile()))]
         old = str(self._file).split("\n")
         compared = difflib.ndiff(old, str(self._updated).split("\n")) if len(old) < 500 else []
         lines = tuple(line[0] + line[2:] for line in compared if line[:2] in ("- ", "+ "))
         return [*changes, BaselineChange(self.shown_path, "updated", lines)]
+
+    def _volatile(self) -> Iterator[str]:
+        tables = [trace.table for compared in self._compared.values() for trace, _ in compared]
+        told = {table.names[i]: volatile(table, i) for table in tables for i in range(len(table))}
+        for name, regex in sorted(told.items()):
+            if regex is not None:
+                yield f"{visible(name)!r} is recorded as /{regex.pattern}/: the rest is another in each run"
 
 
 class TraceBaseline:

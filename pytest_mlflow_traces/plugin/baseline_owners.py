@@ -14,6 +14,8 @@ from pytest_mlflow_traces.files import baselines
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
+    from pytest_mlflow_traces.core.baselines.file_format import BaselineText
+
 
 def name_of(item: pytest.Item) -> str:
     """Return what the node id of a test says after its module; made anew, since some plugins add to node ids."""
@@ -53,6 +55,32 @@ def _without_parameters(item: pytest.Item) -> Iterator[str]:
     if callspec is not None and any(type(value).__name__ == "NotSetType" for value in callspec.params.values()):
         name = name_of(item).removesuffix(f"{callspec.id}]")
         yield f"{item.path.parent / baselines.FOLDER}/{item.path.name}::{name}"
+
+
+def former_of(item: pytest.Item, path: Path, text: BaselineText) -> Path | None:
+    """Return the file of a test that is gone and has the same sections: that of this one under another name."""
+    folder = path.parent.parent
+    for other, said in baselines.files_in(folder):
+        if said is None or other == path or _may_be_there(item, folder.parent, said):
+            continue
+        try:
+            found = baselines.load(other)
+        except BaselineError:
+            continue
+        if found is not None and [each.lines for each in found.sections] == [each.lines for each in text.sections]:
+            return other
+    return None
+
+
+def _may_be_there(item: pytest.Item, folder: Path, said: str) -> bool:
+    """Return whether a test is where its baseline says; of those in modules beside that of `item`, nobody knows."""
+    module, _, name = said.partition("::")
+    if (folder / module) != item.path:
+        return (folder / module).exists()
+    found: object = getattr(item, "module", None)
+    for part in name.split("::"):
+        found = getattr(found, part.partition("[")[0], None)
+    return found is not None
 
 
 def unused(

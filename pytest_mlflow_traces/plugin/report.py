@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlflow_traces.files import baselines
 from pytest_mlflow_traces.files.atomic import trace_line
 from pytest_mlflow_traces.plugin.baseline import BaselineFile, TraceBaseline, update_command
-from pytest_mlflow_traces.plugin.baseline_owners import name_of
+from pytest_mlflow_traces.plugin.baseline_owners import former_of, name_of
 from pytest_mlflow_traces.plugin.contracts import CONTRACTS
 from pytest_mlflow_traces.plugin.stash import (
     APPLIED_ATTRIBUTE,
@@ -22,9 +22,12 @@ from pytest_mlflow_traces.plugin.test_result import Result
 from pytest_mlflow_traces.reports.sections import PREFIX, properties, section
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
+    from pytest_mlflow_traces.core.baselines.file_format import BaselineText
 
 
 def complete(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None], result: Result) -> None:
@@ -76,11 +79,18 @@ def baseline_of(item: pytest.Item) -> TraceBaseline:
     """Return the baseline of a test, whose file is read when something is compared with it."""
     name = name_of(item)
     path = baselines.file_of(item.path, name)
-    root = item.config.rootpath
-    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+    def shown_path(path: Path) -> str:
+        root = item.config.rootpath
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+    def former(text: BaselineText) -> str | None:
+        found = former_of(item, path, text)
+        return None if found is None else shown_path(found)
+
     update = item.config.getoption("--mlflow-traces-update")
     test = f"{item.path.name}::{name}"
-    file = BaselineFile(path, shown, test, update_command(test_id(item)), update=update)
+    file = BaselineFile(path, shown_path(path), test, update_command(test_id(item)), update=update, former=former)
     item.stash.setdefault(RESULT, Result()).baselines = file
     return TraceBaseline(file)
 

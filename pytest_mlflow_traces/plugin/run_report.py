@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,15 @@ class RunReport:
         self._stopped: str | None = None
         self.changes: list[BaselineChange] = []
         self.notes: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Remove what an earlier run left where this one writes: of one that dies, it would be taken for the result."""
+        asked = self._config.getoption("--mlflow-traces-summary")
+        for path in [] if self._config.option.collectonly else [self._save, asked and Path(asked).absolute()]:
+            with suppress(OSError):  # it is told when the file is written
+                if path and path.is_file():
+                    path.resolve().unlink()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:

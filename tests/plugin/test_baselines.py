@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 
 import pytest
+
+from pytest_mlflow_traces.files.baselines import safe_name
 
 AGENT = """
 import json
@@ -106,6 +109,112 @@ it would be:
 to accept it: pytest --mlflow-traces-update test_agent.py::test_it"""
     )
     assert not (suite.path / "__traces__").exists()
+
+
+@pytest.mark.parametrize(
+    "owner", ["test_agent.py::test_old", "test_gone.py::test_it", "test_agent.py::TestOld::test_it"]
+)
+def test_the_baseline_of_a_test_that_is_gone_is_named_where_it_is_the_same(suite, owner):
+    module, _, name = owner.partition("::")
+    old = f"__traces__/{module.removesuffix('.py')}/{safe_name(name)}.trace"
+    write(suite, BASELINE.replace("test_agent.py::test_it", owner), old)
+
+    said = failure(run(suite))
+
+    assert said.startswith(
+        f"""\
+pytest_mlflow_traces.TraceAssertionError: no baseline for this trace: {FILE} does not exist
+the unused {old} is the same: was the test renamed?
+    git mv {old} {FILE}
+
+it would be:
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("owner", "text"),
+    [
+        ("test_agent.py::test_it_too", BASELINE),  # it is there
+        ("test_agent.py::test_old", BASELINE.replace("plan", "planning")),
+    ],
+)
+def test_no_other_is(suite, owner, text):
+    suite.makepyfile(test_agent=(suite.path / "test_agent.py").read_text() + "\n\ndef test_it_too(): pass\n")
+    write(suite, text.replace("test_agent.py::test_it", owner), "__traces__/test_agent/test_old.trace")
+
+    assert "git mv" not in failure(run(suite, "-k", "not too"))
+
+
+def test_a_name_that_each_run_makes_anew_is_recorded_as_a_regex(suite):
+    suite.makepyfile(
+        test_agent="""
+        import uuid
+
+        import mlflow
+
+        def test_it(mlflow_traces, trace_baseline):
+            with mlflow.start_span(f"run {uuid.uuid4()}"), mlflow.start_span("step_1"):
+                pass
+
+            assert mlflow_traces.one() == trace_baseline
+        """
+    )
+
+    result = run(suite, UPDATE)
+
+    result.assert_outcomes(passed=1)
+    assert read(suite).endswith("/run [0-9A-Fa-f-]{36}/ UNKNOWN OK\n  step_1 UNKNOWN OK\n")
+    result.stdout.fnmatch_lines(
+        [
+            f"written: {FILE}",
+            "    'run ????????-*' is recorded as /run ?0-9A-Fa-f-?{36}/: the rest is another in each run",
+        ]
+    )
+    run(suite).assert_outcomes(passed=1)
+
+
+TAKING_TURNS = """
+    import asyncio
+    import json
+    from pathlib import Path
+
+    import mlflow
+
+    async def tool(name):
+        with mlflow.start_span(name):
+            pass
+
+    async def tools(names):
+        await asyncio.gather(*map(tool, names))
+
+    def test_it(mlflow_traces, trace_baseline):
+        with mlflow.start_span("agent"):
+            asyncio.run(tools(json.loads(Path("names.json").read_text())))
+
+        assert mlflow_traces.one() == trace_baseline
+"""
+
+
+def test_what_takes_turns_is_recorded_in_any_order(suite):
+    suite.makepyfile(test_agent=TAKING_TURNS)
+    for names, option in (("ab", [UPDATE]), ("ab", []), ("ba", [])):
+        (suite.path / "names.json").write_text(json.dumps([*names]))
+        run(suite, *option).assert_outcomes(passed=1)
+
+    assert read(suite).endswith("agent UNKNOWN OK\n  any order\n    a UNKNOWN OK\n    b UNKNOWN OK\n")
+
+
+def test_where_the_order_was_held_it_is_said_that_it_is_none(suite):
+    suite.makepyfile(test_agent=TAKING_TURNS)
+    write(suite, "# pytest-mlflow-traces baseline, format 1\n# test_agent.py::test_it\n\nagent\n  a\n  b\n")
+    (suite.path / "names.json").write_text(json.dumps(["b", "a"]))
+
+    said = failure(run(suite))
+
+    assert "\nthe order is not fixed of what ran in tasks or threads of its own: b, a\n" in said
+    run(suite, UPDATE).assert_outcomes(passed=1)
+    assert read(suite).endswith("agent\n  any order\n    b\n    a\n")
 
 
 def test_what_is_accepted_is_written_and_then_holds(suite):

@@ -86,3 +86,18 @@ def test_killed_with_its_process(project, monkeypatch):
         *(f"test_after[{n}]" for n in range(3)),
         *(f"test_before[{n}]" for n in range(3)),
     ]
+
+
+@pytest.mark.parametrize("option", ["--mlflow-traces-save=out.file", "--mlflow-traces-summary=out.file"])
+def test_a_run_that_dies_leaves_no_file_of_the_one_before(project, monkeypatch, option):
+    monkeypatch.setenv("HANGS", "process")
+    project.makepyfile(SUITE)
+    (project.path / "out.file").write_text("what an earlier run wrote")
+
+    project.runpytest_subprocess("--collect-only", option)
+    assert (project.path / "out.file").exists()
+
+    result = project.runpytest_subprocess(option, "-p", "no:randomly", "-p", "no:xdist")
+
+    assert result.ret == 1
+    assert not (project.path / "out.file").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
@@ -178,3 +179,38 @@ def test_a_device_is_written_to_and_not_replaced(project):
     project.runpytest_inprocess("--mlflow-traces-save=/dev/null").assert_outcomes(passed=1)
 
     assert Path("/dev/null").is_char_device()
+
+
+TAKING_TURNS = """
+    import asyncio
+    import json
+    import os
+
+    import mlflow
+
+    async def tool(name):
+        with mlflow.start_span(name):
+            pass
+
+    async def tools(names):
+        await asyncio.gather(*map(tool, names))
+
+    def test_tools(mlflow_traces):
+        with mlflow.start_span("agent"):
+            asyncio.run(tools(os.environ["TOOLS"]))
+"""
+
+
+def test_the_order_of_what_took_turns_makes_no_difference(project, monkeypatch):
+    project.makepyfile(TAKING_TURNS)
+    for names in ("ab", "ba"):
+        monkeypatch.setenv("TOOLS", names)
+        project.runpytest_inprocess(f"--mlflow-traces-save={names}.jsonl").assert_outcomes(passed=1)
+    first, second = (read_traces(project.path / f"{names}.jsonl")[0] for names in ("ab", "ba"))
+    assert [[span.name for span in trace.root.children] for trace in (first, second)] == [["a", "b"], ["b", "a"]]
+
+    result = project.run(sys.executable, "-m", "pytest_mlflow_traces", "diff", "ab.jsonl", "ba.jsonl")
+
+    assert result.ret == 0
+    # and MLflow reads the file as ever
+    assert MlflowTrace.from_json((project.path / "ab.jsonl").read_text()).data.spans[0].name == "agent"

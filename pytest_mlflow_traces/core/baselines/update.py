@@ -35,7 +35,7 @@ from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.notation.lines import span_line
 from pytest_mlflow_traces.core.notation.parser import parse_lines
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, Repeat, SpanPattern
-from pytest_mlflow_traces.core.patterns.recorded import overlapping, recorded, strict
+from pytest_mlflow_traces.core.patterns.recorded import overlapping, recorded, renewable
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class _Update:
         if "name" in failed:
             self.survival.doubt(line, *self._here)
         if failed:
-            now = strict(self._table, i, pattern.children)
+            now = renewable(self._table, i, pattern.children)
             said = replace(pattern, **{field: getattr(now, field) for field in failed})
             line.pattern = said if line.limits == (1, 1) else Repeat(said, *line.limits)
             line.requantify(*line.limits)
@@ -207,7 +207,7 @@ class _Update:
 
     def _record(self, entry: Entry) -> None:
         """Let a new line say what is recorded of its span."""
-        entry.pattern = strict(self._table, entry.span, ())
+        entry.pattern = renewable(self._table, entry.span, ())
         entry.text = span_line(entry.pattern, "")
         if self._table.children(entry.span):
             self._todo.append((entry, entry.span))

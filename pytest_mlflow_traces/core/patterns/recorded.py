@@ -1,11 +1,15 @@
 """The pattern that a trace is recorded as: what another run of the same code must make again, and no more.
 
-Names, types, status and the tree; no ids, no times, no texts. Siblings that overlap in time came in an order that the
-next run need not keep, so they are recorded as `any order`.
+Names, types, status and the tree; no ids, no times, no texts. Siblings that overlap in time, or took turns, came in an
+order that the next run need not keep, so they are recorded as `any order`. Of a name with an id, the date of the run or
+a long number in it the rest is recorded.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern
@@ -17,6 +21,17 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.spans.table import SpanTable
+
+# What stands for each part in a regex. Numbers of up to four digits stay: they may count what the code does.
+_KINDS = {"uuid": "[0-9A-Fa-f-]{36}", "date": "[0-9T:.,Z+ -]+", "hex": "[0-9A-Fa-f]{16,}", "number": "[0-9]{5,}"}
+_VOLATILE = re.compile(
+    r"(?P<uuid>\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b)"
+    r"|(?P<date>(?<![0-9])[12][0-9]{3}(?P<dash>-?)[01][0-9](?P=dash)[0-3][0-9](?![0-9])"
+    r"(?:[T ]?[0-2][0-9]:?[0-5][0-9][0-9:.,Z+-]*)?)"
+    r"|(?P<hex>(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{16,}(?![0-9A-Za-z]))"
+    r"|(?P<number>[0-9]{5,})"
+)
+_DAY_NS = 86_400 * 1_000_000_000
 
 
 def recorded(table: SpanTable, unordered: Container[int] = ()) -> Pattern:
@@ -36,7 +51,7 @@ def recorded(table: SpanTable, unordered: Container[int] = ()) -> Pattern:
         items = grouped(table, table.children(i), made, everything=i in unordered)
         for child in table.children(i):
             del made[child]
-        made[i] = strict(table, i, items)
+        made[i] = renewable(table, i, items)
     roots = grouped(table, table.roots(), made, everything=True)  # the language has no sequence of roots
     return roots[0]
 
@@ -45,6 +60,35 @@ def strict(table: SpanTable, i: int, children: tuple[Item, ...] | None) -> SpanP
     """Return what is recorded of one span: of one without a name, any name."""
     name = table.names[i] if table.names[i] is not UNNAMED else None
     return SpanPattern(name, table.types[i], table.statuses[i], children=children)
+
+
+def renewable(table: SpanTable, i: int, children: tuple[Item, ...] | None) -> SpanPattern:
+    """Return what is recorded of one span, its name without what the next run makes anew."""
+    exact, regex = strict(table, i, children), volatile(table, i)
+    return exact if regex is None else replace(exact, name=regex)
+
+
+def volatile(table: SpanTable, i: int) -> re.Pattern[str] | None:
+    """Return the regex of a name in which a part is of one run, `None` of any other name."""
+    name, text, at = table.names[i], "", 0
+    for found in _VOLATILE.finditer(name):
+        # the date of a model, and of any other version, is none of the run
+        if found.lastgroup != "date" or _is_of_the_day(found[0], table.starts[i]):
+            text += _literal(name[at : found.start()]) + _KINDS[str(found.lastgroup)]
+            at = found.end()
+    return re.compile(text + _literal(name[at:])) if at else None
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"\\([ -])", r"\1", re.escape(text))  # these mean nothing by themselves
+
+
+def _is_of_the_day(text: str, start_ns: int) -> bool:
+    try:
+        day = datetime.strptime(re.sub("[^0-9]", "", text)[:8], "%Y%m%d").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return True  # no date, and so a number
+    return abs(day.timestamp() * 1e9 - start_ns) < 2 * _DAY_NS
 
 
 def grouped(

@@ -26,6 +26,7 @@ USER = "mlflow.trace.user"
 TOKEN_USAGE = "mlflow.trace.tokenUsage"  # noqa: S105  # counts of tokens, no secret
 COST = "mlflow.trace.cost"
 SYSTEM_PREFIX = "mlflow."
+TURNS = "turns"  # beside `info` and `data`, where we write it: `SpanTable.turns`
 
 _PLAIN = re.compile(r'"([A-Za-z0-9_ -]*)"')  # JSON text that is what it says
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{10,12}={0,2}")  # of eight bytes, or nearly so
@@ -172,7 +173,11 @@ def parse_dict(said: Any) -> tuple[TraceFacts, SpanTable]:
         start_ns=_time_ns(info.get("request_time")),
         duration_ms=duration_ms if isinstance(duration_ms, int | float) and not isinstance(duration_ms, bool) else None,
     )
-    return facts, SpanTable([JsonSpan(each) for each in spans])
+    table = SpanTable([JsonSpan(each) for each in spans])
+    turns = said.get(TURNS)
+    if isinstance(turns, dict):
+        table.turns = turns
+    return facts, table
 
 
 def _text(said: Mapping[str, Any], key: str) -> str:

@@ -14,6 +14,7 @@ from operator import eq, gt
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.spans import usage
+from pytest_mlflow_traces.core.spans.attachments import with_contents
 from pytest_mlflow_traces.core.spans.records import SpanError, SpanEvent, as_text, visible
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class SpanTable:
     def _field(self, field: str, i: int) -> Any:
         key = field, i
         if key not in self._decoded:
-            self._decoded[key] = getattr(self.records[i], field)
+            value, held = getattr(self.records[i], field), getattr(self.records[i], "_attachments", None)
+            self._decoded[key] = with_contents(value, held) if held else value
         return self._decoded[key]
 
     def events(self, i: int) -> tuple[SpanEvent, ...]:

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from pytest_mlflow_traces import any_order, span
 from pytest_mlflow_traces.core.patterns.recorded import overlapping, recorded
-from tests.support.building import tree
+from tests.support.building import Record, tree
 from tests.support.messages import exactly
 from tests.support.tracing import traces
 
@@ -66,6 +66,35 @@ def test_a_chain_of_any_depth():
     trace = tree(*spec)
 
     assert trace == recorded(trace.table)
+
+
+@pytest.mark.parametrize(
+    ("name", "regex"),
+    [
+        ("run 3d63f823-0677-48ad-b2c3-77f8dcef6ec3 x", "run [0-9A-Fa-f-]{36} x"),
+        ("a.b 2026-11-30", "a\\.b [0-9T:.,Z+ -]+"),
+        ("at 2026-11-30T10:11:12.123+01:00", "at [0-9T:.,Z+ -]+"),
+        ("job-20261130/3", "job-[0-9T:.,Z+ -]+/3"),
+        ("20261129 101112", "[0-9T:.,Z+ -]+"),
+        ("trace deadbeef00000000cafe", "trace [0-9A-Fa-f]{16,}"),
+        ("request-000123", "request-[0-9]{5,}"),
+        ("at 1764500000", "at [0-9]{5,}"),
+        ("99999999", "[0-9]{5,}"),
+        ("step_12", None),
+        ("gpt-4o-2024-08-06", None),
+        ("claude-3-5-sonnet-20241022", None),
+        ("abcdefabcdefabcdef", None),
+    ],
+)
+def test_what_a_run_puts_into_a_name_is_a_regex(name, regex):
+    record = Record(name, start_time_ns=1_796_000_000_000_000_000, end_time_ns=1_796_000_000_000_000_001)
+    trace = tree(record)
+
+    found = recorded(trace.table)
+
+    assert getattr(found.name, "pattern", None) == regex
+    assert trace == found
+    assert trace.to_pattern().name == name
 
 
 @given(traces())
