@@ -13,7 +13,6 @@ from pytest_mlflow_traces.capture.mlflow_internals import otel_trace, tracing_pr
 from pytest_mlflow_traces.capture.replacements import Replacements
 from pytest_mlflow_traces.capture.router import router
 from pytest_mlflow_traces.core.spans.records import visible
-from pytest_mlflow_traces.warnings import MlflowTracesWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +62,8 @@ def _is_left_behind(name: str) -> bool:
     elif not router.is_over or tracking_utils.is_tracking_uri_set():
         return False
     else:
+        from pytest_mlflow_traces.warnings import MlflowTracesWarning  # with pytest, which a script need not have
+
         warnings.warn(
             MlflowTracesWarning(f"{visible(name)!r} was started when the run was over: it is dropped"), stacklevel=2
         )
