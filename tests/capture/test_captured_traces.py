@@ -325,6 +325,17 @@ def test_comparing_it_with_a_pattern_raises(three):
     )
 
 
+def test_nor_with_a_list_of_patterns(three):
+    cure = "compare a list with a list of patterns: list(mlflow_traces) == [...]"
+    assert said(lambda: three == [span("answer")], TypeError) == cure
+    assert said(lambda: three != [span("answer")], TypeError) == cure
+    selected = three.where(name="answer")
+    assert said(lambda: selected != [span("answer")] * 2, TypeError) == cure.replace(
+        "mlflow_traces", "traces.where(...)"
+    )
+    assert list(three) == [span("answer"), span("answer"), span("failing")]
+
+
 def test_it_equals_only_itself(three):
     assert three == three
     assert three != list(three)

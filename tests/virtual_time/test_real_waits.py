@@ -17,7 +17,7 @@ from multiprocessing.pool import ThreadPool
 import mlflow
 import pytest
 
-from pytest_mlflow_traces import Budget, capture_traces, span
+from pytest_mlflow_traces import Budget, TraceAssertionError, capture_traces, span
 from pytest_mlflow_traces.clock import virtual_time
 
 LONG_S = 0.4
@@ -123,6 +123,18 @@ def test_no_budget_of_latency_holds_over_a_wait_that_is_not_seen(wait):
     ):
         assert budget.check(trace) == []
     assert trace == span("agent")[span("before"), span("waiting")]
+
+
+def test_nor_is_a_latency_told_of_one():
+    with virtual_time(), capture_traces() as traces, mlflow.start_span("search"):
+        process_wait()
+
+    with pytest.raises(TraceAssertionError) as raised:
+        traces.latency(span("search"))
+    assert [finding.rule for finding in raised.value.findings] == ["budget.real_time"]
+    assert str(raised.value) == (
+        "1 of 1 spans like span('search') waited in real time, which virtual time leaves out:\n  search"
+    )
 
 
 def test_where_and_how_long_it_waited_is_told():

@@ -52,7 +52,8 @@ class LatencyStatistics:
         """Measure the spans that match in all of `traces`.
 
         Raises:
-            TraceAssertionError: for no such span, one that never ended or that ended before it started.
+            TraceAssertionError: for no such span, one that never ended, that ended before it started, or that waited in
+                real time while time was virtual.
         """
         what = short(pattern)
         spans = [span for trace in traces for span in trace.find(pattern)]
@@ -63,9 +64,16 @@ class LatencyStatistics:
             raise TraceAssertionError(text, [Finding("budget.absent", what, actual=f"no such span in {many}")])
         unfinished = [span for span in spans if span.end_ns is None]
         backwards = [span for span in spans if span.end_ns is not None and span.end_ns < span.start_ns]
+        waiting = [
+            span
+            for trace in traces
+            for span in trace.find(pattern)
+            if trace.real_waits.get(trace.table.records[span._position].span_id)
+        ]
         for rule, wrong, is_wrong in (
             ("budget.unfinished", unfinished, "never ended"),
             ("budget.latency", backwards, "ended before they started"),
+            ("budget.real_time", waiting, "waited in real time, which virtual time leaves out"),
         ):
             if wrong:
                 paths = "".join(f"\n  {span.path}" for span in wrong[:10])
