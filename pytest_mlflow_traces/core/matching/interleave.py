@@ -32,8 +32,10 @@ _MOST_STEPS_PER_SPAN = 300
 Following: TypeAlias = "set[tuple[int, bool]]"
 
 
-class _Unit(NamedTuple):
+class _Run(NamedTuple):
     units: tuple[int, ...]  # the ids of the patterns
+    low: int
+    high: int | None
 
 
 class _Loop(NamedTuple):
@@ -62,7 +64,7 @@ class _Ring(NamedTuple):
     earliest_end: int | None
 
 
-Term: TypeAlias = "_Unit | _Loop | _Choice | _Sequence | _Shuffle | _Ring"
+Term: TypeAlias = "_Run | _Loop | _Choice | _Sequence | _Shuffle | _Ring"
 
 
 def ends(group: Group, siblings: Siblings, starts: int) -> int:
@@ -92,7 +94,7 @@ class _Terms:
         self._steps, self._most = 0, _MOST_STEPS + _MOST_STEPS_PER_SPAN * len(siblings)
         self.terms: list[Term] = []
         self.shortest: list[int] = []
-        self.units: dict[_Unit, Units] = {}
+        self.units: dict[tuple[int, ...], Units] = {}
         self._numbers: dict[tuple[type, Term], int] = {}
         self.empty = self._number(_Shuffle((), gap=False), 0)
 
@@ -105,10 +107,11 @@ class _Terms:
             self.shortest.append(shortest)
         return number
 
+    def run(self, units: tuple[int, ...], low: int, high: int | None) -> int:
+        return self.empty if high == 0 else self._number(_Run(units, low, high), low)
+
     def loop(self, item: int, low: int, high: int | None) -> int:
-        if high == 0 or (low, high) == (1, 1):
-            return item if high else self.empty
-        return self._number(_Loop(item, low, high), low * self.shortest[item])
+        return self.empty if high == 0 else self._number(_Loop(item, low, high), low * self.shortest[item])
 
     def choice(self, options: Iterable[int]) -> int:
         distinct = tuple(sorted(set(options)))
@@ -139,9 +142,9 @@ class _Terms:
 
     def of_model(self, model: Model, parts: list[int]) -> int:
         if isinstance(model, Run):
-            unit = _Unit(tuple(map(id, model.units.patterns)))
-            self.units[unit] = model.units
-            return self.loop(self._number(unit, 1), model.low, model.high)
+            units = tuple(map(id, model.units.patterns))
+            self.units[units] = model.units
+            return self.run(units, model.low, model.high)
         if isinstance(model, Loop):
             return self.loop(parts[0], model.low, model.high)
         if isinstance(model, Choice):
@@ -191,10 +194,13 @@ class _Terms:
 
     def _derivative(self, number: int, k: int, done: dict[int, Following]) -> Following:
         term = self.terms[number]
-        if isinstance(term, _Unit):
-            return {(self.empty, True)} if self._siblings.matches(self.units[term], k) else set()
+        if isinstance(term, _Run | _Loop):
+            low, high = max(term.low - 1, 0), None if term.high is None else term.high - 1
+        if isinstance(term, _Run):
+            is_one = self._siblings.matches(self.units[term.units], k)
+            return {(self.run(term.units, low, high), True)} if is_one else set()
         if isinstance(term, _Loop):
-            rest = self.loop(term.item, max(term.low - 1, 0), None if term.high is None else term.high - 1)
+            rest = self.loop(term.item, low, high)
             return {(self.sequence(after, rest), taken) for after, taken in done[term.item]}
         if isinstance(term, _Choice):
             return set().union(*(done[option] for option in term.options))

@@ -204,7 +204,9 @@ class Matcher:
             return True
         if self._table.stops[i] > i + 1:
             return None if children else False
-        return not any(isinstance(child, SpanPattern) for child in children) and not content_of(pattern).shortest
+        if any(isinstance(child, SpanPattern) for child in children):
+            return False
+        return not children or not content_of(pattern).shortest
 
     def _round(self, question: Callable[..., bool], *about: Any) -> bool | None:
         """Return the answer to `question`, `None` where it hangs on other questions, which are then in `_open`."""
