@@ -55,6 +55,16 @@ def test_virtual_time(framework: Framework, agent: Agent, model: Model, virtual_
     assert virtual_time.elapsed_ms == 30_000
 
 
+def test_a_retry(framework: Framework, agent: Agent, model: Model, virtual_time, mlflow_traces):
+    """The model has too many requests at first, and is asked again later, which takes virtual time alone."""
+    model.follow(*agent.script, answers=agent.answers, failures=1)
+    ask(framework, agent)
+
+    assert framework.seen(mlflow_traces.one()) == framework.expected(agent)
+    assert model.asked == len(agent.script) + agent.answers + 1
+    assert virtual_time.elapsed_ms > 0
+
+
 def test_a_skipped_guardrail_is_named(framework: Framework, agent: Agent, model: Model, mlflow_traces):
     script = (("refund",) if isinstance(turn, tuple) else turn for turn in agent.script if turn != "check_policy")
     model.follow(*script, answers=agent.answers)

@@ -23,7 +23,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     check = metafunc.function.__name__.removeprefix("test_")
     if "agent" in metafunc.fixturenames:
         rows = [(framework, agent) for framework in FRAMEWORKS for agent in framework.agents]
-        metafunc.parametrize(("framework", "agent"), [_row(*row, check) for row in rows if check in row[1].checks])
+        metafunc.parametrize(
+            ("framework", "agent"), [_row(*row, check) for row in rows if check in row[0].checks(row[1])]
+        )
     elif "framework" in metafunc.fixturenames:
         rows_of_one = [pytest.param(each, id=each.module, marks=_marks(each, check)) for each in FRAMEWORKS]
         metafunc.parametrize("framework", rows_of_one)

@@ -11,6 +11,7 @@ from google.genai import types
 from tests.frameworks.tools import QUESTION, TOOLS, call
 
 _MODEL = "gemini-2.5-flash"
+_RETRYING = types.HttpOptions(retry_options=types.HttpRetryOptions(attempts=3))
 _BY_HAND = types.GenerateContentConfig(
     tools=list(TOOLS), automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True)
 )
@@ -32,7 +33,7 @@ def _asked() -> list[Any]:
 
 @mlflow.trace(name="agent", span_type="AGENT")
 def by_hand() -> str:
-    history, client = _asked(), genai.Client()
+    history, client = _asked(), genai.Client(http_options=_RETRYING)
     while _call_all(history, answer := client.models.generate_content(model=_MODEL, contents=history, config=_BY_HAND)):
         pass
     return answer.text
@@ -40,7 +41,7 @@ def by_hand() -> str:
 
 @mlflow.trace(name="agent", span_type="AGENT")
 async def by_hand_async() -> str:
-    history, client = _asked(), genai.Client()
+    history, client = _asked(), genai.Client(http_options=_RETRYING)
     while _call_all(
         history, answer := await client.aio.models.generate_content(model=_MODEL, contents=history, config=_BY_HAND)
     ):
@@ -51,5 +52,5 @@ async def by_hand_async() -> str:
 @mlflow.trace(name="agent", span_type="AGENT")
 def automatic() -> str:
     config = types.GenerateContentConfig(tools=[mlflow.trace(tool, span_type="TOOL") for tool in TOOLS])
-    client = genai.Client()  # which closes when nobody has it any more
+    client = genai.Client(http_options=_RETRYING)  # which closes when nobody has it any more
     return client.models.generate_content(model=_MODEL, contents=QUESTION, config=config).text
