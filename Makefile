@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: help demo test coverage lint format bench matrix docs clean
+.PHONY: help demo test coverage lint format bench matrix frameworks docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ docs: $(READY) ## build the documentation into site/
 
 matrix: $(READY) ## run the tests with each supported MLflow, and each Python that is here; SESSIONS="wheel" for some
 	$(BIN)/nox $(if $(SESSIONS),-s $(SESSIONS))
+
+frameworks: $(READY) ## run what must hold for each agent framework, in an environment of their own
+	$(BIN)/nox -s frameworks
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .nox .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist site

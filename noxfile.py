@@ -74,6 +74,15 @@ def oldest(session: nox.Session) -> None:
 
 
 @nox.session
+def frameworks(session: nox.Session) -> None:
+    """Run the battery of tests with each agent framework, on the Python of this command."""
+    session.install("-e", ".[time]", "-r", "tests/frameworks/requirements.txt")
+    # many imports: without bytecode they take most of the time
+    env = {"PYTHONDONTWRITEBYTECODE": None}
+    session.run("pytest", "tests/frameworks", "-q", "-n", "auto", *session.posargs, env=env)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Run all tests against the built wheel, where the checkout cannot be imported."""
     with tempfile.TemporaryDirectory() as away:
