@@ -143,6 +143,8 @@ def _lift(rest: _Rest, slots: Sequence[Slot], context: Context, parent: int, bef
     for number in [*rest.lacking, *rest.spare]:
         unit = slots[number].unit
         inner = slots_of(models_of((unit.children if isinstance(unit, SpanPattern) else None) or ())) or ()
+        if not inner:
+            continue
         matching = matched(inner, rest.spans, Candidates(inner, context))
         there = [span for span in rest.spans if span in matching.slot_of]
         lacking = [(slot, slot.low - len(matching.held[n])) for n, slot in enumerate(inner)]

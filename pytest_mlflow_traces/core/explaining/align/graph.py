@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import names_in
 from pytest_mlflow_traces.core.matching.content_model import (
     Choice,
     Gap,
@@ -83,12 +84,13 @@ Point: TypeAlias = "tuple[Step, int, int]"  # a step, a place in the trace, and 
 class ContentGraph:
     """The graph of one list of children."""
 
-    __slots__ = ("end", "first", "has_gap", "items", "names", "steps")
+    __slots__ = ("end", "expected", "first", "has_gap", "items", "names", "steps")
 
     def __init__(self, items: tuple[Item, ...]) -> None:
         self.items = items
         models = ranked_models_of(items)
         self.names = _names(models)
+        self.expected = names_in(items)
         self.has_gap = any(has_gap(model) for _, model in models)
         self.end = Step(Kind.END, len(items))
         entries = _graph(models, self.end, inside=0)
@@ -104,11 +106,6 @@ class ContentGraph:
             if each.children is None and (self.names is None or self.names[each.name] > 1):
                 return False
         return True
-
-
-def below(pattern: SpanPattern) -> Mapping[str, int] | None:
-    """Return the names that the children of `pattern` may have and how often, `None` where that may be any."""
-    return _names(ranked_models_of(pattern.children or ()))
 
 
 def _names(models: Sequence[tuple[int, Model]]) -> Mapping[str, int] | None:

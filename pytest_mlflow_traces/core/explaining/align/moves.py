@@ -28,32 +28,39 @@ _ASKED = 20_000  # pairs that the matcher is asked about
 _Candidate: TypeAlias = "tuple[tuple[bool, int, bool, int], Missing, Pattern, Unexpected | None, int]"
 
 
-def with_moves(edits: Sequence[Edit], table: SpanTable, matcher: Matcher) -> list[Edit]:
-    """Return `edits` with each missing and unexpected pair that match told as one."""
-    missing = [edit for edit in edits if isinstance(edit, Missing) and not edit.lifted and edit.count == 1]
-    unexpected = [edit for edit in edits if isinstance(edit, Unexpected) and not edit.wrapper]
-    if not missing or not unexpected:
-        return list(edits)
-    gone: set[int] = set()  # ids of edits that are told as part of a move
+def with_moves(
+    edits: Sequence[Edit], table: SpanTable, matcher: Matcher, meant: Sequence[tuple[Missing, Unexpected]] = ()
+) -> list[Edit]:
+    """Return `edits` with each missing and unexpected pair that match told as one, and those that are `meant` to."""
+    gone = {id(edit) for pair in meant for edit in pair}  # edits that are told as part of a move
+    missing = [edit for edit in edits if isinstance(edit, Missing) and is_whole(edit) and id(edit) not in gone]
+    unexpected = [edit for edit in edits if isinstance(edit, Unexpected) and not edit.wrapper and id(edit) not in gone]
     taken: list[int] = []  # the spans that a move is about
-    moved: list[Edit] = []
-    displaced: dict[int, dict[int, Displaced]] = {}
-    place = {id(edit): number for number, edit in enumerate(edits)}
+    found = [(lost, lost.pattern, there.span) for lost, there in meant]
     for _, edit, pattern, home, i in _candidates(missing, unexpected, table, matcher):
-        whole = pattern is edit.pattern
         if id(edit) in gone or any(k < table.stops[i] and i < table.stops[k] for k in taken):
             continue
-        if whole:
+        if pattern is edit.pattern:
             gone.add(id(edit))
         taken.append(i)
         if home is not None:
             gone.add(id(home))
-        if whole and table.parents[i] == edit.parent:
+        found.append((edit, pattern, i))
+    moved: list[Edit] = []
+    displaced: dict[int, dict[int, Displaced]] = {}
+    place = {id(edit): number for number, edit in enumerate(edits)}
+    for edit, pattern, i in found:
+        if pattern is edit.pattern and table.parents[i] == edit.parent:
             displaced.setdefault(edit.parent, {})[place[id(edit)]] = Displaced(i, edit.before)
         else:
             moved.append(Moved(pattern, i, edit.parent, edit.before))
-    moved += [_disordered(parent, found, table) for parent, found in displaced.items()]
+    moved += [_disordered(parent, told, table) for parent, told in displaced.items()]
     return [edit for edit in edits if id(edit) not in gone] + moved
+
+
+def is_whole(edit: Missing) -> bool:
+    """Return whether one span is missing with all that belongs below it."""
+    return not edit.lifted and edit.count == 1
 
 
 def _disordered(parent: int, found: dict[int, Displaced], table: SpanTable) -> Disordered:
