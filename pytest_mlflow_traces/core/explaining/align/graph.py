@@ -67,9 +67,12 @@ class Step:
 
     kind: Kind
     rank: int  # the place in the list of the item that it belongs to
-    inside: int = 0  # how many missing spans it stands inside of, its items being looked for in their place
+    holder: SpanPattern | None = (
+        None  # the missing span that it stands inside of, its items being looked for in its place
+    )
     then: list[Step] = field(default_factory=list)
     unit: Pattern | None = None
+    units: tuple[SpanPattern, ...] = ()  # one of which is the unit
     low: int = 0
     high: int | None = None
     slots: tuple[Slot, ...] = ()
@@ -93,7 +96,7 @@ class ContentGraph:
         self.expected = names_in(items)
         self.has_gap = any(has_gap(model) for _, model in models)
         self.end = Step(Kind.END, len(items))
-        entries = _graph(models, self.end, inside=0)
+        entries = _graph(models, self.end, None)
         self.first = entries[0]
         # the steps one by one, where the list is nothing but single spans
         self.steps = entries if all(step.kind in (Kind.SPAN, Kind.END) for step in entries) else None
@@ -130,15 +133,15 @@ def entered(step: Step, pattern: SpanPattern) -> Step:
     """Return the first step of the items below `pattern`, one that `step` takes; they lead to what follows it."""
     below = step.below.get(id(pattern))
     if below is None:
-        joint = Step(Kind.FORK, step.rank, step.inside, then=step.then)
+        joint = Step(Kind.FORK, step.rank, step.holder, then=step.then)
         models = ranked_models_of(pattern.children or ())
-        below = step.below[id(pattern)] = _graph(models, joint, inside=step.inside + 1)[0]
+        below = step.below[id(pattern)] = _graph(models, joint, pattern)[0]
     return below
 
 
-def _graph(models: Sequence[tuple[int, Model]], end: Step, inside: int) -> list[Step]:
+def _graph(models: Sequence[tuple[int, Model]], end: Step, holder: SpanPattern | None) -> list[Step]:
     # inside a missing span, all belongs to the place of that span
-    entries = [*(Step(Kind.FORK, end.rank if inside else rank, inside) for rank, _ in models), end]
+    entries = [*(Step(Kind.FORK, rank if holder is None else end.rank, holder) for rank, _ in models), end]
     todo = [(model, entries[k], entries[k + 1], False) for k, (_, model) in enumerate(models)]
     made = -len(models)
     while todo:
@@ -151,16 +154,17 @@ def _graph(models: Sequence[tuple[int, Model]], end: Step, inside: int) -> list[
         elif isinstance(model, Run):
             entry.kind = Kind.SPAN if model.low == model.high == 1 else Kind.MANY
             entry.unit, entry.low, entry.high = model.units.pattern, model.low, model.high
+            entry.units = span_patterns_of(entry.unit)
         elif isinstance(model, Group):
             entry.kind, entry.gap, entry.slots, entry.again = Kind.GROUP, model.gap, slots, looped
         elif isinstance(model, Loop):
-            body = Step(Kind.FORK, entry.rank, inside)
-            again = Step(Kind.FORK, entry.rank, inside, then=[body, target])
+            body = Step(Kind.FORK, entry.rank, holder)
+            again = Step(Kind.FORK, entry.rank, holder, then=[body, target])
             entry.then = [body] if model.low else [body, target]
             once = model.high == 1
             todo.append((model.item, body, target if once else again, looped or not once))
         else:
-            entry.then = [Step(Kind.FORK, entry.rank, inside) for _ in model.options]
+            entry.then = [Step(Kind.FORK, entry.rank, holder) for _ in model.options]
             branches = zip(model.options, entry.then, strict=True)
             todo.extend((option, branch, target, looped) for option, branch in branches)
     return entries

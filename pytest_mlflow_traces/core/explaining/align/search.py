@@ -22,7 +22,7 @@ from pytest_mlflow_traces.core.explaining.align.context import price
 from pytest_mlflow_traces.core.explaining.align.costs import SLIGHTLY, WRAPPER
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Missing, Seated, Unexpected
 from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, entered
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, span_patterns_of
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -160,7 +160,9 @@ class Search:
         if step.kind is Kind.GAP:
             self._push(cost, (step.then[0], k, 0), point)
             if k < self._stop:
-                self._push(cost + (_LOOSE + 3 * self._costs.kept) * (step.inside > 0), (step, self._stops[k], 0), point)
+                self._push(
+                    cost + (_LOOSE + 3 * self._costs.kept) * (step.holder is not None), (step, self._stops[k], 0), point
+                )
                 self._enter(cost, point)
             return
         if step is not self._goal and step.unit is not None:
@@ -199,9 +201,9 @@ class Search:
             if step.kind is Kind.MANY:
                 self._leave(cost, point, unit)
             return True
-        least = min(self._costs.least(each, k) for each in span_patterns_of(unit))
+        least = min(self._costs.least(each, k) for each in step.units)
         # below a span that stands for nothing, only a namesake is worth a look
-        if self._costs.evenly or least < WRAPPER or (step.inside == 0 and self._parents[k] == self._parent):
+        if self._costs.evenly or least < WRAPPER or (step.holder is None and self._parents[k] == self._parent):
             self._push(cost + least, after, point, _Price(unit, k, cost))
         return False
 
@@ -212,17 +214,17 @@ class Search:
         parent = self._parents[k] if k < self._stop else self._parent
         lacking = max(0, step.low - count) if step.kind is Kind.MANY else 1
         if lacking:
-            lost = Missing(unit, parent, k, lacking, least=max(1, step.low))
+            lost = Missing(unit, parent, k, lacking, least=max(1, step.low), holder=step.holder)
             price = self._costs.missing(unit, lacking, gap=self._has_gap)
             self._push(
                 cost + price + (_DROPPED if self._costs.kept else _HIDDEN) * self._hides(unit), after, point, (lost,)
             )
         else:
             self._push(cost, after, point)
-        for each in span_patterns_of(unit) if count == 0 and step.low <= 1 else ():
+        for each in step.units if count == 0 and step.low <= 1 else ():
             names = self._costs.hashes.names_below(each) if each.children else ()
             if names is None or not self._inside.isdisjoint(names):
-                lifted = Missing(each, parent, k, lifted=True)
+                lifted = Missing(each, parent, k, lifted=True, holder=step.holder)
                 price = self._costs.shell + _NAMESAKE * (each.name in self._there)
                 self._push(cost + price, (entered(step, each), k, 0), point, (lifted,))
 
