@@ -50,13 +50,13 @@ class Script:
     random: Random
     top: Node
     names: list[str]
-    known: set[int] = field(default_factory=set)
-    moved: set[int] = field(default_factory=set)
+    known: list[Node] = field(default_factory=list)
+    moved: list[Node] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     new: set[str] = field(default_factory=set)
 
     def __post_init__(self):
-        self.known = set(map(id, self.top.walk()))
+        self.known = list(self.top.walk())
 
     def one_of(self, nodes):
         nodes = list(nodes)
@@ -74,7 +74,7 @@ class Script:
         home.add(node, self.random.randint(0, len(home.children)))
 
     def delete(self):
-        node = self.one_of(each for each in self.below_root() if id(each) in self.known)
+        node = self.one_of(each for each in self.below_root() if each in self.known)
         if node:
             self.gone.add(node.name)
             node.cut()
@@ -103,7 +103,7 @@ class Script:
         return home
 
     def unwrap(self):
-        node = self.one_of(each for each in self.below_root() if id(each) not in self.moved)
+        node = self.one_of(each for each in self.below_root() if each not in self.moved)
         if node:
             self.gone.add(node.name)
             home, place = node.parent, node.place
@@ -113,9 +113,9 @@ class Script:
         return node
 
     def move(self):
-        node = self.one_of(each for each in self.below_root() if id(each) in self.known)
+        node = self.one_of(each for each in self.below_root() if each in self.known)
         if node:
-            self.moved.add(id(node))
+            self.moved.append(node)
             inside = set(map(id, node.walk()))
             home = self.random.choice([each for each in list(self.top.walk())[1:] if id(each) not in inside])
             node.cut()

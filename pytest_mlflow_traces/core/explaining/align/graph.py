@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.explaining.align.subtree_hashes import names_in
@@ -87,19 +88,21 @@ Point: TypeAlias = "tuple[Step, int, int]"  # a step, a place in the trace, and 
 class ContentGraph:
     """The graph of one list of children."""
 
-    __slots__ = ("end", "expected", "first", "has_gap", "items", "names", "steps")
-
     def __init__(self, items: tuple[Item, ...]) -> None:
         self.items = items
         models = ranked_models_of(items)
         self.names = _names(models)
-        self.expected = names_in(items)
         self.has_gap = any(has_gap(model) for _, model in models)
         self.end = Step(Kind.END, len(items))
         entries = _graph(models, self.end, None)
         self.first = entries[0]
         # the steps one by one, where the list is nothing but single spans
         self.steps = entries if all(step.kind in (Kind.SPAN, Kind.END) for step in entries) else None
+
+    @cached_property
+    def expected(self) -> set[str] | None:
+        """The names of the items and of what is next below them, `None` where they may be any."""
+        return names_in(self.items)
 
     def is_sure(self, unit: Pattern) -> bool:
         """Return whether what matches `unit` could hardly be meant for another item of the list."""

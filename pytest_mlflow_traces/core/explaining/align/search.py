@@ -247,10 +247,10 @@ class Search:
             self._push(cost + price, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
 
     def _may_wrap(self, k: int) -> bool:
-        """Return whether something below the span at `k` has the name of an item of the list, or of one below that."""
+        """Return whether something below the span at `k` has the name of an item, or else of one below it."""
         inside = self._context.table.names[k + 1 : min(self._stops[k], k + 1 + _INSIDE)]
-        expected = self._content.expected
-        return bool(inside) and (expected is None or not expected.isdisjoint(inside))
+        expected = self._content.expected if self._costs.evenly else self._names
+        return bool(inside) and (expected is None or any(name in expected for name in inside))
 
     def _group(self, cost: float, point: Point) -> None:
         step, k, _ = point
