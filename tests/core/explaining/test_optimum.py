@@ -1,6 +1,6 @@
 """No explanation of a few random edits is longer than the shortest that two judges know of.
 
-Both are exact patterns of names. Three bounds are sound:
+All patterns are exact, and of names. What is sound as a bound:
 
 - The tree edit distance, as APTED has it (Mateusz Pawlik and Nikolaus Augsten, 2016): each of its operations is a
   finding, as a renamed span is different, a deleted one missing and an inserted one unexpected, its children being said
