@@ -21,6 +21,7 @@ nox.options.download_python = "never"
 # What the tests want; what stands beside us is tested wherever it is installed.
 FRIENDS = [
     "anyio",
+    "apted",
     "coverage[toml]",
     "dirty-equals",
     "hypothesis",

@@ -113,7 +113,7 @@ def test_a_part_of_what_is_missing_is_told_as_moved_and_the_rest_as_missing():
     trace = tree("r", ["b", ["x"]])
     lost = Missing(span("a")[span("x")], 0, 1)
 
-    assert moves(trace, lost, Unexpected(2)) == [lost, Moved(span("x"), 2, 0, 1)]
+    assert moves(trace, lost, Unexpected(2)) == [lost, Moved(span("x"), 2, 0, 1, holder=lost.pattern)]
 
 
 def test_what_is_missing_is_found_inside_what_is_unexpected_which_it_stays():

@@ -185,6 +185,60 @@ def test_inside_what_is_unexpected_only_what_was_moved_there_is_shown():
     """)
 
 
+def test_what_belongs_below_a_span_that_is_missing_is_told_so_where_it_stands():
+    pattern = span("root")[span("agent")[span("http"), span("plan"), span("look")], span("other")[()]]
+    trace = tree("root", ["other", ["http"]])
+
+    assert told(trace, pattern) == text("""
+        trace 'agent' does not match: 1 missing, 1 moved
+
+          root  UNKNOWN        5 ms
+        - ├─ agent             missing, with 3 spans below
+          └─ other  UNKNOWN
+        >    └─ http  UNKNOWN  moved: belongs below 'agent', which is missing
+    """)
+    assert findings(trace, pattern)[1] == (
+        "shape.moved at root > other > http: "
+        "expected below 'agent', which is missing below root, got below root > other"
+    )
+
+
+def test_what_is_missing_below_a_span_that_is_gone_from_around_others_is_told_so():
+    pattern = span("root")[span("agent")[span("a"), span("b"), span("c")], span("other")]
+
+    assert told(tree("root", ["a", "b", "other"]), pattern) == text("""
+        trace 'agent' does not match: 2 missing
+
+          root  UNKNOWN      7 ms
+        - ├─ agent           missing; what belongs below it is here
+          ├─ a  UNKNOWN
+          ├─ b  UNKNOWN
+        - ├─ c               missing; belongs below 'agent', which is missing
+          └─ other  UNKNOWN
+    """)
+
+
+def test_a_span_gone_from_around_others_of_which_one_is_renamed_is_two_differences():
+    pattern = span("n0")[span("search")[span("rerank")[()], span("save")[()]], span("plan")[()]]
+
+    assert told(tree("n0", ["rerank", "renamed", "plan"]), pattern) == text("""
+        trace 'agent' does not match: 1 missing, 1 different
+
+          n0  UNKNOWN          7 ms
+        - ├─ search            missing; what belongs below it is here
+          ├─ rerank  UNKNOWN
+        ~ ├─ renamed  UNKNOWN  name: expected 'save', got 'renamed'
+          └─ plan  UNKNOWN
+    """)
+
+
+def test_what_stands_beside_the_place_of_its_missing_parent_is_not_said_to_belong_where_it_is():
+    pattern = span("root")[span("agent")[span("p")[span("http"), span("q")]], span("x")]
+    told_of = findings(tree("root", ["http", "x"]), pattern)
+
+    assert told_of[0] == ("shape.moved at root > http: expected below 'p', which is missing below root, got below root")
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_siblings_that_a_sibling_took_below_it_are_moved_and_it_is_neither_missing_nor_a_wrapper(count):
     pattern = span("agent")[(span("stream")[()], *[span("show")] * count, span("end"))]

@@ -135,7 +135,7 @@ def test_in_haste_a_pair_is_priced_without_looking_below(monkeypatch):
 
 
 def test_only_some_other_explanations_are_tried(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.differences._AGAIN", 0)
+    monkeypatch.setattr("pytest_mlflow_traces.core.explaining.align.differences._LOOKED_AT", 0)
     trace = tree("r", ["p", ["a"], "q"])
 
     assert headline(trace, span("r")[span("p")[()], span("a"), span("q", type="TOOL")]) == "1 different, 1 moved"

@@ -12,6 +12,7 @@ goes forward in haste, so that a trace of any size comes to an end.
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import takewhile
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -22,6 +23,7 @@ from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph
 from pytest_mlflow_traces.core.explaining.align.reorder import anchors, order_of
 from pytest_mlflow_traces.core.explaining.align.rows import Listing
 from pytest_mlflow_traces.core.explaining.align.search import Search
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import SubtreeHashes
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 
 if TYPE_CHECKING:
@@ -46,10 +48,19 @@ class Aligner:
     """The alignment of one pattern with one trace."""
 
     def __init__(self, table: SpanTable, matcher: Matcher, pattern: Pattern, assumed: Assumed = Assumed()) -> None:  # noqa: B008  # immutable
-        self.context = Context(table, matcher, Costs(table, matcher, pattern, assumed))
-        self._chains = Chains(self.context)
         self._contents: dict[int, ContentGraph] = {}
+        self._assume(table, matcher, SubtreeHashes(table, matcher, pattern), assumed)
+
+    def _assume(self, table: SpanTable, matcher: Matcher, hashes: SubtreeHashes, assumed: Assumed) -> None:
+        self.context = Context(table, matcher, Costs(table, matcher, hashes, assumed))
+        self._chains = Chains(self.context)
         self._prices: dict[tuple[int, int], tuple[float, bool]] = {}  # whether it is exact, or a lower bound
+
+    def assuming(self, assumed: Assumed) -> Aligner:
+        """Return one that takes something else for granted."""
+        other = copy(self)
+        other._assume(self.context.table, self.context.matcher, self.context.costs.hashes, assumed)
+        return other
 
     def aligned(self, items: tuple[Item, ...], parent: int, first: int, stop: int) -> list[Edit]:
         """Return what is different between `items` and the siblings from `first` up to `stop`, below `parent`."""

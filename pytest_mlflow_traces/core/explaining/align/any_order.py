@@ -142,11 +142,13 @@ def _lift(rest: _Rest, slots: Sequence[Slot], context: Context, parent: int, bef
     costs = context.costs
     for number in [*rest.lacking, *rest.spare]:
         unit = slots[number].unit
-        inner = slots_of(models_of((unit.children if isinstance(unit, SpanPattern) else None) or ())) or ()
+        inner = slots_of(models_of(unit.children or ())) if isinstance(unit, SpanPattern) else None
+        if not inner or not isinstance(unit, SpanPattern):
+            continue
         matching = matched(inner, rest.spans, Candidates(inner, context))
         there = [span for span in rest.spans if span in matching.slot_of]
         lacking = [(slot, slot.low - len(matching.held[n])) for n, slot in enumerate(inner)]
-        lost = [Missing(slot.unit, parent, before, count) for slot, count in lacking if count > 0]
+        lost = [Missing(slot.unit, parent, before, count, holder=unit) for slot, count in lacking if count > 0]
         price = context.costs.shell + sum(costs.missing(each.pattern, each.count) for each in lost)
         saved = sum(map(costs.unexpected, there)) + (costs.missing(unit) if number in rest.lacking else 0.0)
         if there and price < saved:

@@ -28,6 +28,7 @@ _LOST, _EACH, _MANY = 10.0, 2.0, 10  # a subtree lost or added: its root, and ea
 # The two parts of a move. That an unexpected span is lacking elsewhere is certain, since it is wanted; that a missing
 # one stands elsewhere is not, since there may be room for what is there.
 STANDS_ELSEWHERE, BELONGS_ELSEWHERE = 6.4, 5.1
+SLIGHTLY = 0.01
 _FIELDS = {"name": 12.0, "type": 9.0, "status": 6.0}
 _OTHER_FIELD = 4.0
 _ASSUMED = 1.0
@@ -39,23 +40,25 @@ _COUNTED = 1 << 40  # spans of a pattern
 class Assumed(NamedTuple):
     """What is taken for granted while pricing, to see whether it makes an explanation shorter."""
 
-    pattern: Pattern | None = None  # it stands elsewhere,
-    span: int = -1  # here, where it does not belong
+    pattern: Pattern | None = None  # it does not stand where it belongs,
+    span: int = -1  # this one stands where it does not belong
     shells: bool = True  # spans may be wrapped around others, or be gone from around them
     pair: tuple[Pattern, int] | None = None  # they stand for each other, whatever is below
+    evenly: bool = False  # each span that is lost, added or different counts as much, wherever it stands
     edited: bool = False  # the pattern is going to be changed, so a span is rather another one than missing
 
 
 class Costs:
     """What each difference between one pattern and one trace costs."""
 
-    def __init__(self, table: SpanTable, matcher: Matcher, pattern: Pattern, assumed: Assumed) -> None:
+    def __init__(self, table: SpanTable, matcher: Matcher, hashes: SubtreeHashes, assumed: Assumed) -> None:
         self.shell = WRAPPER if assumed.shells else 1e6
         self.kept = _KEPT if assumed.edited else 0.0
+        self.evenly = assumed.evenly
         self._assumed = assumed
         self._table = table
         self._matcher = matcher
-        self.hashes = SubtreeHashes(table, matcher, pattern)
+        self.hashes = hashes
         self._missing: dict[int, float] = {}
         self._unexpected: dict[int, float] = {}
         self._sizes: dict[int, int] = {}
@@ -65,6 +68,8 @@ class Costs:
         """What it costs that nothing stands for `pattern`, `count` times; beside a gap, which may hide it, in full."""
         if self.is_moved(pattern):
             return _ASSUMED
+        if self.evenly:
+            return self._lost(pattern) * count
         if gap and not self.kept:
             return self._lost(pattern) + _EACH * min(count - 1, _MANY)
         known = self._missing.get(id(pattern))
@@ -80,8 +85,8 @@ class Costs:
             if i == self._assumed.span:
                 known = _ASSUMED
             else:
-                here = self.hashes.belongs_elsewhere(i)
-                known = BELONGS_ELSEWHERE if here else lost(self._table.stops[i] - i) + self.kept
+                here = not self.evenly and self.hashes.belongs_elsewhere(i)
+                known = BELONGS_ELSEWHERE if here else self._loss(self._table.stops[i] - i) + self.kept
             self._unexpected[i] = known
         return known
 
@@ -104,6 +109,8 @@ class Costs:
         if known is None:
             failed = self._matcher.local_failures(pattern, i)
             known = max(SLIGHT, sum(_FIELDS.get(field, _OTHER_FIELD) for field in failed)) if failed else 0.0
+            if self.evenly and len(failed) == 1:
+                known = WRAPPER
             if self.kept and "name" in failed and pattern.type is None:
                 known += _OTHER_FIELD  # nothing vouches for it
             self._own[key] = known
@@ -111,13 +118,17 @@ class Costs:
 
     def least(self, pattern: SpanPattern, i: int) -> float:
         """What `own` is at least, at a glance, where the span at `i` does not match."""
-        return SLIGHT if pattern.name is None or named(pattern, self._table.names[i]) else _FIELDS["name"]
+        return (
+            SLIGHT if self.evenly or pattern.name is None or named(pattern, self._table.names[i]) else _FIELDS["name"]
+        )
 
     def most(self, pattern: SpanPattern, i: int) -> float:
         """What it costs at most to let the span at `i` stand for `pattern`."""
         if self._assumed.pair is not None and self._assumed.pair[0] is pattern and self._assumed.pair[1] == i:
             return _ASSUMED
-        both = lost(self._table.stops[i] - i) + self.kept + self._lost(pattern)
+        both = self._loss(self._table.stops[i] - i) + self.kept + self._lost(pattern)
+        if self.evenly:
+            return both + SLIGHTLY  # two that have nothing in common are rather told as two
         if pattern.name is None:
             same = pattern.type is not None and "type" not in self._matcher.local_failures(pattern, i)
         else:
@@ -129,7 +140,10 @@ class Costs:
         return self.least(pattern, i) < _FIELDS["name"] and (self.kept > 0.0 or price < self.most(pattern, i))
 
     def _lost(self, pattern: Pattern) -> float:
-        return min(lost(self._size(each)) for each in alternatives_of(pattern)) + self.kept
+        return min(self._loss(self._size(each)) for each in alternatives_of(pattern)) + self.kept
+
+    def _loss(self, size: int) -> float:
+        return WRAPPER * size if self.evenly else lost(size)
 
     def _size(self, pattern: Pattern) -> int:
         """Count the spans in `pattern`; a part that is shared may make that many."""

@@ -24,7 +24,7 @@ class Missing:
     """Nothing stands for `count` spans like `pattern`, which belong below `parent`, in front of `before`.
 
     A missing span is `lifted` where what belongs below it is there, one level up. Where `least` of a kind are expected,
-    the others are there.
+    the others are there. What belongs below a span that is missing itself has that for its `holder`.
     """
 
     pattern: Pattern
@@ -33,6 +33,7 @@ class Missing:
     count: int = 1
     lifted: bool = False
     least: int = 1
+    holder: SpanPattern | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,16 @@ class Different:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What belongs below `parent`, in front of `before`, stands at `span`, below another parent."""
+    """What belongs below `parent`, in front of `before`, stands at `span`, below another parent.
+
+    Where the very parent is missing, that is the `holder`, which belongs somewhere below `parent`.
+    """
 
     pattern: Pattern
     span: int
     parent: int
     before: int
+    holder: SpanPattern | None = None
 
 
 @dataclass(frozen=True, slots=True)

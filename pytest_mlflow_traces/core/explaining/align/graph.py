@@ -15,8 +15,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import names_in
 from pytest_mlflow_traces.core.matching.content_model import (
     Choice,
     Gap,
@@ -66,9 +68,12 @@ class Step:
 
     kind: Kind
     rank: int  # the place in the list of the item that it belongs to
-    inside: int = 0  # how many missing spans it stands inside of, its items being looked for in their place
+    holder: SpanPattern | None = (
+        None  # the missing span that it stands inside of, its items being looked for in its place
+    )
     then: list[Step] = field(default_factory=list)
     unit: Pattern | None = None
+    units: tuple[SpanPattern, ...] = ()  # one of which is the unit
     low: int = 0
     high: int | None = None
     slots: tuple[Slot, ...] = ()
@@ -83,18 +88,21 @@ Point: TypeAlias = "tuple[Step, int, int]"  # a step, a place in the trace, and 
 class ContentGraph:
     """The graph of one list of children."""
 
-    __slots__ = ("end", "first", "has_gap", "items", "names", "steps")
-
     def __init__(self, items: tuple[Item, ...]) -> None:
         self.items = items
         models = ranked_models_of(items)
         self.names = _names(models)
         self.has_gap = any(has_gap(model) for _, model in models)
         self.end = Step(Kind.END, len(items))
-        entries = _graph(models, self.end, inside=0)
+        entries = _graph(models, self.end, None)
         self.first = entries[0]
         # the steps one by one, where the list is nothing but single spans
         self.steps = entries if all(step.kind in (Kind.SPAN, Kind.END) for step in entries) else None
+
+    @cached_property
+    def expected(self) -> set[str] | None:
+        """The names of the items and of what is next below them, `None` where they may be any."""
+        return names_in(self.items)
 
     def is_sure(self, unit: Pattern) -> bool:
         """Return whether what matches `unit` could hardly be meant for another item of the list."""
@@ -104,11 +112,6 @@ class ContentGraph:
             if each.children is None and (self.names is None or self.names[each.name] > 1):
                 return False
         return True
-
-
-def below(pattern: SpanPattern) -> Mapping[str, int] | None:
-    """Return the names that the children of `pattern` may have and how often, `None` where that may be any."""
-    return _names(ranked_models_of(pattern.children or ()))
 
 
 def _names(models: Sequence[tuple[int, Model]]) -> Mapping[str, int] | None:
@@ -133,15 +136,15 @@ def entered(step: Step, pattern: SpanPattern) -> Step:
     """Return the first step of the items below `pattern`, one that `step` takes; they lead to what follows it."""
     below = step.below.get(id(pattern))
     if below is None:
-        joint = Step(Kind.FORK, step.rank, step.inside, then=step.then)
+        joint = Step(Kind.FORK, step.rank, step.holder, then=step.then)
         models = ranked_models_of(pattern.children or ())
-        below = step.below[id(pattern)] = _graph(models, joint, inside=step.inside + 1)[0]
+        below = step.below[id(pattern)] = _graph(models, joint, pattern)[0]
     return below
 
 
-def _graph(models: Sequence[tuple[int, Model]], end: Step, inside: int) -> list[Step]:
+def _graph(models: Sequence[tuple[int, Model]], end: Step, holder: SpanPattern | None) -> list[Step]:
     # inside a missing span, all belongs to the place of that span
-    entries = [*(Step(Kind.FORK, end.rank if inside else rank, inside) for rank, _ in models), end]
+    entries = [*(Step(Kind.FORK, rank if holder is None else end.rank, holder) for rank, _ in models), end]
     todo = [(model, entries[k], entries[k + 1], False) for k, (_, model) in enumerate(models)]
     made = -len(models)
     while todo:
@@ -154,16 +157,17 @@ def _graph(models: Sequence[tuple[int, Model]], end: Step, inside: int) -> list[
         elif isinstance(model, Run):
             entry.kind = Kind.SPAN if model.low == model.high == 1 else Kind.MANY
             entry.unit, entry.low, entry.high = model.units.pattern, model.low, model.high
+            entry.units = span_patterns_of(entry.unit)
         elif isinstance(model, Group):
             entry.kind, entry.gap, entry.slots, entry.again = Kind.GROUP, model.gap, slots, looped
         elif isinstance(model, Loop):
-            body = Step(Kind.FORK, entry.rank, inside)
-            again = Step(Kind.FORK, entry.rank, inside, then=[body, target])
+            body = Step(Kind.FORK, entry.rank, holder)
+            again = Step(Kind.FORK, entry.rank, holder, then=[body, target])
             entry.then = [body] if model.low else [body, target]
             once = model.high == 1
             todo.append((model.item, body, target if once else again, looped or not once))
         else:
-            entry.then = [Step(Kind.FORK, entry.rank, inside) for _ in model.options]
+            entry.then = [Step(Kind.FORK, entry.rank, holder) for _ in model.options]
             branches = zip(model.options, entry.then, strict=True)
             todo.extend((option, branch, target, looped) for option, branch in branches)
     return entries

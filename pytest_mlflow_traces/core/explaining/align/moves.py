@@ -24,36 +24,45 @@ _LOOKED_AT = 5_000  # spans and patterns inside what is unexpected and missing
 _ASKED = 20_000  # pairs that the matcher is asked about
 
 
+# a pattern, and the missing span that it belongs below
+_Part: TypeAlias = "tuple[Pattern, SpanPattern | None]"
 # how it ranks; what is missing, the part of it that is meant, what is unexpected if all of it is meant, and the span
-_Candidate: TypeAlias = "tuple[tuple[bool, int, bool, int], Missing, Pattern, Unexpected | None, int]"
+_Candidate: TypeAlias = "tuple[tuple[bool, int, bool, int], Missing, _Part, Unexpected | None, int]"
 
 
-def with_moves(edits: Sequence[Edit], table: SpanTable, matcher: Matcher) -> list[Edit]:
-    """Return `edits` with each missing and unexpected pair that match told as one."""
-    missing = [edit for edit in edits if isinstance(edit, Missing) and not edit.lifted and edit.count == 1]
-    unexpected = [edit for edit in edits if isinstance(edit, Unexpected) and not edit.wrapper]
-    if not missing or not unexpected:
-        return list(edits)
-    gone: set[int] = set()  # ids of edits that are told as part of a move
+def with_moves(
+    edits: Sequence[Edit], table: SpanTable, matcher: Matcher, meant: Sequence[tuple[Missing, Unexpected]] = ()
+) -> list[Edit]:
+    """Return `edits` with each missing and unexpected pair that match told as one, and those that are `meant` to."""
+    gone = {id(edit) for pair in meant for edit in pair}  # edits that are told as part of a move
+    missing = [edit for edit in edits if isinstance(edit, Missing) and is_whole(edit) and id(edit) not in gone]
+    unexpected = [edit for edit in edits if isinstance(edit, Unexpected) and not edit.wrapper and id(edit) not in gone]
     taken: list[int] = []  # the spans that a move is about
-    moved: list[Edit] = []
-    displaced: dict[int, dict[int, Displaced]] = {}
-    place = {id(edit): number for number, edit in enumerate(edits)}
-    for _, edit, pattern, home, i in _candidates(missing, unexpected, table, matcher):
-        whole = pattern is edit.pattern
+    found: list[tuple[Missing, _Part, int]] = [(lost, (lost.pattern, lost.holder), there.span) for lost, there in meant]
+    for _, edit, part, home, i in _candidates(missing, unexpected, table, matcher):
         if id(edit) in gone or any(k < table.stops[i] and i < table.stops[k] for k in taken):
             continue
-        if whole:
+        if part[0] is edit.pattern:
             gone.add(id(edit))
         taken.append(i)
         if home is not None:
             gone.add(id(home))
-        if whole and table.parents[i] == edit.parent:
+        found.append((edit, part, i))
+    moved: list[Edit] = []
+    displaced: dict[int, dict[int, Displaced]] = {}
+    place = {id(edit): number for number, edit in enumerate(edits)}
+    for edit, (pattern, holder), i in found:
+        if pattern is edit.pattern and table.parents[i] == edit.parent:
             displaced.setdefault(edit.parent, {})[place[id(edit)]] = Displaced(i, edit.before)
         else:
-            moved.append(Moved(pattern, i, edit.parent, edit.before))
-    moved += [_disordered(parent, found, table) for parent, found in displaced.items()]
+            moved.append(Moved(pattern, i, edit.parent, edit.before, holder))
+    moved += [_disordered(parent, told, table) for parent, told in displaced.items()]
     return [edit for edit in edits if id(edit) not in gone] + moved
+
+
+def is_whole(edit: Missing) -> bool:
+    """Return whether one span is missing with all that belongs below it."""
+    return not edit.lifted and edit.count == 1
 
 
 def _disordered(parent: int, found: dict[int, Displaced], table: SpanTable) -> Disordered:
@@ -82,7 +91,7 @@ def _candidates(
                 break
     found: list[_Candidate] = []
     asked = 0
-    for edit, pattern in _within(missing):
+    for edit, pattern, holder in _within(missing):
         whole = pattern is edit.pattern
         for name in _names(pattern, by_name):
             for i, home in by_name.get(name, ()):
@@ -94,22 +103,23 @@ def _candidates(
                 if matcher.matches(pattern, i):
                     size = table.stops[i] - i
                     near = table.parents[i] == edit.parent
-                    found.append(((not whole, -size, not near, i), edit, pattern, home, i))
+                    found.append(((not whole, -size, not near, i), edit, (pattern, holder), home, i))
     return sorted(found, key=lambda each: each[0])
 
 
-def _within(missing: list[Missing]) -> Iterator[tuple[Missing, Pattern]]:
-    """Yield what is missing, and the parts of it that are worth looking for by themselves."""
+def _within(missing: list[Missing]) -> Iterator[tuple[Missing, Pattern, SpanPattern | None]]:
+    """Yield what is missing, and the parts of it that are worth looking for, each with what it belongs below."""
     seen = 0
     for edit in missing:
-        todo: list[Pattern] = [edit.pattern]
+        todo: list[_Part] = [(edit.pattern, edit.holder)]
         while todo and seen < _LOOKED_AT:
-            pattern = todo.pop()
+            pattern, holder = todo.pop()
             seen += 1
             if pattern is edit.pattern or (isinstance(pattern, SpanPattern) and isinstance(pattern.name, str)):
-                yield edit, pattern
+                yield edit, pattern, holder
             if not (isinstance(pattern, OneOf) and pattern is edit.pattern):
-                todo.extend(reversed(list(positions_in(pattern))))
+                above = pattern if isinstance(pattern, SpanPattern) else holder
+                todo.extend((each, above) for each in reversed(list(positions_in(pattern))))
 
 
 def _names(pattern: Pattern, by_name: dict[str, list[tuple[int, Unexpected | None]]]) -> list[str]:

@@ -63,10 +63,10 @@ def _rows(path: Iterable[tuple[Point, Point, Sequence[Edit]]]) -> Iterator[Row]:
         if step.kind is Kind.GROUP:
             yield from _group(step.rank, edits)
         elif not edits and after != k:
-            yield Row(step.rank, k, step.unit, new=step.inside > 0)
+            yield Row(step.rank, k, step.unit, new=step.holder is not None)
         for edit in edits:
             if isinstance(edit, Aligned) and step.kind is not Kind.GROUP:
-                yield Row(step.rank, edit.span, step.unit, new=step.inside > 0)
+                yield Row(step.rank, edit.span, step.unit, new=step.holder is not None)
             elif isinstance(edit, Unexpected) and step.kind is not Kind.GROUP:
                 yield Row(step.rank, edit.span, edit.kind, new=edit.kind is None)
 

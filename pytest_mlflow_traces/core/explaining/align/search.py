@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from pytest_mlflow_traces.core.explaining.align.any_order import assigned, windows
 from pytest_mlflow_traces.core.explaining.align.beam import FAR, Beam
 from pytest_mlflow_traces.core.explaining.align.context import price
-from pytest_mlflow_traces.core.explaining.align.costs import WRAPPER
+from pytest_mlflow_traces.core.explaining.align.costs import SLIGHTLY, WRAPPER
 from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Missing, Seated, Unexpected
-from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, below, entered
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, span_patterns_of
+from pytest_mlflow_traces.core.explaining.align.graph import ContentGraph, Kind, Step, entered
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -37,7 +37,6 @@ _NAMESAKE = 1.0  # what is taken for a wrapper, or for lost from around others, 
 _HIDDEN = 20.0  # what is said to be missing beside a gap is in the gap
 _DROPPED = 7.0  # the same of a line that an update would drop: more than a new line
 _OPENED = 4  # spans that are tried as wrappers around some of a group
-_SLIGHTLY = 0.01
 _AT_ONCE = 8  # spans that one round of a repeated group takes where it may take any number
 _LOOSE = 4.0  # a span in a gap below a missing span, which is not a gap of this list
 _STRAY = 4  # unexpected spans in a group that another item follows
@@ -77,7 +76,9 @@ class Search:
         self.spans = spans
         self._content = content
         self._names = content.names
-        self._there = {context.table.names[k] for k in spans}
+        names, stops = context.table.names, context.table.stops
+        self._there = {names[k] for k in spans}
+        self._inside = self._there.union(*(names[k + 1 : min(stops[k], k + 1 + _INSIDE)] for k in spans))
         self._start = start
         self._has_gap = content.has_gap
         self._forward = Beam(spans, goal[0].rank - start[0].rank, has_gap=content.has_gap, hurried=context.is_hurried)
@@ -159,7 +160,9 @@ class Search:
         if step.kind is Kind.GAP:
             self._push(cost, (step.then[0], k, 0), point)
             if k < self._stop:
-                self._push(cost + (_LOOSE + 3 * self._costs.kept) * (step.inside > 0), (step, self._stops[k], 0), point)
+                self._push(
+                    cost + (_LOOSE + 3 * self._costs.kept) * (step.holder is not None), (step, self._stops[k], 0), point
+                )
                 self._enter(cost, point)
             return
         if step is not self._goal and step.unit is not None:
@@ -179,7 +182,7 @@ class Search:
         """Leave out a span that is one more than the step takes."""
         step, k, count = point
         if k < self._stop and self._matches(unit, k):
-            price = self._costs.unexpected(k) - _SLIGHTLY  # before leaving it out for no reason
+            price = self._costs.unexpected(k) - SLIGHTLY  # before leaving it out for no reason
             surplus = Unexpected(k, kind=unit, most=most)
             self._push(cost + price, (step, self._stops[k], count), point, (surplus,))
 
@@ -198,9 +201,9 @@ class Search:
             if step.kind is Kind.MANY:
                 self._leave(cost, point, unit)
             return True
-        least = min(self._costs.least(each, k) for each in span_patterns_of(unit))
+        least = min(self._costs.least(each, k) for each in step.units)
         # below a span that stands for nothing, only a namesake is worth a look
-        if least < WRAPPER or (step.inside == 0 and self._parents[k] == self._parent):
+        if self._costs.evenly or least < WRAPPER or (step.holder is None and self._parents[k] == self._parent):
             self._push(cost + least, after, point, _Price(unit, k, cost))
         return False
 
@@ -211,17 +214,17 @@ class Search:
         parent = self._parents[k] if k < self._stop else self._parent
         lacking = max(0, step.low - count) if step.kind is Kind.MANY else 1
         if lacking:
-            lost = Missing(unit, parent, k, lacking, least=max(1, step.low))
+            lost = Missing(unit, parent, k, lacking, least=max(1, step.low), holder=step.holder)
             price = self._costs.missing(unit, lacking, gap=self._has_gap)
             self._push(
                 cost + price + (_DROPPED if self._costs.kept else _HIDDEN) * self._hides(unit), after, point, (lost,)
             )
         else:
             self._push(cost, after, point)
-        for each in span_patterns_of(unit) if count == 0 and step.low <= 1 else ():
-            names = below(each)
-            if each.children and (names is None or not self._there.isdisjoint(names)):
-                lifted = Missing(each, parent, k, lifted=True)
+        for each in step.units if count == 0 and step.low <= 1 else ():
+            names = self._costs.hashes.names_below(each) if each.children else ()
+            if names is None or not self._inside.isdisjoint(names):
+                lifted = Missing(each, parent, k, lifted=True, holder=step.holder)
                 price = self._costs.shell + _NAMESAKE * (each.name in self._there)
                 self._push(cost + price, (entered(step, each), k, 0), point, (lifted,))
 
@@ -244,9 +247,10 @@ class Search:
             self._push(cost + price, (step, k + 1, count), point, (Unexpected(k, wrapper=True),))
 
     def _may_wrap(self, k: int) -> bool:
-        """Return whether something below the span at `k` has the name of an item of the list."""
+        """Return whether something below the span at `k` has the name of an item, or else of one below it."""
         inside = self._context.table.names[k + 1 : min(self._stops[k], k + 1 + _INSIDE)]
-        return bool(inside) and (self._names is None or any(name in self._names for name in inside))
+        expected = self._content.expected if self._costs.evenly else self._names
+        return bool(inside) and (expected is None or any(name in expected for name in inside))
 
     def _group(self, cost: float, point: Point) -> None:
         step, k, _ = point

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
+from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, Repeat, SpanPattern
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_mlflow_traces.core.matching.matcher import Matcher
+    from pytest_mlflow_traces.core.patterns.nodes import Item
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _NAMESAKES = 200  # as many spans of one name are looked through for those that match
+_INSIDE = 16  # parts below another that are looked at for what is there
 _KINDS = 12  # as many parts of a pattern with one name
 
 
@@ -39,6 +42,7 @@ class SubtreeHashes:
         self._there: Counter[int] = Counter()
         self._loose: dict[str, dict[int, SpanPattern]] = {}
         self._found: dict[int, int] = {}
+        self._below: dict[int, set[str] | None] = {}
 
     @cached_property
     def order(self) -> list[Pattern]:
@@ -76,6 +80,12 @@ class SubtreeHashes:
             self._matcher.matches(each, i) and self._matching(each) <= self._wanted[key]
             for key, each in self._loose.get(self._table.names[i], {}).items()
         )
+
+    def names_below(self, pattern: SpanPattern) -> set[str] | None:
+        """Return the names of the first parts below `pattern`, `None` where they may have any."""
+        if id(pattern) not in self._below:
+            self._below[id(pattern)] = names_in(pattern.children or ())
+        return self._below[id(pattern)]
 
     def _matching(self, pattern: SpanPattern) -> int:
         key = hash(pattern)
@@ -130,6 +140,22 @@ class SubtreeHashes:
                 count *= max(1, each.min)
             for part in positions_in(each):
                 times[id(part)] += min(count, 1 << 30)
+
+
+def names_in(items: Iterable[Item]) -> set[str] | None:
+    """Return the names of `items` and of the first parts below them, `None` where they may have any."""
+    names: set[str] = set()
+    todo = list(items)
+    for part in todo:
+        if isinstance(part, SpanPattern):
+            if not isinstance(part.name, str):
+                return None
+            names.add(part.name)
+        if isinstance(part, EllipsisType):
+            return None
+        if len(todo) < _INSIDE:
+            todo.extend(positions_in(part))
+    return names
 
 
 def positions_in(pattern: Pattern) -> Iterable[Pattern]:

@@ -83,6 +83,8 @@ class Messages:
         elif isinstance(edit.pattern, SpanPattern) and edit.count == 1:
             below = sum(isinstance(each, SpanPattern) for each in _inside(edit.pattern)) - 1
             said += f", with {counted(below, 'span')} below" if below else ""
+        if edit.holder is not None:
+            said += f"; belongs below {_missing_holder(edit.holder)}"
         spelling = [text for each in span_patterns_of(edit.pattern) for text in self._hints.of(each)]
         hint = "; ".join([*([hint] if hint else ()), *spelling]) or None
         finding = Finding("shape.missing", self._path(edit.parent), expected=expected, actual=actual, hint=hint)
@@ -133,9 +135,13 @@ class Messages:
     def _moved(self, edit: Moved) -> tuple[Finding, list[Note]]:
         i, home, here = edit.span, edit.parent, self._table.parents[edit.span]
         expected, actual = f"below {self._path(home)}", f"below {self._path(here)}"
+        said = self._name(home)
+        away = [self._line("<", edit, f"moved: is below {self._name(here)}")]
+        if edit.holder is not None:  # there is no place to show where it belongs
+            said, away = _missing_holder(edit.holder), []
+            expected = f"below {said} {expected}"
         finding = Finding("shape.moved", self._path(i), expected=expected, actual=actual)
-        away = self._line("<", edit, f"moved: is below {self._name(here)}")
-        return finding, [away, Note((i, 1), ">", [f"moved: belongs below {self._name(home)}"], span=i, folded=False)]
+        return finding, [*away, Note((i, 1), ">", [f"moved: belongs below {said}"], span=i, folded=False)]
 
     def _disordered(self, edit: Disordered) -> tuple[Finding, list[Note]]:
         table, parent = self._table, edit.parent
@@ -181,6 +187,10 @@ class Messages:
         if len(names) > _NAMES:
             names = [*names[: _NAMES // 2], f"... {len(names) - _NAMES} more ...", *names[-_NAMES // 2 :]]
         return ", ".join(names) or "none"
+
+
+def _missing_holder(pattern: SpanPattern) -> str:
+    return f"{shortened(pattern.label)!r}, which is missing"
 
 
 def _inside(pattern: Pattern) -> list[Pattern]:
