@@ -34,7 +34,7 @@ def test_baseline(framework: Framework, agent: Agent, model: Model, trace_baseli
         with capture_traces() as traces:
             ask(framework, agent)
 
-        assert traces.one() == trace_baseline(unordered=framework.unordered)
+        assert traces.one() == trace_baseline
 
 
 def test_tokens(framework: Framework, agent: Agent, model: Model, mlflow_traces):

@@ -65,7 +65,6 @@ class Framework:
     tool: Callable[[str], Pattern] = _by_name
     plumbing: tuple[Pattern, ...] = ()
     no_calls: tuple[Pattern, ...] = ()  # of a model, though they have the type of one
-    unordered: tuple[Pattern, ...] = ()  # whose children are recorded in any order
     retries: bool = True
     fails: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -99,7 +98,6 @@ class Framework:
 
 _NO_USAGE = "MLflow records no token usage"
 _NO_SPAN = "MLflow makes no span of a model's call"
-_LATE = "LiteLLM makes the last span from a background task, when its trace has ended already"
 _CUT = "LiteLLM cuts the times of its spans to microseconds: in virtual time they begin before what ended just then"
 
 _SAID = {"check_policy": "allowed", "refund": "order 7 is refunded"}  # a tool without a name is known by its answer
@@ -153,7 +151,6 @@ FRAMEWORKS = (
             Agent("branches", script=(), before=("check_policy", "refund")),
         ),
         plumbing=(span(type="CHAIN"),),
-        unordered=(span("tools"), span("LangGraph", has=span(re.compile("do_.*")))),
     ),
     Framework(
         "DSPy",
@@ -184,7 +181,7 @@ FRAMEWORKS = (
         "litellm",
         (
             Agent("completion", fails={"a_retry": _CUT}),
-            Agent("acompletion", fails=dict.fromkeys(("tree", "baseline", "tokens", "a_retry"), _LATE)),
+            Agent("acompletion", fails={"a_retry": _CUT}),
         ),
         model=(span(type="LLM"),),
     ),
