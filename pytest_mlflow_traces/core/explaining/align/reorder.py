@@ -64,6 +64,8 @@ def order_of(
     items: tuple[Item, ...], spans: Sequence[int], parent: int, context: Context
 ) -> tuple[float, Order] | None:
     """Return which of `spans` are out of order and what that costs, where all that `items` ask for is there, only."""
+    if not 1 < len(spans) <= _ITEMS:
+        return None
     slots: list[Slot] = []
     ranks: list[int] = []
     models = ranked_models_of(items)
@@ -74,7 +76,7 @@ def order_of(
         slots += found
         ranks += [rank] * len(found)
     gaps = [rank for rank, model in models if has_gap(model)]
-    if not 1 < len(slots) <= _ITEMS or not 1 < len(spans) <= _ITEMS or not _room(slots, len(spans), bool(gaps)):
+    if not 1 < len(slots) <= _ITEMS or not _room(slots, len(spans), bool(gaps)):
         return None
     slot_of = _slots_of(slots, spans, context)
     if slot_of is None or (len(slot_of) < len(spans) and not gaps):
