@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.order.furthest import NOTHING, furthest
+from pytest_mlflow_traces.core.order.glance import at_a_glance
 from pytest_mlflow_traces.core.order.same import Keys
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ class Judge:
             return
         wanted = rule.word == "each"
         keyed = [p for p in self.spans if self.key(p) is not None] if rule.same else self.spans
-        witnesses = self._inside(keyed) if rule.relation == "inside" else self._witnesses(self._doubtful(keyed))
+        witnesses = self._inside(keyed) if rule.relation == "inside" else self._witnesses(keyed)
         for p in self.spans:
             if rule.same and self.key(p) is None:
                 yield Fault(p, lacks_key=True)
-            elif p in witnesses and (witnesses[p] is None) == wanted:
+            elif (witnesses[p] is None) == wanted:
                 yield Fault(p, witnesses[p])
 
     def key(self, i: int, *, other: bool = False) -> Hashable | None:
@@ -78,32 +79,6 @@ class Judge:
     def cuts_in(self, p: int, r: int) -> bool:
         """Return whether r counts for p: not where its key is known to be another one."""
         return self.key(r, other=True) in (None, self.key(p))
-
-    def _doubtful(self, spans: Sequence[int]) -> Sequence[int]:
-        """Leave out those of which a look at one q is enough: the first, or the last, of all."""
-        rule, line = self.rule, self.line
-        starts, ends, stops = line.starts, line.ends, line.stops
-        if rule.same or self.cuts or not self.others:
-            return spans
-        if rule.relation == "before":
-            last, q = max((starts[i], i) for i in self.others)
-            if rule.word == "never":
-                return [p for p in spans if (starts[p], p) < (last, q)]
-            stop = stops[q]
-            return [
-                p
-                for p in spans
-                if (end := ends[p]) is None or end >= last or not (stops[p] <= q or stop <= p)
-            ]  # fmt: skip
-        if rule.word == "never":
-            first, q = min((starts[i], i) for i in self.others)
-            return [p for p in spans if starts[p] > first or (starts[p] == first and p > q)]
-        over = [(end, i) for i in self.others if (end := ends[i]) is not None]
-        if not over:
-            return spans
-        first, q = min(over)
-        stop = stops[q]
-        return [p for p in spans if starts[p] <= first or not (stop <= p or stops[p] <= q)]
 
     def _inside(self, spans: Sequence[int]) -> dict[int, int | None]:
         """Return, for each span, a q above it, or `None`: one walk in pre-order, with what is open at each span."""
@@ -125,20 +100,27 @@ class Judge:
 
     def _witnesses(self, spans: Sequence[int]) -> dict[int, int | None]:
         """Return, for each span, a q that it is after (or before) as far as the rule asks, or `None`."""
-        if not spans or not self.others:
-            return dict.fromkeys(spans)
-        numbers = _Numbers(self)
         groups, others, cuts = (defaultdict[Hashable | None, list[int]](list) for _ in range(3))
         for p in spans:
             groups[self.key(p)].append(p)
         for grouped, all_ in ((others, self.others), (cuts, self.cuts)):
             for i in all_:
                 grouped[self.key(i, other=True)].append(i)
-        loose = [*others[None]] if self.rule.word == "never" else []
-        of_all = self._furthest(loose, spans, numbers.other, numbers.bound)
-        cut_of_all = self._furthest(cuts[None], spans, numbers.cut, numbers.cut_bound)
+        loose = others[None] if self.rule.same and self.rule.word == "never" else []
         found: dict[int, int | None] = {}
-        for key, its in groups.items():
+        if not loose and not cuts[None]:
+            for key, its in groups.items():
+                found |= at_a_glance(self.line, self.rule, its, others[key], cuts[key])
+        left = [p for p in spans if p not in found] if found else spans
+        if not left:
+            return found
+        numbers = _Numbers(self)
+        of_all = self._furthest(loose, left, numbers.other, numbers.bound)
+        cut_of_all = self._furthest(cuts[None], left, numbers.cut, numbers.cut_bound)
+        for key, group in groups.items():
+            its = [p for p in group if p not in found]
+            if not its:
+                continue
             best = self._furthest(others[key], its, numbers.other, numbers.bound)
             worst = self._furthest(cuts[key], its, numbers.cut, numbers.cut_bound)
             relatives = _Relatives(self, numbers, [*others[key], *loose], [*cuts[key], *cuts[None]])

@@ -36,7 +36,7 @@ class Path:
         if value is None:  # nothing was recorded
             return ()
         for step in self.steps:
-            if isinstance(value, Mapping) and step in value:
+            if isinstance(value, dict | Mapping) and step in value:  # a dict is told faster
                 value = value[step]
             elif isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
                 value = value[int(step)]
@@ -106,6 +106,8 @@ class Keys:
         return None if len(values) < len(paths) else tuple(map(self._key, values))
 
     def _key(self, value: Any) -> Hashable:
+        if type(value) is str or type(value) is int:
+            return value
         if isinstance(value, dict):
             return "dict", frozenset((key, self._key(item)) for key, item in value.items())
         if isinstance(value, list | tuple):
