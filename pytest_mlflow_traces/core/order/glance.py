@@ -30,16 +30,11 @@ def _never(
     extreme, q = (min if later else max)((starts[i], i) for i in others)
     stop = stops[q]
     for p in spans:
-        start = starts[p]
-        if (
-            (start > extreme or (start == extreme and p > q))
-            if later
-            else (start < extreme or (start == extreme and p < q))
-        ):
-            if not cuts and (stop <= p or stops[p] <= q):
-                found[p] = q
-        else:
+        stands = starts[p], p
+        if stands <= (extreme, q) if later else stands >= (extreme, q):
             found[p] = None  # not even the first q (or the last) is on that side
+        elif not cuts and (stop <= p or stops[p] <= q):
+            found[p] = q
     return found
 
 

@@ -4,7 +4,8 @@ A rule asks for a *witness* of each p: a q that reaches p, with no r between tha
 `never` none. Whatever the direction and the certainty asked for, a few numbers say it all: q reaches p where `reach` of
 q is within a bound of p; so does r; and r cuts q off where its `value` is above that of q. So the best q is the one of
 the highest value, and it will do unless the r of the highest value is above. Then only a q related to this r can do
-better, since related spans are neither before nor after each other; those few are tried one by one.
+better, since related spans are neither before nor after each other; those few are tried one by one. Most spans need
+none of this (`glance`).
 """
 
 from __future__ import annotations
@@ -71,11 +72,6 @@ class Judge:
             self._known[i, other] = self._keys.of(table, k, [pair[other] for pair in self.rule.same])
         return self._known[i, other]
 
-    def is_same(self, p: int, q: int) -> bool:
-        """Return whether q counts as of the same key: for `never`, also where it has none."""
-        key = self.key(q, other=True)
-        return key == self.key(p) if key is not None else self.rule.word == "never"
-
     def cuts_in(self, p: int, r: int) -> bool:
         """Return whether r counts for p: not where its key is known to be another one."""
         return self.key(r, other=True) in (None, self.key(p))
@@ -123,12 +119,14 @@ class Judge:
                 continue
             best = self._furthest(others[key], its, numbers.other, numbers.bound)
             worst = self._furthest(cuts[key], its, numbers.cut, numbers.cut_bound)
-            relatives = _Relatives(self, numbers, [*others[key], *loose], [*cuts[key], *cuts[None]])
+            relatives = None
             for p in its:
                 q, r = max(best[p], of_all[p]), max(worst[p], cut_of_all[p])
                 if q == NOTHING or q[0] >= r[0]:
                     found[p] = None if q == NOTHING else q[1]
                 else:
+                    if relatives is None:
+                        relatives = _Relatives(self, numbers, [*others[key], *loose], [*cuts[key], *cuts[None]])
                     found[p] = relatives.uncut(p, r[1])
         return found
 
@@ -195,7 +193,7 @@ class _Relatives:
     def _related(self, r: int) -> list[int]:
         if r not in self._of:
             others, stop = self._others, self._line.stops[r]
-            found = others[bisect_left(others, r + 1) : bisect_left(others, stop)]
+            found = others[bisect_left(others, r) : bisect_left(others, stop)]
             above = self._above.get(r, -1)
             while above >= 0:
                 found.append(above)
@@ -222,7 +220,6 @@ class _Relatives:
         """Return the cuts beyond q that are not related to it."""
         if q not in self._cutting:
             numbers, value = self._numbers, self._numbers.other(q)[1]
-            self._cutting[q] = [
-                r for r in self._cuts if numbers.cut(r)[1] > value and not self._line.related(q, r)
-            ]  # fmt: skip
+            beyond = (r for r in self._cuts if numbers.cut(r)[1] > value)
+            self._cutting[q] = [r for r in beyond if not self._line.related(q, r)]
         return self._cutting[q]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from bisect import bisect_left, bisect_right
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.patterns.nodes import short, span_patterns_of
 from pytest_mlflow_traces.core.text.durations import readable_duration
 from pytest_mlflow_traces.core.text.suggestions import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from pytest_mlflow_traces.core.order.judging import Judge
     from pytest_mlflow_traces.core.order.timeline import Timeline
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
+_Ordered: TypeAlias = "tuple[list[int], list[int]]"  # spans by their starts, and these
 _SHOWN = 60  # characters of a key
+_AROUND = 50  # spans on either side in time among which the nearest miss is looked for
 
 
 class Miss(NamedTuple):
@@ -35,9 +41,9 @@ class Misses:
         if rule.other is not None and not judge.others:
             near = meant(rule.other, line)
             return Miss(f"no {short(rule.other)} at all{near and f'; {near}'}")
-        same = [q for q in judge.others if q != p and judge.is_same(p, q)]
+        same = [q for q in self._around(p, *self._by_key.get(judge.key(p), ([], []))) if q != p]
         if not same:
-            q = self._closest(p, judge.others)
+            q = self._closest(p, self._around(p, *self._all))
             if q == p:
                 return Miss("only itself")
             return Miss(f"only {self._name(q)}, of {self.key_text(q, other=True)}", (q,))
@@ -54,6 +60,30 @@ class Misses:
             return Miss(f"only {self._name(q)}, {where}", (q,))
         return self._cut(p, unrelated) or self._overlapping(p, unrelated) or self._beyond(p, unrelated)
 
+    def _ordered(self, spans: list[int]) -> _Ordered:
+        starts = self._line.starts
+        ordered = sorted(spans, key=starts.__getitem__)
+        return ordered, [starts[i] for i in ordered]
+
+    @cached_property
+    def _all(self) -> _Ordered:
+        return self._ordered(self._judge.others)
+
+    @cached_property
+    def _cuts(self) -> _Ordered:
+        return self._ordered(self._judge.cuts)
+
+    @cached_property
+    def _by_key(self) -> dict[Hashable | None, _Ordered]:
+        groups: dict[Hashable | None, list[int]] = {}
+        for q in self._judge.others:
+            groups.setdefault(self._judge.key(q, other=True), []).append(q)
+        return {key: self._ordered(group) for key, group in groups.items()}
+
+    def _around(self, p: int, ordered: list[int], times: list[int]) -> list[int]:
+        at = bisect_left(times, self._line.starts[p])
+        return ordered[max(0, at - _AROUND) : at + _AROUND]
+
     def _cut(self, p: int, others: list[int]) -> Miss | None:
         line, after = self._line, self._rule.relation == "after"
         found = [q for q in others if (line.surely_before(q, p) if after else line.surely_before(p, q))]
@@ -61,12 +91,13 @@ class Misses:
             return None
         q = self._closest(p, found)
         one, two = (q, p) if after else (p, q)
-        between = [
+        cuts, times = self._cuts
+        reach = cuts[bisect_left(times, line.starts[one]) : bisect_right(times, line.starts[two])]
+        r = next(
             r
-            for r in self._judge.cuts
+            for r in (reversed(reach) if after else reach)  # from p on
             if self._judge.cuts_in(p, r) and line.possibly_before(one, r) and line.possibly_before(r, two)
-        ]
-        r = self._closest(p, between)
+        )
         return Miss(f"{self._name(q)}, but {self._name(r)} between", (q, r))
 
     def _overlapping(self, p: int, others: list[int]) -> Miss | None:

@@ -27,7 +27,7 @@ class Oracle:
         self.place = {each: number for number, each in enumerate(self.spans)}
 
     def related(self, a, b):
-        return a in b.ancestors() or b in a.ancestors()
+        return a is b or a in b.ancestors() or b in a.ancestors()
 
     def stands_first(self, a, b):
         return (a.start_ns, self.place[a]) < (b.start_ns, self.place[b])
@@ -98,6 +98,7 @@ def random_traces(rng):
             above = rng.choice(records[-3:] if deep else records[:3]) if records and rng.random() < many else None
             if above is not None and rng.random() < 0.7:  # most begin in the time of what is above them
                 start = above.start_time_ns + rng.randint(0, 2)
+            length = -1 if rng.random() < 0.02 else length  # of a clock that was set back
             end = None if length is None else start + length
             record = Record(rng.choice("pqrx"), str(i), above and above.span_id, rng.choice("TU"), start, end)
             if rng.random() < 0.9:
