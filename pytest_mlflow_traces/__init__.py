@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.notation import NotationError as NotationError
     from pytest_mlflow_traces.core.notation import format as format  # noqa: A004  # the name of what it does
     from pytest_mlflow_traces.core.notation import parse as parse
+    from pytest_mlflow_traces.core.order.rule import each as each
+    from pytest_mlflow_traces.core.order.rule import never as never
     from pytest_mlflow_traces.core.patterns.constructors import any_order as any_order
     from pytest_mlflow_traces.core.patterns.constructors import one_of as one_of
     from pytest_mlflow_traces.core.patterns.constructors import optional as optional
@@ -72,6 +74,8 @@ _HOMES = {
     "Contract": "core.contracts",
     "Expectation": "core.expectation",
     "assert_trace": "core.contracts",
+    "each": "core.order.rule",
+    "never": "core.order.rule",
     "BoolTag": "core.tags.schema",
     "FloatTag": "core.tags.schema",
     "IntTag": "core.tags.schema",
@@ -112,8 +116,10 @@ __all__ = [
     "any_order",
     "assert_trace",
     "capture_traces",
+    "each",
     "format",
     "if_present",
+    "never",
     "one_of",
     "optional",
     "parallel",

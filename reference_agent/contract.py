@@ -25,6 +25,9 @@ from pytest_mlflow_traces import (
     ListTag,
     Metadata,
     TagSchema,
+    each,
+    if_present,
+    never,
     one_of,
     optional,
     repeat,
@@ -191,9 +194,23 @@ FAILURE_SHAPE = one_of(
     ],
 )
 
+ORDER = Contract(
+    "order",
+    each(span("classify_intent")).after(span("load_context")),
+    never(span(AGENT, type="AGENT")).after(span("synthesize")),
+    if_present(each(span("genie_attempt")).inside(span("genie_query"))),
+)
+"""What holds of the spans wherever they stand, and would hold if the shape were another one."""
+
+SESSION = Contract(
+    "session", never(span("load_context"), per="session").after(span("load_context"), since=span("save_context"))
+)
+"""Every session whose user waits for the answer: a turn begins when the one before is remembered."""
+
 CONTRACT = Contract(
     "health monitor",
     SHAPE,
+    ORDER,
     SuccessTags,
     Budget(
         latency="60s",
@@ -208,6 +225,7 @@ CONTRACT = Contract(
 FAILURE_CONTRACT = Contract(
     "health monitor, failing",
     FAILURE_SHAPE,
+    ORDER,
     FailureTags,
     Budget(latency="60s", calls={span(type="CHAT_MODEL"): (1, 2)}),
     applies_to=span("orchestrator_invoke", status="ERROR"),

@@ -101,7 +101,8 @@ def check(
 
     A URI is a tracking URI, such as sqlite:///mlflow.db, http://localhost:5000 or databricks; it needs --experiment
     and the full mlflow package.
-    Traces are read and checked one by one, in constant memory.
+    Traces are read and checked one by one, in constant memory. Only for rules of order over sessions are those kept
+    that have a session.
 
     \b
     pytest-mlflow-traces check traces.jsonl --contract my_agent.contract:CONTRACT
@@ -124,13 +125,18 @@ def check(
         return tracked_traces(uri, experiments, filter_string)
 
     checked = Check({name: _loaded(name) for name in names}, allowed)
+
+    def tell(stored: StoredTrace, said: list[Verdict]) -> None:
+        if said and as_json:
+            _print(_failure_json(stored, said))
+        elif said and checked.failed + checked.not_judged <= most:
+            _print(_failure_text(stored, said))
+
     with _frozen(), _progress([source for source in sources if not _is_uri(source)]) as advance:
         for stored in _stored(sources, advance, checked.miss, search):
-            said = checked.check(stored.trace)
-            if said and as_json:
-                _print(_failure_json(stored, said))
-            elif said and checked.failed + checked.not_judged <= most:
-                _print(_failure_text(stored, said))
+            tell(stored, checked.check(stored))
+        for stored, said in checked.sessions():
+            tell(stored, said)
     more = checked.failed + checked.not_judged - most
     which = "that do not hold, or are not judged" if checked.not_judged else "that do not hold"
     rest = f"... {more:,} more {which}\n\n" if more > 0 and most else ""

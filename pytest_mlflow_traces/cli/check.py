@@ -1,7 +1,8 @@
 """Expectations put to stored traces, one trace at a time: nothing of a trace is kept but the counts it adds to.
 
-Of each trace they hold, do not hold, do not apply, or cannot be judged: where spans are missing, absence proves
-nothing.
+What looks at all traces of a session together is asked at the end, so where there is such a rule, those with a session
+are kept. Of each trace they hold, do not hold, do not apply, or cannot be judged: where spans are missing, absence
+proves nothing.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.contracts import Contract, Verdict, verdicts, verdicts_where_it_applies
+from pytest_mlflow_traces.core.contracts import Contract, Verdict, split_by_scope, verdicts, verdicts_where_it_applies
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.counts import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pytest_mlflow_traces.core.trace import Trace
+    from pytest_mlflow_traces.files.traces import StoredTrace
 
 
 class Check:
@@ -31,11 +33,30 @@ class Check:
         self._reasons: Counter[str] = Counter()
         self.traces = self.failed = self.unasked = self.not_judged = 0
         self._empty: list[str] = []
+        self._scopes = {name: split_by_scope(each) for name, each in expectations.items()}
+        self._together = {name: together for name, (_, together) in self._scopes.items() if together is not None}
+        self._sessions: dict[str, list[tuple[StoredTrace, bool]]] = {}  # with whether it has failed by itself
 
-    def check(self, trace: Trace) -> list[Verdict]:
+    def check(self, stored: StoredTrace) -> list[Verdict]:
         """Return what the expectations have to say against the next trace."""
+        trace, said = stored.trace, self._judge(stored.trace)
+        if trace.session_id is not None and self._together:
+            self._sessions.setdefault(str(trace.session_id), []).append((stored, bool(said)))
+        return said
+
+    def sessions(self) -> Iterator[tuple[StoredTrace, list[Verdict]]]:
+        """Yield what the expectations have to say against all traces of a session together, with the first of them."""
+        for kept in self._sessions.values():
+            traces = [stored.trace for stored, _ in kept if _unjudged(stored.trace) is None]
+            said = [verdict for each in self._together.values() for verdict in _verdicts(each, traces)]
+            if said:
+                self.failed += not any(failed for _, failed in kept)
+                self._rules.update(finding.rule for verdict in said for finding in verdict.findings)
+                yield kept[0][0], said
+
+    def _judge(self, trace: Trace) -> list[Verdict]:
         self.traces += 1
-        reason = "it is in progress" if trace.status == "IN_PROGRESS" else trace.table.missing()
+        reason = _unjudged(trace)
         if reason is not None:
             self.not_judged += 1
             self._reasons[reason.partition(":")[0]] += 1
@@ -45,12 +66,12 @@ class Check:
         said: list[Verdict] = []
         asked = False
         for name, expectation in self._expectations.items():
-            if not isinstance(expectation, Contract):
-                said += verdicts([trace], expectation)
-            elif expectation.applies(trace):
-                said += verdicts_where_it_applies(expectation, [trace])
-            else:
+            if isinstance(expectation, Contract) and not expectation.applies(trace):
                 continue
+            alone, together = self._scopes[name]
+            said += _verdicts(alone, [trace])
+            if trace.session_id is None:
+                said += _verdicts(together, [trace])
             self._applied[name] += 1
             asked = True
         self.unasked += not asked
@@ -100,3 +121,16 @@ class Check:
             "applied": {name: self._applied[name] for name in self._expectations},
             **({"empty": self._empty} if self._empty else {}),
         }
+
+
+def _unjudged(trace: Trace) -> str | None:
+    """Return why a trace cannot be judged, `None` where it can."""
+    return "it is in progress" if trace.status == "IN_PROGRESS" else trace.table.missing()
+
+
+def _verdicts(expectation: Any, traces: list[Trace]) -> list[Verdict]:
+    if expectation is None:
+        return []
+    if not isinstance(expectation, Contract):
+        return verdicts(traces, expectation)
+    return verdicts_where_it_applies(expectation, [trace for trace in traces if expectation.applies(trace)])

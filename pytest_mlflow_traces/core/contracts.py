@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.explanations import mismatch_of
 from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertionError
+from pytest_mlflow_traces.core.order.rule import Rule, refuse_unsaid
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.spans.records import visible
@@ -116,7 +117,21 @@ def checked_expectation(value: Any) -> Any:
     elif hasattr(value, "check_tags"):
         schema = type(value).__name__
         raise TypeError(f"expected the schema {schema} itself, got an instance: tags are compared with a schema")
+    if isinstance(value, Rule):
+        refuse_unsaid(value)
     return value
+
+
+def split_by_scope(expectation: Any) -> tuple[Any | None, Any | None]:
+    """Return what of an expectation looks at each trace by itself, and what at all of a session; `None` for nothing."""
+    if not isinstance(expectation, Contract):
+        is_per_session = isinstance(expectation, Rule) and expectation.terms.per == "session"
+        return (None, expectation) if is_per_session else (expectation, None)
+    halves = zip(*map(split_by_scope, expectation.expectations), strict=True)
+    kept = ([each for each in half if each is not None] for half in halves)
+    name, applies_to = expectation.name, expectation.applies_to
+    alone, together = (Contract(name, *half, applies_to=applies_to) if half else None for half in kept)
+    return alone, together
 
 
 def check(traces: Any, *expectations: Pattern | Expectation | type) -> list[Finding]:
@@ -200,6 +215,8 @@ def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
         explanations = [mismatch_of(trace, expectation) for trace in traces if not trace == expectation]  # noqa: SIM201  # a pattern has no `!=`
         return [Verdict(said.findings, said.text()) for said in explanations]
     check_all = getattr(expectation, "check_all", None)
+    if isinstance(expectation, Rule) and expectation.terms.per == "trace":
+        check_all = None  # so each finding stands below the name of its trace
     if check_all is not None:
         subject = _named(traces[0]) if len(traces) == 1 else f"{len(traces)} traces"
         return _told(expectation, subject, check_all(traces))

@@ -20,11 +20,14 @@ from tests.support.storing import line, stored
 FULL = Path("/dev/full")
 AGENT = "agent AGENT", ["plan", "search TOOL"]
 CONTRACTS = """
-from pytest_mlflow_traces import Contract, TagSchema, span
+from pytest_mlflow_traces import Contract, TagSchema, each, never, span
 
 SEARCHES = Contract("searches", span("agent")[..., span("search"), ...], applies_to=span("agent"))
 OTHER = Contract("others", span("other"), applies_to=span("other"))
 TAGS = TagSchema.from_mapping({"team": str})
+ORDER = each(span("pay"), per="session").after(span("auth"))
+CALM = Contract("calm", never(span("pay"), per="session").after(span("cancel")))
+PAYING = Contract("paying", span("turn")[...], CALM)
 NUMBER = 5
 """
 
@@ -126,6 +129,54 @@ t.jsonl, line 2: tr-2  test_a
 
 2 traces: 1 hold, 1 do not
   shape.missing 1
+"""
+    )
+    assert result.exit_code == 1
+
+
+def turn(*specs, session="one", **said):
+    made = stored(*specs, **said)
+    made["info"]["trace_metadata"] = {"mlflow.trace.session": session} if session else {}
+    return json.dumps(made)
+
+
+def test_check_looks_at_the_traces_of_a_session_together():
+    write("t.jsonl", turn("turn @5-6", ["pay @5-6"], id="tr-2"), turn("turn @1-2", ["auth @1-2"]))
+
+    result = run("check", "t.jsonl", "--contract", "contracts:ORDER", "--contract", "contracts:PAYING")
+
+    assert (result.output, result.exit_code) == ("2 traces: 2 hold, 0 do not\n", 0)
+
+
+def test_check_explains_what_does_not_hold_of_a_session():
+    first, second = turn("turn @1-2", ["cancel @1-2"]), turn("turn @5-6", ["pay @5-6"], id="tr-2")
+    write("t.jsonl", first, second, turn("turn @5-6", ["pay @5-6"], id="tr-3", session=None))
+
+    result = run("check", "t.jsonl", "--contract", "contracts:ORDER", "--contract", "contracts:PAYING")
+
+    assert (
+        result.output
+        == """\
+t.jsonl, line 3: tr-3
+  trace 'turn':
+    order.after at turn > pay: expected span('auth') to have ended before, got no span('auth') at all
+          turn  UNKNOWN    0 ms to 1 ms
+        > └─ pay  UNKNOWN  0 ms to 1 ms
+
+t.jsonl, line 1: tr-1
+  2 traces:
+    order.after at turn > pay: expected span('auth') to have ended before, got no span('auth') at all
+          [1] turn  UNKNOWN  4 ms to 5 ms
+        > └─ pay  UNKNOWN    4 ms to 5 ms
+  contract 'paying': contract 'calm': 2 traces:
+    order.never at turn > pay: expected no span('pay') after span('cancel'), got one after [0] turn > cancel
+          [0] turn  UNKNOWN   0 ms to 1 ms
+          └─ cancel  UNKNOWN  0 ms to 1 ms
+          [1] turn  UNKNOWN   4 ms to 5 ms
+        > └─ pay  UNKNOWN     4 ms to 5 ms
+
+3 traces: 1 hold, 2 do not
+  order.after 2, order.never 1
 """
     )
     assert result.exit_code == 1

@@ -6,9 +6,10 @@ from typing import Any, get_args
 
 import pytest
 
-from pytest_mlflow_traces import Contract, TraceAssertionError, assert_trace
+from pytest_mlflow_traces import Contract, TraceAssertionError, assert_trace, capture_traces
 from pytest_mlflow_traces.core.contracts import check
-from reference_agent.contract import CONTRACT, FAILURE_CONTRACT, Domain, HealthMonitorTags, Tool
+from reference_agent import stub_orchestrator
+from reference_agent.contract import CONTRACT, FAILURE_CONTRACT, ORDER, SESSION, Domain, HealthMonitorTags, Tool
 from reference_agent.intent import DOMAINS
 from reference_agent.memory import Memory
 from reference_agent.stubs.chat import FAULTS, STAGES
@@ -16,6 +17,7 @@ from reference_agent.stubs.genie import KINDS
 from reference_agent.tags import STANDARD_TAGS
 from reference_agent.utilities import TRIGGERS
 from tests.reference_agent.asking import MODES, Outcome, Request, asked
+from tests.support.building import tree
 
 GOOD = {
     "user_id": "ada",
@@ -173,3 +175,43 @@ def test_a_request_without_a_phase_breaks_it(monkeypatch):
 
     with pytest.raises(TraceAssertionError, match="contract 'health monitor': trace 'orchestrator_invoke' does not"):
         assert_trace(asked(Request()).trace, CONTRACT)
+
+
+@pytest.mark.parametrize(
+    ("spans", "broken"),
+    [
+        (["load_context", "classify_intent"], []),
+        (["classify_intent", "load_context"], ["order.after"]),
+        (["load_context @0-5", "classify_intent @3-8"], ["order.after"]),
+        (["load_context", "classify_intent", "cost_agent AGENT", "synthesize"], []),
+        (["load_context", "classify_intent", "synthesize", "cost_agent AGENT"], ["order.never"]),
+        (["load_context", "classify_intent", "genie_query", ["genie_attempt", "genie_attempt"]], []),
+        (["load_context", "classify_intent", "genie_query", "genie_attempt"], ["order.inside"]),
+        (["classify_intent"], ["order.after"]),
+    ],
+    ids=repr,
+)
+def test_the_order_of_the_phases_holds_in_any_shape(spans, broken):
+    assert [finding.rule for finding in ORDER.check(tree("orchestrator_invoke", spans))] == broken
+
+
+@pytest.mark.parametrize(
+    ("seconds", "broken"), [("@20-21", []), ("@4-5", ["order.never"])], ids=["one by one", "at once"]
+)
+def test_a_second_turn_begins_when_the_first_is_remembered(seconds, broken):
+    turns = [
+        tree("orchestrator_invoke", [f"load_context {load}", f"save_context {save}"], metadata=METADATA)
+        for load, save in (("@1-2", "@10-12"), (seconds, "@30-40"))
+    ]
+
+    assert [finding.rule for finding in check(turns, SESSION)] == broken
+
+
+def test_a_real_session_keeps_its_order():
+    with capture_traces() as traces:
+        orchestrator = stub_orchestrator()
+        for query in ("Why did costs spike?", "And the day before?", "Who logged in?"):
+            orchestrator.invoke(query, "ada", "s1")
+
+    assert len(traces) == 3
+    assert_trace(traces, SESSION, CONTRACT)

@@ -28,7 +28,9 @@ from pytest_mlflow_traces import (
     any_order,
     assert_trace,
     capture_traces,
+    each,
     if_present,
+    never,
     one_of,
     optional,
     parallel,
@@ -104,6 +106,15 @@ def test_budgets(mlflow_traces: CapturedTraces) -> None:
     path: tuple[Span, ...] = trace.critical_path()
     busiest: int = trace.max_concurrency
     print(findings, path, busiest)
+
+
+def test_order(mlflow_traces: CapturedTraces) -> None:
+    pay, auth = span("pay"), span("auth")
+    rule = each(pay, per="session").after(auth | span("login"), since=span("logout"), same="inputs.order")
+    assert_trace(mlflow_traces, rule, if_present(each(pay).inside(auth)), Contract("paid", never(pay)))
+    cancelled = never(pay).before(auth, until=pay, same={"inputs.a": "outputs.b"})
+    findings: list[Finding] = cancelled.check(mlflow_traces.one())
+    print(findings, rule.check_all(mlflow_traces), each(pay).after(auth, same=("inputs.a", "inputs.b")))
 
 
 def test_strategies() -> None:

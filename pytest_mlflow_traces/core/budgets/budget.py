@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from pytest_mlflow_traces.core.budgets import limits
 from pytest_mlflow_traces.core.budgets.limits import Limit
 from pytest_mlflow_traces.core.findings import NO_TRACE
+from pytest_mlflow_traces.core.order.rule import Rule, where_present
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, span
 from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration
 from pytest_mlflow_traces.core.text.suggestions import listed, unknown_keywords
@@ -52,15 +53,27 @@ class IfPresent:
         return f"if_present({self.limit!r})"
 
 
-def if_present(limit: Duration | Calls) -> IfPresent:
+@overload
+def if_present(limit: Rule) -> Rule: ...
+@overload
+def if_present(limit: Duration | Calls) -> IfPresent: ...
+def if_present(limit: Duration | Calls | Rule) -> IfPresent | Rule:
     """Stand for `limit`, where a span comes under it at all; without this, a limit that none came under is a finding.
 
+    So it is with a rule of order that begins with `each()`.
+
+    >>> from pytest_mlflow_traces import each, span
     >>> Budget(latency_of={"web_search": if_present("2s")})
     Budget(latency_of={'web_search': if_present('2s')})
+    >>> if_present(each(span("pay")).after(span("auth")))
+    if_present(each(span('pay')).after(span('auth')))
 
     Raises:
-        TypeError: for what is not a limit.
+        TypeError: for what is neither a limit nor such a rule.
+        ValueError: for `each(p)` alone, which says nothing.
     """
+    if isinstance(limit, Rule):
+        return where_present(limit)
     if isinstance(limit, bool) or not isinstance(limit, str | timedelta | int | tuple):
         raise TypeError(f"if_present() takes a duration such as '800ms', or a number of calls, got {limit!r}")
     return IfPresent(limit)

@@ -184,6 +184,8 @@ def checked_one_span(pattern: object, what: str) -> Pattern:
 def _no_pattern(given: object, what: str) -> TypeError:
     if isinstance(given, str):
         return TypeError(f"{what} takes a pattern, not a string: write span({given!r})")
+    if callable(getattr(given, "check", None)):
+        return TypeError(f"{what} takes a pattern, not an expectation: write assert_trace(trace, {given!r:.200})")
     return TypeError(f"{what} takes a pattern such as span('name'), got {given!r}")
 
 
