@@ -33,6 +33,27 @@ def agent(query="q", tags=None):
     return search(query)
 """
 
+# an agent whose tools run at once, and yet one after the other
+TAKING_TURNS = """
+import asyncio
+
+import mlflow
+
+
+async def tool(name):
+    with mlflow.start_span(name):
+        pass
+
+
+async def tools(names):
+    await asyncio.gather(*map(tool, names))
+
+
+def agent(names):
+    with mlflow.start_span("agent"):
+        asyncio.run(tools(names))
+"""
+
 
 PLUGINS = "pytest_mlflow_traces.plugin", "xdist.plugin", "pytest_asyncio.plugin"
 # Old pytests warn, at each run in process, of the plugins that the outer run has imported already.
@@ -50,6 +71,6 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p {plugin}" for plugin in PLUGINS))
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    pytester.makepyfile(app=AGENT)
+    pytester.makepyfile(app=AGENT, taking_turns=TAKING_TURNS)
     pytester.makeini(INI)
     return pytester

@@ -175,22 +175,13 @@ def test_a_name_that_each_run_makes_anew_is_recorded_as_a_regex(suite):
 
 
 TAKING_TURNS = """
-    import asyncio
     import json
     from pathlib import Path
 
-    import mlflow
-
-    async def tool(name):
-        with mlflow.start_span(name):
-            pass
-
-    async def tools(names):
-        await asyncio.gather(*map(tool, names))
+    from taking_turns import agent
 
     def test_it(mlflow_traces, trace_baseline):
-        with mlflow.start_span("agent"):
-            asyncio.run(tools(json.loads(Path("names.json").read_text())))
+        agent(json.loads(Path("names.json").read_text()))
 
         assert mlflow_traces.one() == trace_baseline
 """

@@ -181,30 +181,9 @@ def test_a_device_is_written_to_and_not_replaced(project):
     assert Path("/dev/null").is_char_device()
 
 
-TAKING_TURNS = """
-    import asyncio
-    import json
-    import os
-
-    import mlflow
-
-    async def tool(name):
-        with mlflow.start_span(name):
-            pass
-
-    async def tools(names):
-        await asyncio.gather(*map(tool, names))
-
-    def test_tools(mlflow_traces):
-        with mlflow.start_span("agent"):
-            asyncio.run(tools(os.environ["TOOLS"]))
-"""
-
-
-def test_the_order_of_what_took_turns_makes_no_difference(project, monkeypatch):
-    project.makepyfile(TAKING_TURNS)
+def test_the_order_of_what_took_turns_makes_no_difference(project):
     for names in ("ab", "ba"):
-        monkeypatch.setenv("TOOLS", names)
+        project.makepyfile(f"from taking_turns import agent\n\ndef test_it(mlflow_traces):\n    agent({names!r})\n")
         project.runpytest_inprocess(f"--mlflow-traces-save={names}.jsonl").assert_outcomes(passed=1)
     first, second = (read_traces(project.path / f"{names}.jsonl")[0] for names in ("ab", "ba"))
     assert [[span.name for span in trace.root.children] for trace in (first, second)] == [["a", "b"], ["b", "a"]]
