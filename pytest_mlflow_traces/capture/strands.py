@@ -32,9 +32,9 @@ class _Strand:
 
 @dataclass(eq=False, slots=True)
 class _Ran:
-    """Where a span started, from the outermost strand to the innermost, and when it ended."""
+    """In which strand a span started, and when it ended."""
 
-    line: tuple[_Strand, ...]
+    strand: _Strand | None
     ended: int | None = None
 
 
@@ -91,12 +91,7 @@ class Strands:
 
     def started(self, span: Any) -> None:
         """Note a span that starts here."""
-        line: list[_Strand] = []
-        strand = self._here()
-        while strand is not None:
-            line.append(strand)
-            strand = strand.parent
-        self._spans[_id_of(span)] = _Ran(tuple(reversed(line)))
+        self._spans[_id_of(span)] = _Ran(self._here())
 
     def ended(self, span: Any) -> None:
         """Note a span that ends, wherever."""
@@ -128,10 +123,19 @@ def _might_have_been_later(ran: _Ran | None, later: _Ran | None) -> bool:
     """Return whether the strand of a span that started later was there before the other span had ended."""
     if ran is None or later is None:
         return False
-    for one, other in zip(ran.line, later.line, strict=False):
+    for one, other in zip(_line_to(ran.strand), _line_to(later.strand), strict=False):
         if one is not other:  # the two that were made in the strand that they have in common, or in none
             return ran.ended is None or other.born < ran.ended
     return False  # one of them ran in that strand itself
+
+
+def _line_to(strand: _Strand | None) -> list[_Strand]:
+    """Return the strands from the outermost to this one."""
+    line: list[_Strand] = []
+    while strand is not None:
+        line.append(strand)
+        strand = strand.parent
+    return line[::-1]
 
 
 def _id_of(span: Any) -> str:
