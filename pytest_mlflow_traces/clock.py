@@ -140,12 +140,17 @@ def virtual_time(*, start: datetime | None = None, io_grace: str | timedelta | N
     travel = _time_machine().travel(start_ns // NS_PER_S, tick=False)
     # In this order: time-machine looks the clocks up when it begins and ends, and has to find the originals; threads
     # that go on for real afterwards are to find the real time.
-    with _simulation(grace_s) as simulation, travel as traveller, replaced(), Lookout(simulation).looking():
+    with _simulation(grace_s) as simulation, travel as traveller, replaced(), Lookout(simulation).looking() as lookout:
         _shift(traveller, start_ns % NS_PER_S)
         _note_asking(traveller)
         simulation.on_move = partial(_shift, traveller)
         simulation.owner = VirtualTime(simulation, start_ns)
-        yield simulation.owner
+        simulation.explain = lookout.explain
+        try:
+            yield simulation.owner
+        except BaseException as error:
+            lookout.explain(error)
+            raise
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
+from pytest_mlflow_traces.core.compared import FoundSpans
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
@@ -16,6 +17,9 @@ from pytest_mlflow_traces.core.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from pytest_mlflow_traces.capture.traces import CapturedTraces
+    from pytest_mlflow_traces.core.trace import Span
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
@@ -90,10 +94,15 @@ class SelectedTraces(tuple[Trace, ...]):  # noqa: SLOT001  # what is of no fixed
 
     __hash__ = tuple.__hash__
 
-    def count(self, value: object) -> int:
-        """Return how often a trace is there; for spans, ask each trace."""
-        refuse_to_count(value)
-        return super().count(value)
+    def find(self, pattern: Pattern) -> tuple[Span, ...]:
+        """Return the spans of all these traces that match."""
+        return found_in(pattern, "find()", self, self.fail_empty)
+
+    def count(self, pattern: object) -> int:
+        """Return how many spans of all these traces match; of a trace, how often it is there."""
+        if isinstance(pattern, Trace):
+            return super().count(pattern)
+        return len(found_in(pattern, "count()", self, self.fail_empty))
 
 
 def is_in(
@@ -111,18 +120,23 @@ def is_in(
     return False
 
 
+def found_in(
+    pattern: object, what: str, traces: CapturedTraces | SelectedTraces, fail_empty: Callable[[str], NoReturn]
+) -> FoundSpans:
+    """Return the spans that match, trace by trace, those that have not ended last; of no trace that is an error."""
+    checked = checked_one_span(pattern, what)
+    found = FoundSpans(span for trace in (*traces, *traces.in_progress) for span in trace.find(checked))
+    if not found and not len(traces):
+        fail_empty(f"looked for {checked!r}")
+    return found
+
+
 def refuse_pattern(other: object, traces: str) -> None:
     """Raise a TypeError where several traces are compared with patterns: they would never be equal, so always `!=`."""
     if isinstance(other, Pattern):
         raise TypeError(f"compare one trace: mlflow_traces.one() == pattern; or ask pattern in {traces}")
     if isinstance(other, list) and any(isinstance(each, Pattern) for each in other):
         raise TypeError(f"compare a list with a list of patterns: list({traces}) == [...]")
-
-
-def refuse_to_count(value: object) -> None:
-    """Raise a TypeError for a pattern: it would be counted by the roots alone."""
-    if isinstance(value, Pattern):
-        raise TypeError("count spans trace by trace: sum(trace.count(pattern) for trace in mlflow_traces)")
 
 
 def empty(rule: str, what: str, reason: str) -> TraceAssertionError:

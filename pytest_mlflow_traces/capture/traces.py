@@ -10,11 +10,11 @@ from pytest_mlflow_traces.capture.selection import (
     SelectedTraces,
     checked_criteria,
     empty,
+    found_in,
     holds,
     is_in,
     meant,
     refuse_pattern,
-    refuse_to_count,
     slice_text,
 )
 from pytest_mlflow_traces.core.budgets.latency import LatencyStatistics
@@ -196,14 +196,34 @@ class CapturedTraces(Sequence[Trace]):
 
     __hash__ = object.__hash__
 
-    def count(self, value: object) -> int:
-        """Return how often a trace is there; for spans, ask each trace.
+    def find(self, pattern: Pattern) -> tuple[Span, ...]:
+        """Return the spans that match, of all traces, and last those of the ones that have not ended.
 
         Raises:
-            TypeError: for a pattern.
+            TypeError: for anything but a pattern of one span.
+            TraceAssertionError: where nothing was captured.
         """
-        refuse_to_count(value)
-        return super().count(value)
+        return found_in(pattern, "find()", self, self.fail_empty)
+
+    def count(self, pattern: object) -> int:
+        """Return how many spans match, in all traces, those that have not ended too; of a trace, how often it is there.
+
+        >>> import mlflow
+        >>> from pytest_mlflow_traces import capture_traces, span
+        >>> with capture_traces() as traces:
+        ...     for _ in range(2):
+        ...         with mlflow.start_span("agent"), mlflow.start_span("search"):
+        ...             pass
+        >>> traces.count(span("search")), traces.count(span("delete_table"))
+        (2, 0)
+
+        Raises:
+            TypeError: for anything else.
+            TraceAssertionError: where nothing was captured.
+        """
+        if isinstance(pattern, Trace):
+            return super().count(pattern)
+        return len(found_in(pattern, "count()", self, self.fail_empty))
 
     def latency(self, pattern: Pattern) -> LatencyStatistics:
         """Return how long the spans that match took, in all traces together: count, min, median, p95 and max.

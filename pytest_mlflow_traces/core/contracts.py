@@ -186,6 +186,7 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
             found += verdicts_where_it_applies(each, applicable) if applicable else [_unused(each, traces)]
         else:
             found += verdicts(traces, each)
+        found += excesses(getattr(given, "in_progress", ()), each)
     return found
 
 
@@ -225,7 +226,22 @@ def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
 
 def verdicts_where_it_applies(contract: Contract, traces: Sequence[Trace]) -> list[Verdict]:
     """Return what the expectations of a contract have to say against traces that it is known to apply to."""
-    found = [verdict for each in contract.expectations for verdict in verdicts(traces, each)]
+    return _of(contract, [verdict for each in contract.expectations for verdict in verdicts(traces, each)])
+
+
+def excesses(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
+    """Return what of an expectation traces that have not ended break already, whatever comes."""
+    if isinstance(expectation, Contract):
+        its = [trace for trace in traces if expectation.applies(trace)]
+        return _of(expectation, [verdict for each in expectation.expectations for verdict in excesses(its, each)])
+    check_open = getattr(expectation, "check_open", None)
+    if check_open is None:
+        return []
+    told = (_told(expectation, f"{_named(trace)}, which has not ended", check_open(trace)) for trace in traces)
+    return [verdict for each in told for verdict in each]
+
+
+def _of(contract: Contract, found: list[Verdict]) -> list[Verdict]:
     return [Verdict(verdict.findings, f"contract {contract.name!r}: {verdict.text}") for verdict in found]
 
 

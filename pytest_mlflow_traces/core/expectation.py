@@ -14,7 +14,8 @@ class Expectation(Protocol):
     """What turns a trace into a list of findings; an empty list means that it holds.
 
     One that can say more of several traces than of each by itself (a percentile, for instance) also has
-    `check_all(traces)`, which is then asked once instead.
+    `check_all(traces)`, which is then asked once instead. One that a trace can break before it has ended, for good,
+    has `check_open(trace)`, which is asked of the traces of a capture that have not.
 
     >>> import mlflow
     >>> from pytest_mlflow_traces import Finding, assert_trace, capture_traces

@@ -32,6 +32,7 @@ _FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
 UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
+SIMULATION = "pytest_mlflow_traces.virtual_time.simulation"
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by whoever has a trace
 
 quieten()
@@ -121,7 +122,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 # here and not with the other hooks: they may be loaded while the test runs, which is too late for a hook around it
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    result = yield
+    try:
+        result = yield
+    except BaseException as error:
+        simulation = sys.modules[SIMULATION].Simulation.active if SIMULATION in sys.modules else None
+        if simulation is not None:  # that of a fixture, which the error does not pass through
+            simulation.explain(error)
+        raise
     if item.config.pluginmanager.has_plugin(HOOKS) or item.get_closest_marker(MARKER) is not None:
         _hooks(item.config).finish(item)
     return result

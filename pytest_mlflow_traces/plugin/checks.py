@@ -60,7 +60,7 @@ def check(item: pytest.Item, result: Result, demand: Demand | None) -> None:
         result.applied = contracts.applying(traces)  # first: one that does not hold has applied all the same
         if demand is not None:
             _check_demand(demand, traces)
-        contracts.check(traces)
+        contracts.check(traces, traces.in_progress)
         _check_whole(item, traces)
     if result.baselines is not None and not result.baselines.used:
         finding = Finding("baseline.unused", result.baselines.shown_path, "a trace compared with it", "none")
@@ -88,7 +88,7 @@ def _check_demand(demand: Demand, traces: CapturedTraces) -> None:
         finding = Finding("capture.count", "this test", expected=demand.count, actual=str(count))
         raise TraceAssertionError(f"expected {demand.count}, got {count}:\n{traces.listing()}", [finding])
     if demand.expectations:
-        assert_trace(list(traces), *demand.expectations)
+        assert_trace(traces, *demand.expectations)
 
 
 def _unfinished(trace: Trace) -> Iterator[Finding]:

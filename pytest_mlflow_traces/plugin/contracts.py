@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.contracts import Contract, verdicts
+from pytest_mlflow_traces.core.contracts import Contract, excesses, verdicts
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.plugin.run_report import is_whole_suite
@@ -40,13 +40,12 @@ class SuiteContracts:
             waiting += [(f"{name} > {inner.name}", inner, its) for inner in inside if isinstance(inner, Contract)]
         return found
 
-    def check(self, traces: Sequence[Trace]) -> None:
+    def check(self, traces: Sequence[Trace], in_progress: Sequence[Trace] = ()) -> None:
         """Raise a TraceAssertionError where a contract does not hold, with every finding of all."""
-        found = [
-            verdict
-            for each in self._contracts.values()
-            for verdict in verdicts([trace for trace in traces if _applies(each, trace)], each)
-        ]
+        found = []
+        for each in self._contracts.values():
+            found += verdicts([trace for trace in traces if _applies(each, trace)], each)
+            found += excesses(in_progress, each)
         if found:
             findings = [finding for verdict in found for finding in verdict.findings]
             raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)

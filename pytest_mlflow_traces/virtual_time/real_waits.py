@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.capture.real_time import real_time
+from pytest_mlflow_traces.core.spans.real_waits import RealWait
+from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.virtual_time import deadlock, originals
+from pytest_mlflow_traces.virtual_time.participants import VirtualTimeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_mlflow_traces.core.spans.real_waits import RealWait
     from pytest_mlflow_traces.virtual_time.participants import Participant
     from pytest_mlflow_traces.virtual_time.simulation import Simulation
 
 LOOK_S = 0.02
+EXPLAINED_NS = 1_000_000_000
+_LISTED = 8
 NOTICEABLE_S = 0.1  # what is shorter may be a machine that has other things to do
 _TASKS = Path("/proc/self/task")
 _LISTENING = ("selectors", "pytest_mlflow_traces.virtual_time.asyncio_loop")
@@ -33,7 +37,8 @@ class _Held:
     place: tuple[int, int]
     last_s: float
     waited_s: float = 0.0
-    wait: RealWait | None = None
+    own: RealWait | None = None
+    wait: RealWait | None = None  # the same, as its spans have it
 
 
 class Lookout:
@@ -42,21 +47,36 @@ class Lookout:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._held: dict[Participant, _Held] = {}
+        self._waits: list[RealWait] = []
         self._is_over, self._has_ended = allocate_lock(), allocate_lock()
 
     @contextmanager
-    def looking(self) -> Iterator[None]:
+    def looking(self) -> Iterator[Lookout]:
         """Look, in a thread of its own, that nobody else sees."""
         self._is_over.acquire()
         self._has_ended.acquire()
         real_time.is_on = True
         start_new_thread(self._look_on, ())
         try:
-            yield
+            yield self
         finally:
             real_time.is_on = False
             self._is_over.release()
             self._has_ended.acquire(True, 5)  # a forked process has no such thread
+
+    def explain(self, error: BaseException) -> None:
+        """Note on an error what waited in real time before: its own time-outs may have ended that, not virtual ones."""
+        long = [wait for wait in self._waits if wait.nanoseconds >= EXPLAINED_NS]
+        if isinstance(error, VirtualTimeError) or not long:
+            return
+        lines = [
+            "in virtual time, this waited in real time, which the clock does not see (a real time-out may have ended it):",
+            *capped([f"  {wait}" for wait in long[::-1]], _LISTED, "  ... {} more"),
+            "put a stub in its place that waits by time.sleep() or asyncio.sleep(), or leave virtual time out",
+        ]
+        # Python 3.10 has no add_note(), and pytest shows the notes all the same
+        notes = vars(error).setdefault("__notes__", [])
+        notes.append("\n".join(lines))
 
     def _look_on(self) -> None:
         try:
@@ -74,11 +94,14 @@ class Lookout:
             del self._held[gone]
         for each in waiting:
             held = self._held[each]
-            if held.wait is None and held.waited_s >= NOTICEABLE_S:
-                where = deadlock.place(frames[each.ident or 0])
-                held.wait = real_time.note(each.ident or 0, where, is_all=len(waiting) == len(awake))
-            if held.wait is not None:
-                held.wait.nanoseconds = round(held.waited_s * 1e9)
+            if held.own is None and held.waited_s >= NOTICEABLE_S:
+                held.own = RealWait(deadlock.place(frames[each.ident or 0]), frozenset())
+                self._waits.append(held.own)
+            if held.own is not None and held.wait is None:
+                held.wait = real_time.note(each.ident or 0, held.own.where, is_all=len(waiting) == len(awake))
+            for wait in (held.own, held.wait):
+                if wait is not None:
+                    wait.nanoseconds = round(held.waited_s * 1e9)
 
     def _is_waiting(self, participant: Participant, frame: Any, now: float) -> bool:
         if frame is None or participant.ident is None:

@@ -43,6 +43,7 @@ class Simulation:
         self.loops: Any = None  # what stands around it: the event loops, and what the user sees of it
         self.owner: Any = None
         self.on_move: Callable[[int], object] = lambda _: None
+        self.explain: Callable[[BaseException], object] = lambda _: None
         self._lock = RLock()  # a finalizer that notifies may run in the middle of anything here
         self.news = 0  # how often time moved, a participant came or left, or one ended the wait of another
         self._watch = deadlock.Watch()

@@ -8,7 +8,18 @@ import re
 import mlflow
 import pytest
 
-from pytest_mlflow_traces import TraceAssertionError, capture_traces, span
+from pytest_mlflow_traces import (
+    Budget,
+    Contract,
+    TraceAssertionError,
+    assert_trace,
+    capture_traces,
+    each,
+    if_present,
+    never,
+    span,
+)
+from pytest_mlflow_traces.core.contracts import check
 from tests.capture.programs import names, traced
 
 
@@ -73,8 +84,8 @@ def test_one_of_nothing_lists_at_most_twenty_open_spans(traces):
     lines = said(traces.one).splitlines()
     assert lines[1:3] == ["  span 0", "  span 1"]
     assert (len(lines), lines[-1]) == (22, "  ... 3 more")
-    for each in spans:
-        each.end()
+    for opened in spans:
+        opened.end()
 
 
 def test_one_of_several_lists_them(three):
@@ -187,6 +198,67 @@ def test_what_ran_in_a_trace_that_has_not_ended_is_found(mode):
             assert span("delete") not in traces
             assert [trace.name for trace in traces.in_progress] == ["stream"]
             assert [trace.name for trace in traces] == ["answer"]
+
+
+def test_spans_are_found_and_counted_in_all_traces_those_that_have_not_ended_last(mode):
+    with capture_traces() as traces:
+        with mlflow.start_span("answer"):
+            traced("delete_table")
+        with streaming():
+            assert [each.path for each in traces.find(span("delete_table"))] == [
+                "answer > delete_table",
+                "stream > delete_table",
+            ]
+            assert (traces.count(span("delete_table")), traces.count(span("x"))) == (2, 0)
+            streams = traces.where(name="stream")
+            assert (streams.count(span("delete_table")), len(streams.find(span(type="TOOL")))) == (1, 1)
+            assert traces.where(name="answer").count(span("delete_table")) == 1
+        assert [traces.count(trace) for trace in traces] == [1, 1]
+
+
+def test_in_nothing_no_span_is_counted(traces):
+    for count in (traces.count, traces.find, traces[:].count, traces.where(name="x").find):
+        assert findings(lambda: count(span("x")))[0][0] == "capture.empty"  # noqa: B023  # called at once
+    with streaming():
+        assert findings(lambda: traces.count(span("x")))[0][0] == "capture.unfinished"
+    assert said(lambda: traces.count("x"), TypeError).startswith("count()")
+
+
+@pytest.mark.parametrize(
+    ("expectation", "finding"),
+    [
+        (Budget(calls={"delete_table": 0}), "budget.calls at stream: expected no call of span('delete_table'), got 1"),
+        (never(span("delete_table")), "order.never at stream > delete_table"),
+        (never(span(type="TOOL")).inside(span("stream")), "order.never at stream > delete_table"),
+        (
+            Contract("streams", Contract("safe", Budget(calls={"delete_table": 0})), applies_to=span("stream")),
+            "budget.calls at stream: expected no call of span('delete_table'), got 1",
+        ),
+    ],
+)
+def test_what_a_trace_breaks_for_good_is_said_before_it_ends(traces, expectation, finding):
+    traced("answer")
+    with streaming():
+        if not isinstance(expectation, Contract):
+            assert said(lambda: assert_trace(traces, expectation)).startswith(
+                "trace 'stream', which has not ended:\n  "
+            )
+        (found,) = [each for each in check(traces, expectation) if each.rule != "contract.unused"]
+        assert str(found).startswith(finding)
+
+
+def test_what_may_still_come_is_not_asked_of_a_trace_that_has_not_ended(traces):
+    with mlflow.start_span("answer"):
+        traced("search")
+        traced("done")
+    with streaming():
+        assert_trace(
+            traces,
+            span("answer")[...],
+            Budget(calls={"search": (1, 2), "delete_table": if_present(1)}, latency="1m"),
+            each(span("search")).before(span("done")),
+            never(span("delete_table")).after(span("stream"), same="inputs.id"),
+        )
 
 
 def test_of_traces_that_have_not_ended_alone_nothing_is_found_absent(traces):
@@ -319,9 +391,6 @@ def test_what_is_no_pattern_is_not_looked_for(three):
 def test_comparing_it_with_a_pattern_raises(three):
     assert said(lambda: three == span("answer"), TypeError) == (
         "compare one trace: mlflow_traces.one() == pattern; or ask pattern in mlflow_traces"
-    )
-    assert said(lambda: three.count(span("answer")), TypeError) == (
-        "count spans trace by trace: sum(trace.count(pattern) for trace in mlflow_traces)"
     )
 
 

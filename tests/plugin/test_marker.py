@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.plugin.conftest import INI
+
 LEAK = "import mlflow; mlflow.start_span_no_context('leak')"
 
 
@@ -108,6 +110,41 @@ def test_on_workers_misuse_fails_the_test_by_name(project):
     result.assert_outcomes(errors=1)
     assert "did you mean 'count'?" in result.stdout.str()
     assert "INTERNALERROR" not in result.stdout.str()
+
+
+def test_what_ran_in_a_trace_that_never_ended_is_too_much_for_a_marker_and_a_contract(project):
+    project.makeini(f"{INI}mlflow_traces_contract = rules:SAFE\n")
+    project.makepyfile(rules="from pytest_mlflow_traces import never, span\nSAFE = never(span('delete_table'))")
+    project.makepyfile(
+        """
+        import mlflow
+        import pytest
+        from app import agent
+        from pytest_mlflow_traces import Budget
+
+        def leaks():
+            stream = mlflow.start_span_no_context("stream")
+            mlflow.start_span_no_context("delete_table", parent_span=stream).end()
+            agent()
+
+        @pytest.mark.mlflow_traces(expect=Budget(calls={"delete_table": 0}))
+        def test_marked():
+            leaks()
+
+        def test_under_contract(mlflow_traces):
+            leaks()
+        """
+    )
+
+    result = run(project, "-p", "no:randomly")
+
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines([
+        "trace 'stream', which has not ended:",
+        "  budget.calls at stream: expected no call of span('delete_table'), got 1",
+        "trace 'stream', which has not ended:",
+        "  order.never at stream > delete_table: expected no span('delete_table'), *",
+    ])  # fmt: skip
 
 
 def test_the_closest_marker_has_the_say_on_the_count(project):

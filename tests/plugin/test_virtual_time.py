@@ -316,3 +316,27 @@ def test_a_wait_in_real_time_fails_a_budget_of_latency_and_is_but_listed_elsewhe
             r"  \d+ ms at test_a_wait_in_real_time_fails.*\.py:\d+, in fetch$",
         ]
     )
+
+
+def test_a_time_out_in_real_time_is_explained(project):
+    project.makepyfile(
+        """
+        import socket
+
+        def test_waits(virtual_time, monkeypatch):
+            monkeypatch.setattr("pytest_mlflow_traces.virtual_time.real_waits.EXPLAINED_NS", 200_000_000)
+            reader, writer = socket.socketpair()
+            with reader, writer:
+                reader.settimeout(0.4)
+                reader.recv(1)
+        """
+    )
+
+    result = run(project)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([
+        "E * TimeoutError: timed out",
+        "E * in virtual time, this waited in real time, which the clock does not see *",
+        "E *   ??? ms at test_a_time_out_in_real_time_is_explained.py:*",
+    ])  # fmt: skip

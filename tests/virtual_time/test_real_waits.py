@@ -19,6 +19,7 @@ import pytest
 
 from pytest_mlflow_traces import Budget, TraceAssertionError, capture_traces, span
 from pytest_mlflow_traces.clock import virtual_time
+from pytest_mlflow_traces.virtual_time import real_waits
 
 LONG_S = 0.4
 LOCK, RLOCK, QUEUE = threading.Lock(), threading.RLock(), queue.SimpleQueue()  # from before
@@ -163,6 +164,28 @@ def test_a_p95_does_not_hold_over_one_either():
 
     (finding,) = Budget(p95_of={"call": "2s"}).check_all(traces)
     assert (finding.rule, finding.where) == ("budget.real_time", "[7] call")
+
+
+def test_an_error_says_what_waited_in_real_time_before_it(monkeypatch):
+    monkeypatch.setattr(real_waits, "EXPLAINED_NS", 200_000_000)
+    reader, writer = socket.socketpair()
+    reader.settimeout(LONG_S)
+    with reader, writer, pytest.raises(TimeoutError) as raised, virtual_time():
+        reader.recv(1)
+
+    (note,) = raised.value.__notes__
+    head, where, cure = note.splitlines()
+    assert head == (
+        "in virtual time, this waited in real time, which the clock does not see (a real time-out may have ended it):"
+    )
+    assert " ms at test_real_waits.py:" in where
+    assert cure == "put a stub in its place that waits by time.sleep() or asyncio.sleep(), or leave virtual time out"
+
+
+def test_an_error_without_such_a_wait_is_left_alone():
+    with pytest.raises(ZeroDivisionError) as raised, virtual_time():
+        _ = 1 / 0
+    assert not hasattr(raised.value, "__notes__")
 
 
 def test_what_works_or_waits_on_the_clock_is_let_be():

@@ -35,6 +35,7 @@ _CHECKS: dict[str, Callable[[Trace, Any], Iterator[Finding]]] = {
     "cost_usd": limits.cost,
     "calls": limits.calls,
 }
+_LASTING = ("budget.calls", "budget.tokens", "budget.cost")  # what no later span mends
 
 Duration: TypeAlias = "str | timedelta"
 Calls: TypeAlias = "int | tuple[int, int]"
@@ -161,6 +162,12 @@ class Budget:
         for limit in self._said.get("p95_of", ()):
             found += limits.p95(traces, limit)
         return found
+
+    def check_open(self, trace: Trace) -> list[Finding]:
+        """Return in what a trace that has not ended exceeds this budget, whatever comes: calls, tokens and costs."""
+        asked = [limits.calls(trace, replace(limit, least=0, optional=True)) for limit in self._said.get("calls", ())]
+        asked += [_CHECKS[word](trace, self._said[word]) for word in ("tokens", "cost_usd") if word in self._said]
+        return [finding for each in asked for finding in each if finding.rule in _LASTING]
 
     def _spent(self, trace: Trace) -> Iterator[Finding]:
         for word, said in self._said.items():

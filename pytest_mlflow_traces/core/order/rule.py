@@ -82,6 +82,11 @@ class Rule:
         """Return every span of `trace` that breaks this rule."""
         return self.check_all([trace])
 
+    def check_open(self, trace: Trace) -> list[Finding]:
+        """Return what a trace that has not ended breaks already; only a `never` without `same` is sure of that."""
+        lasting = self.terms.word == "never" and not self.terms.same
+        return self.check(trace) if lasting else []
+
     def check_all(self, traces: Sequence[Trace]) -> list[Finding]:
         """Return the same for several traces: each by itself or, `per="session"`, those of one session together.
 
