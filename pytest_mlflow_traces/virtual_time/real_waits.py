@@ -70,7 +70,7 @@ class Lookout:
         if isinstance(error, VirtualTimeError) or not long:
             return
         lines = [
-            "in virtual time, this waited in real time, which the clock does not see (a real time-out may have ended it):",
+            "this waited in real time, which virtual time does not see (a real time-out may have ended it):",
             *capped([f"  {wait}" for wait in long[::-1]], _LISTED, "  ... {} more"),
             "put a stub in its place that waits by time.sleep() or asyncio.sleep(), or leave virtual time out",
         ]

@@ -175,9 +175,7 @@ def test_an_error_says_what_waited_in_real_time_before_it(monkeypatch):
 
     (note,) = raised.value.__notes__
     head, where, cure = note.splitlines()
-    assert head == (
-        "in virtual time, this waited in real time, which the clock does not see (a real time-out may have ended it):"
-    )
+    assert head == ("this waited in real time, which virtual time does not see (a real time-out may have ended it):")
     assert " ms at test_real_waits.py:" in where
     assert cure == "put a stub in its place that waits by time.sleep() or asyncio.sleep(), or leave virtual time out"
 
