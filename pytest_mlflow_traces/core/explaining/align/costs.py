@@ -118,13 +118,15 @@ class Costs:
 
     def least(self, pattern: SpanPattern, i: int) -> float:
         """What `own` is at least, at a glance, where the span at `i` does not match."""
+        if self._is_paired(pattern, i):
+            return _ASSUMED
         return (
             SLIGHT if self.evenly or pattern.name is None or named(pattern, self._table.names[i]) else _FIELDS["name"]
         )
 
     def most(self, pattern: SpanPattern, i: int) -> float:
         """What it costs at most to let the span at `i` stand for `pattern`."""
-        if self._assumed.pair is not None and self._assumed.pair[0] is pattern and self._assumed.pair[1] == i:
+        if self._is_paired(pattern, i):
             return _ASSUMED
         both = self._loss(self._table.stops[i] - i) + self.kept + self._lost(pattern)
         if self.evenly:
@@ -134,6 +136,10 @@ class Costs:
         else:
             same = named(pattern, self._table.names[i])
         return both * _NAMESAKE if same else both
+
+    def _is_paired(self, pattern: SpanPattern, i: int) -> bool:
+        pair = self._assumed.pair
+        return pair is not None and pair[0] is pattern and pair[1] == i
 
     def is_like(self, pattern: SpanPattern, i: int, price: float) -> bool:
         """Return whether the span at `i`, which costs `price` as `pattern`, has its name and much else in common."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.align.aligner import Aligner
 from pytest_mlflow_traces.core.explaining.align.costs import Assumed
-from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Different, Missing, Unexpected, Unfit
+from pytest_mlflow_traces.core.explaining.align.edits import Aligned, Different, Missing, Moved, Unexpected, Unfit
 from pytest_mlflow_traces.core.explaining.align.moves import is_whole, with_moves
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern, span_patterns_of
 
@@ -36,7 +36,7 @@ def differences(table: SpanTable, matcher: Matcher, pattern: Pattern, spans: Seq
     first = _aligned(aligner, pattern, spans)
     best = _shortest(first, aligner)
     spent = 0
-    for least, assumed in _assumptions(first, aligner) if len(best) <= _FEW else ():
+    for least, assumed in _assumptions(first, best, aligner) if len(best) <= _FEW else ():
         spent += aligner.context.work + len(table)
         if spent > _LOOKED_AT or len(best) < least:
             break
@@ -121,15 +121,15 @@ def _agree(aligner: Aligner, pattern: SpanPattern, i: int) -> bool:
     return pattern.name == aligner.context.table.names[i] and aligner.context.costs.own(pattern, i) == 0.0
 
 
-def _assumptions(edits: Sequence[Edit], aligner: Aligner) -> Iterator[tuple[int, Assumed]]:
-    """Yield what may be taken for granted, and of how many differences that may make fewer."""
+def _assumptions(edits: Sequence[Edit], told: Sequence[Edit], aligner: Aligner) -> Iterator[tuple[int, Assumed]]:
+    """Yield what may be taken for granted, and of how many differences that may make fewer, `told` with moves."""
     table, matcher = aligner.context.table, aligner.context.matcher
     yield 2, Assumed(evenly=True)
     if any(isinstance(edit, Missing) and edit.lifted for edit in edits) or any(
         isinstance(edit, Unexpected) and edit.wrapper for edit in edits
     ):
         yield 2, Assumed(shells=False)
-    yield from ((2, each) for each in _namesakes(edits, aligner))
+    yield from ((2, Assumed(shells=False, pair=pair)) for pair in _pairs(edits, told, aligner))
     parts: dict[str, list[SpanPattern]] = {}
     for each in aligner.context.costs.hashes.order[:-1]:
         if isinstance(each, SpanPattern) and isinstance(each.name, str):
@@ -143,16 +143,21 @@ def _assumptions(edits: Sequence[Edit], aligner: Aligner) -> Iterator[tuple[int,
     yield from ((3, Assumed(span=i)) for i in below)
 
 
-def _namesakes(edits: Sequence[Edit], aligner: Aligner) -> Iterator[Assumed]:
-    """Pair what is said to be missing with a sibling that says the same by itself and was taken for another."""
-    taken = {
-        edit.span for edit in edits if isinstance(edit, Different) or (isinstance(edit, Unexpected) and edit.wrapper)
-    }
+def _pairs(edits: Sequence[Edit], told: Sequence[Edit], aligner: Aligner) -> Iterator[tuple[SpanPattern, int]]:
+    """Yield what is said to be missing with a sibling that says the same by itself and was taken for another.
+
+    And, where something below it has been moved, with what is unexpected in its place.
+    """
+    table = aligner.context.table
+    holders = {id(edit.holder) for edit in told if isinstance(edit, Moved)}
+    lone = {edit.span for edit in edits if isinstance(edit, Unexpected) and not edit.wrapper}
+    taken = {edit.span for edit in edits if isinstance(edit, Different | Unexpected)} - lone
     for edit in edits:
         if isinstance(edit, Missing) and isinstance(edit.pattern, SpanPattern):
-            for i in sorted(taken):
-                if aligner.context.table.parents[i] == edit.parent and _agree(aligner, edit.pattern, i):
-                    yield Assumed(shells=False, pair=(edit.pattern, i))
+            lost = edit.pattern
+            beside = {i for i in lone if edit.before in (i, table.stops[i])} if id(lost) in holders else set()
+            near = (i for i in sorted(taken | beside) if table.parents[i] == edit.parent)
+            yield from ((lost, i) for i in near if i in beside or _agree(aligner, lost, i))
 
 
 def _resolved(edits: list[Edit], aligner: Aligner) -> list[Edit]:
