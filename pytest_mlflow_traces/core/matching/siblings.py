@@ -32,6 +32,8 @@ class Units:
     @cached_property
     def patterns(self) -> tuple[SpanPattern, ...]:
         """All patterns, each once."""
+        if len(self._parts) == 1 and isinstance(self._parts[0], SpanPattern):
+            return (self._parts[0],)
         found: dict[int, SpanPattern] = {}
         seen: set[int] = set()
         stack = list(reversed(self._parts))

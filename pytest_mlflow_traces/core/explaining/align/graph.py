@@ -12,7 +12,7 @@ never less.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -109,13 +109,13 @@ class ContentGraph:
         for each in alternatives_of(unit):
             if not isinstance(each, SpanPattern) or not isinstance(each.name, str):
                 return False
-            if each.children is None and (self.names is None or self.names[each.name] > 1):
+            if each.children is None and (self.names is None or self.names.get(each.name, 0) > 1):
                 return False
         return True
 
 
 def _names(models: Sequence[tuple[int, Model]]) -> Mapping[str, int] | None:
-    names: Counter[str] = Counter()
+    names: dict[str, int] = defaultdict(int)
     todo = [model for _, model in models]
     seen: set[int] = set()
     while todo:
@@ -123,9 +123,10 @@ def _names(models: Sequence[tuple[int, Model]]) -> Mapping[str, int] | None:
         if isinstance(model, Gap):
             return None
         if isinstance(model, Run):
-            if model.units.unnamed:
-                return None
-            names.update({name: len(patterns) for name, patterns in model.units.named.items()})
+            for pattern in model.units.patterns:
+                if not isinstance(pattern.name, str):
+                    return None
+                names[pattern.name] += 1
         elif id(model) not in seen:
             seen.add(id(model))
             todo.extend(parts_of(model))
@@ -157,7 +158,7 @@ def _graph(models: Sequence[tuple[int, Model]], end: Step, holder: SpanPattern |
         elif isinstance(model, Run):
             entry.kind = Kind.SPAN if model.low == model.high == 1 else Kind.MANY
             entry.unit, entry.low, entry.high = model.units.pattern, model.low, model.high
-            entry.units = span_patterns_of(entry.unit)
+            entry.units = model.units.patterns
         elif isinstance(model, Group):
             entry.kind, entry.gap, entry.slots, entry.again = Kind.GROUP, model.gap, slots, looped
         elif isinstance(model, Loop):
