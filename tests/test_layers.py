@@ -21,9 +21,11 @@ PACKAGE = "pytest_mlflow_traces"
 DOORS = {
     "_pytest": {"plugin.hooks"},
     "click": {"cli"},
+    "google": {"otlp"},  # its protobuf
     "hypothesis": {"strategies"},
-    "mlflow": {"capture", "cli.tracking_store"},
-    "opentelemetry": {"capture"},
+    "mlflow": {"capture", "cli.tracking_store", "otlp"},
+    "opentelemetry": {"capture", "otlp"},
+    "pyarrow": {"tables"},
     "pydantic": {"core.tags", "strategies"},
     "pydantic_core": {"core.tags"},
     "pytest": {"plugin", "warnings"},

@@ -13,7 +13,7 @@ from mlflow.entities.trace_state import TraceState
 
 from pytest_mlflow_traces.capture import mlflow_internals
 from pytest_mlflow_traces.capture.mlflow_internals import InMemoryTraceManager, TraceMetadataKey, TraceTagKey
-from pytest_mlflow_traces.core.spans.usage import SPAN_TOKEN_USAGE
+from pytest_mlflow_traces.core.spans.shapes import is_translated
 
 
 def popped(otel_trace_id: int) -> Any:
@@ -74,6 +74,13 @@ def _as_stored(trace: Any) -> Any:
     if not any(map(_is_translated, trace.data.spans)):
         return trace
     spans = [_translated(span) if _is_translated(span) else span for span in trace.data.spans]
+    trace.info.trace_metadata.update(sums(spans))
+    return Trace(trace.info, TraceData(spans))
+
+
+def sums(spans: list[Any]) -> dict[str, str]:
+    """Return the usage and the cost of all spans, as MLflow's metadata has them."""
+    found = {}
     for key, aggregate in (
         (TraceMetadataKey.TOKEN_USAGE, mlflow_internals.aggregate_usage_from_spans),
         (TraceMetadataKey.COST, mlflow_internals.aggregate_cost_from_spans),
@@ -81,8 +88,8 @@ def _as_stored(trace: Any) -> Any:
         with contextlib.suppress(Exception):  # what cannot be added is a problem of the trace, and no reason to lose it
             total = aggregate(spans)
             if total:
-                trace.info.trace_metadata[key] = json.dumps(total)
-    return Trace(trace.info, TraceData(spans))
+                found[key] = json.dumps(total)
+    return found
 
 
 def _translated(span: Any) -> Any:
@@ -93,7 +100,5 @@ def _translated(span: Any) -> Any:
 
 
 def _is_translated(span: Any) -> bool:
-    """Return whether storing would change the span: it has token usage, or attributes named as OpenTelemetry does."""
     # the raw attributes: `span.attributes` decodes all of them
-    keys = span._span.attributes or ()
-    return any(key == SPAN_TOKEN_USAGE or ("." in key and not key.startswith("mlflow.")) for key in keys)
+    return is_translated(span._span.attributes or ())

@@ -211,14 +211,14 @@ def _stored(
     search: Callable[[str], Iterator[StoredTrace]] | None = None,
 ) -> Iterator[StoredTrace]:
     """Yield the traces of files, and what `search` finds at tracking URIs; `miss` gets each that has none."""
+    uris = [] if search is None else [source for source in sources if _is_uri(source)]
     with _readable():
-        for source in sources:
-            if search is not None and _is_uri(source):
-                yield from _reporting_if_empty(search(source), visible(source), miss)
-                continue
-            for file in files_of(source):
-                name = "standard input" if file == STDIN else visible(file)
-                yield from _reporting_if_empty(stored_traces(file, advance), name, miss)
+        # all files are read together: the spans of one trace may be in several of them
+        files = (file for source in sources if source not in uris for file in files_of(source))
+        yield from stored_traces(files, advance, miss)
+        if search is not None:
+            for uri in uris:
+                yield from _reporting_if_empty(search(uri), visible(uri), miss)
 
 
 def _reporting_if_empty(

@@ -125,7 +125,9 @@ class Check:
 
 def _unjudged(trace: Trace) -> str | None:
     """Return why a trace cannot be judged, `None` where it can."""
-    return "it is in progress" if trace.status == "IN_PROGRESS" else trace.table.missing()
+    # of what lost its root, MLflow says that it is in progress
+    is_open = trace.status == "IN_PROGRESS" and not trace.table.structural_problems
+    return "it is in progress" if is_open else trace.table.missing()
 
 
 def _verdicts(expectation: Any, traces: list[Trace]) -> list[Verdict]:

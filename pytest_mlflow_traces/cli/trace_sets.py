@@ -15,7 +15,7 @@ from pytest_mlflow_traces.files.traces import TraceFileError, stored_traces
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SUFFIXES = (".json", ".jsonl", ".ndjson")
+_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".pb", ".parquet", ".arrow", ".feather")
 _PACKED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", ".zip": "unzip"}
 
 
@@ -24,11 +24,10 @@ class TraceSet:
 
     def __init__(self, path: str) -> None:
         self._packed: dict[str, list[bytes]] = {}
-        for file in files_of(path):
-            for stored in stored_traces(file):
-                key = stored.test or f"trace {visible(stored.trace.name)}"
-                packed = zlib.compress(json.dumps(stored.trace.raw).encode(), 1)
-                self._packed.setdefault(key, []).append(packed)
+        for stored in stored_traces(files_of(path)):
+            key = stored.test or f"trace {visible(stored.trace.name)}"
+            packed = zlib.compress(json.dumps(stored.trace.raw, default=str).encode(), 1)
+            self._packed.setdefault(key, []).append(packed)
 
     @property
     def tests(self) -> list[str]:
@@ -51,6 +50,8 @@ def files_of(path: str) -> Iterator[str]:
     if path == "-" or not folder.is_dir():
         yield path
         return
+    if next(folder.rglob("_delta_log"), None) is not None:
+        raise TraceFileError(f"{visible(path)}: a Delta table, whose files hold deleted rows, too; save it as Parquet")
     found = []
     for each in sorted(folder.rglob("*")):
         suffixes = [suffix.lower() for suffix in each.suffixes[-2:]]

@@ -1,42 +1,31 @@
-"""Traces in files: JSON Lines as `--mlflow-traces-save` writes them, or the JSON of MLflow's `Trace.to_json()`.
+"""Traces in files: whatever holds them (see `objects` and `core.spans.shapes`) becomes what MLflow's `to_dict()` has.
 
-Reading streams: one line is in memory at a time, and no line may be longer than `LONGEST_LINE`. An error names the file
-and the line.
+Traces are read one by one. Spans that come alone, as of OTLP or of a table of spans, may stand anywhere in the files
+that are read together, so they are kept until the last is read. An error names the file and the line.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.spans import convert
+from pytest_mlflow_traces.core.spans import convert, shapes
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
+from pytest_mlflow_traces.files.objects import TraceFileError as TraceFileError  # of all who read traces
+from pytest_mlflow_traces.files.objects import objects_in
+from pytest_mlflow_traces.mlflow_import import without_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 TEST_NAME = "mlflow.test.name"  # MLflow's own tag: its pytest plugin sets it, too
 STDIN = "-"
-LONGEST_LINE = 128 * 2**20  # what is decoded of it takes several times as much memory
-# how a compressed file begins, and what unpacks it
-_PACKED = {
-    b"\x1f\x8b": ("gzip", "gunzip"),
-    b"BZh": ("bzip2", "bunzip2"),
-    b"\xfd7zXZ\x00": ("xz", "unxz"),
-    b"(\xb5/\xfd": ("zstd", "unzstd"),
-    b"PK\x03\x04": ("zip", "unzip"),
-}
-_EXPORT = "write each trace by Trace.to_json()"
-_OPENINGS = (b"{", b"[", b"[{")  # what JSON over several lines begins with, and a line of JSON Lines never is
-
-
-class TraceFileError(ValueError):
-    """What is wrong with a file of traces, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +43,10 @@ class StoredTrace:
 
 
 def read_traces(path: str | os.PathLike[str]) -> list[Trace]:
-    """Return the traces of a file: JSON Lines, or the JSON of one trace or of a list; `-` reads standard input.
+    """Return the traces of a file, whatever holds them; `-` reads standard input.
+
+    JSON Lines, the JSON of one trace or of a list, OTLP, tables as JSON, CSV, Parquet or Arrow: the command line's
+    reference lists them. What a file is, its content tells.
 
     >>> import mlflow, pathlib, tempfile
     >>> from pytest_mlflow_traces import capture_traces, span
@@ -70,105 +62,88 @@ def read_traces(path: str | os.PathLike[str]) -> list[Trace]:
         OSError: for a file that cannot be read.
         ValueError: for what is not a trace, naming the file, the line and what is wrong there.
     """
-    return [stored.trace for stored in stored_traces(path)]
+    return [stored.trace for stored in stored_traces([path])]
 
 
 def stored_traces(
-    path: str | os.PathLike[str], advance: Callable[[int], object] = lambda _: None
+    paths: Iterable[str | os.PathLike[str]],
+    advance: Callable[[int], object] = lambda _: None,
+    miss: Callable[[str], object] = lambda _: None,
 ) -> Iterator[StoredTrace]:
-    """Yield the traces of a file one by one, as `read_traces` reads them; `advance` is told of the bytes it took."""
-    name = os.fspath(path)
-    if name == STDIN:
-        if sys.stdin is None:
-            raise TraceFileError("standard input: it is closed")
-        yield from _traces_in(sys.stdin.buffer, "standard input", advance)
-        return
-    with Path(name).open("rb") as stream:
-        yield from _traces_in(stream, visible(name), advance)
+    """Yield the traces of files one by one, as `read_traces` reads them, and at the end those whose spans came alone.
+
+    `advance` is told of the bytes it took, and `miss` of each file that holds none.
+    """
+    loose = shapes.LooseSpans()
+    for path in paths:
+        with _opened(os.fspath(path)) as (stream, name):
+            is_empty = True
+            for said, where in objects_in(stream, name, advance):
+                for each, at in _each(said, where):
+                    taken = _taken(each, loose, at)
+                    is_empty = is_empty and taken == 0
+                    if taken is None:
+                        yield _stored(partial(shapes.trace_of, each), at)
+        if is_empty:
+            miss(name)
+    for at, spans in loose.traces():
+        yield _stored(partial(shapes.trace_of_spans, spans), at)
 
 
-def _traces_in(stream: IO[bytes], name: str, advance: Callable[[int], object]) -> Iterator[StoredTrace]:
-    number, may_be_document = 0, True
-    while line := stream.readline(LONGEST_LINE + 1):
-        number += 1
-        advance(len(line))
-        if number == 1:
-            _refuse_packed(line, name)
-        where = f"{name}, line {number}"
-        if len(line) > LONGEST_LINE:
-            raise TraceFileError(f"{where}: longer than {LONGEST_LINE // 2**20} MiB, which no line of traces may be")
-        said = line.strip(b" \t\r\n\xef\xbb\xbf" if number == 1 else b" \t\r\n")
-        if not said:
-            continue
-        if may_be_document and said in _OPENINGS:
-            yield from _traces_of(_document(line, stream, name), name)
-            return
-        yield from _traces_of(_decoded(said, where), where)
-        may_be_document = False
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[IO[bytes], str]]:
+    if path != STDIN:
+        with Path(path).open("rb", buffering=2**16) as stream:
+            yield stream, visible(path)
+    elif sys.stdin is None:
+        raise TraceFileError("standard input: it is closed")
+    else:
+        yield sys.stdin.buffer, "standard input"
 
 
-def _refuse_packed(line: bytes, name: str) -> None:
-    for beginning, (kind, tool) in _PACKED.items():
-        if line.startswith(beginning):
-            raise TraceFileError(f"{name}: compressed with {kind}; unpack it with {tool} first")
+def _each(said: Any, where: str) -> Iterator[tuple[Any, str]]:
+    listed = shapes.several(said)
+    if listed is None:
+        yield said, where
+    for number, each in enumerate(listed or (), 1):
+        yield each, f"{where}, trace {number}"
 
 
-def _document(first: bytes, stream: IO[bytes], name: str) -> Any:
-    """Read JSON that goes over several lines, whole."""
-    rest = stream.read(LONGEST_LINE + 1)
-    if len(rest) > LONGEST_LINE:
-        raise TraceFileError(
-            f"{name}: JSON over several lines, longer than {LONGEST_LINE // 2**20} MiB; write one trace a line"
-        )
-    return _decoded(first + rest, name)
+def _stored(made: Callable[[shapes.Translate], Any], where: str) -> StoredTrace:
+    with _naming(where):
+        said = made(_as_stored)
+        facts, table = convert.parse_dict(said)
+    return StoredTrace(Trace(table, facts, said), where)
 
 
-def _decoded(said: bytes, where: str) -> Any:
-    try:
-        return json.loads(said)
-    except json.JSONDecodeError as error:
-        if said.startswith((b"trace_id,", b"request_id,")):
-            text = "a table that mlflow.search_traces() returned, as CSV"
-            raise TraceFileError(f"{where}: {text}; ask for return_type='list', and {_EXPORT}") from None
-        place = f"line {error.lineno}, " if b"\n" in said.rstrip() else ""
-        is_cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
-        end = "; it ends in the middle, as if it were cut off" if is_cut else ""
-        raise TraceFileError(f"{where}: no JSON at {place}column {error.colno}: {error.msg}{end}") from None
-    except UnicodeDecodeError as error:
-        raise TraceFileError(f"{where}: no UTF-8 at byte {error.start + 1}") from None
-    except RecursionError:
-        raise TraceFileError(f"{where}: the JSON is nested too deep to be read") from None
-    except ValueError as error:  # a number of too many digits
-        raise TraceFileError(f"{where}: {error}") from None
-
-
-def _foreign(said: Any) -> str | None:
-    """Return what something is that is no trace, and yet about traces, with what to do."""
-    if not isinstance(said, dict):
+def _taken(said: Any, loose: shapes.LooseSpans, where: str) -> int | None:
+    """Put spans that came alone with the others, and return how many; `None` for what is a trace, or nothing."""
+    is_otlp = isinstance(said, dict) and ("resourceSpans" in said or "resource_spans" in said)
+    if not is_otlp and not shapes.is_span(said):
         return None
-    keys, info = set(said), said.get("info")
-    if "resourceSpans" in keys:
-        return f"spans as OTLP sends them; send them to MLflow, and {_EXPORT}"
-    if isinstance(info, dict) and "request_id" in info and "trace_id" not in info:
-        return f"a trace of MLflow 2; {_EXPORT} with MLflow 3"
-    if info is None and isinstance(said.get("spans"), list) and "trace_id" not in keys:
-        return f"the spans of a trace, as MLflow's artifact traces.json has them, without the trace; {_EXPORT}"
-    if info is None and not keys.isdisjoint(("trace_id", "request_id")):
-        return f"a row of the table that mlflow.search_traces() returns; ask for return_type='list', and {_EXPORT}"
-    return None
+    with _naming(where):
+        spans = list(_otlp().spans_in_json(said)) if is_otlp else [shapes.span_of(said)]
+        for span in spans:
+            loose.add(span, where)
+    return len(spans)
 
 
-def _traces_of(said: Any, where: str) -> Iterator[StoredTrace]:
-    if isinstance(said, dict) and "info" not in said and isinstance(said.get("traces"), list):
-        said = said["traces"]  # as MLflow's own command line lists them
-    several = isinstance(said, list)
-    for number, each in enumerate(said if several else [said], 1):
-        at = f"{where}, trace {number}" if several else where
-        foreign = _foreign(each)
-        if foreign is not None:
-            raise TraceFileError(f"{at}: {foreign}")
-        try:
-            facts, table = convert.parse_dict(each)
-        except ValueError as error:
-            raise TraceFileError(f"{at}: {visible(str(error))}") from None
-        yield StoredTrace(Trace(table, facts, each), at)
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Say where something stands that is wrong with it."""
+    try:
+        yield
+    except ValueError as error:
+        raise TraceFileError(f"{where}: {visible(str(error))}") from None
+
+
+def _as_stored(trace: dict[str, Any]) -> dict[str, Any]:
+    stored: dict[str, Any] = _otlp().as_stored(trace)
+    return stored
+
+
+def _otlp() -> Any:
+    """Import the part that touches MLflow: its own JSON is read without."""
+    with without_telemetry():
+        from pytest_mlflow_traces import otlp
+    return otlp

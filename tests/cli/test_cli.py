@@ -573,10 +573,9 @@ def test_what_cannot_be_read_has_the_status_of_a_wrong_question(command):
 
     assert (run(*command, "none.jsonl").exit_code, run(*command, "empty_folder").exit_code) == (2, 2)
     assert run(*command, "none.jsonl").output.endswith("Error: none.jsonl: No such file or directory\n")
-    assert (
-        "Error: empty_folder: no file of traces (.json, .jsonl, .ndjson) in this folder\n"
-        in run(*command, "empty_folder").output
-    )
+    suffixes = ".json, .jsonl, .ndjson, .csv, .pb, .parquet, .arrow, .feather"
+    said = f"Error: empty_folder: no file of traces ({suffixes}) in this folder\n"
+    assert said in run(*command, "empty_folder").output
 
 
 @pytest.mark.parametrize("command", [["show"], ["check", "--contract", "contracts:SEARCHES"], ["diff", "t.jsonl"]])
@@ -655,15 +654,12 @@ def test_an_answer_that_cannot_be_written_is_no_difference(command, folder):
 
 
 FOREIGN = {
-    "spans as OTLP sends them; send them to MLflow, and write each trace by Trace.to_json()": {"resourceSpans": []},
-    "a trace of MLflow 2; write each trace by Trace.to_json() with MLflow 3": {
-        "info": {"request_id": "1", "timestamp_ms": 5, "status": "OK"},
-        "data": {"spans": []},
-    },
-    "the spans of a trace, as MLflow's artifact traces.json has them, without the trace; write each trace by"
-    " Trace.to_json()": {"spans": [], "request": "why?", "response": None},
-    "a row of the table that mlflow.search_traces() returns; ask for return_type='list', and write each trace by"
-    " Trace.to_json()": {"trace_id": "tr-1", "state": "OK", "spans": []},
+    "logs as OTLP sends them, and no spans": {"resourceLogs": []},
+    "metrics as OTLP sends them, and no spans": {"resourceMetrics": []},
+    "a trace as Jaeger writes it; export OTLP": {"traceID": "1", "spans": []},
+    "a row of a table of traces, without the column `trace` or `spans`": {"trace_id": "tr-1", "state": "OK"},
+    "a response of Databricks without a trace; ask the endpoint for one by"
+    ' "databricks_options": {"return_trace": true}': {"databricks_output": {"databricks_request_id": "1"}},
 }
 
 
@@ -676,15 +672,6 @@ def test_what_is_about_traces_and_is_none_is_named_for_what_it_is(what, command)
     result = run(*command, "t.json")
 
     assert (result.exit_code, result.output) == (2, f"Error: t.json, line 1, trace 1: {what}\n")
-
-
-def test_a_table_of_traces_as_csv_is_named_too():
-    write("t.csv", "trace_id,trace,client_request_id", "tr-1,,")
-
-    assert run("show", "t.csv").output == (
-        "Error: t.csv, line 1: a table that mlflow.search_traces() returned, as CSV; ask for return_type='list', and"
-        " write each trace by Trace.to_json()\n"
-    )
 
 
 def test_only_one_side_is_standard_input():

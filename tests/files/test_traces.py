@@ -13,7 +13,7 @@ import tracemalloc
 import pytest
 
 from pytest_mlflow_traces import read_traces
-from pytest_mlflow_traces.files import traces
+from pytest_mlflow_traces.files import objects
 from pytest_mlflow_traces.files.traces import stored_traces
 from tests.support.messages import exactly
 from tests.support.storing import line, stored
@@ -65,7 +65,7 @@ def test_no_trace_is_no_trace(write):
 def test_what_is_read_says_where_it_stands_and_which_test_made_it(write):
     path = write(line("one", test="test_a.py::test_x") + "\n" + json.dumps([stored("two"), stored("three")]))
 
-    assert [(each.where, each.test) for each in stored_traces(path)] == [
+    assert [(each.where, each.test) for each in stored_traces([path])] == [
         ("t.jsonl, line 1", "test_a.py::test_x"),
         ("t.jsonl, line 2, trace 1", None),
         ("t.jsonl, line 2, trace 2", None),
@@ -140,10 +140,10 @@ def test_a_number_of_too_many_digits(write):
 
 @pytest.mark.parametrize("content", ["x" * 2000, "{\n" + " " * 2000 + "}"])
 def test_a_line_without_end_is_not_read_to_its_end(write, monkeypatch, content):
-    monkeypatch.setattr(traces, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(objects, "LONGEST_LINE", 1000)
     path = write(content)
 
-    with pytest.raises(ValueError, match=r"\At\.jsonl(, line 1: longer|: JSON over several lines, longer) than 0 MiB"):
+    with pytest.raises(ValueError, match=r"\At\.jsonl(, line 1: longer|: longer) than 0 MiB"):
         read_traces(path)
 
 
@@ -151,7 +151,7 @@ def test_memory_does_not_grow_with_the_file(write):
     path = write("\n".join([line("one", note="x" * 1000)] * 2000))
 
     tracemalloc.start()
-    count = sum(1 for _ in stored_traces(path))
+    count = sum(1 for _ in stored_traces([path]))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -27,6 +27,7 @@ TOKEN_USAGE = "mlflow.trace.tokenUsage"  # noqa: S105  # counts of tokens, no se
 COST = "mlflow.trace.cost"
 SYSTEM_PREFIX = "mlflow."
 TURNS = "turns"  # beside `info` and `data`, where we write it: `SpanTable.turns`
+DROPPED = ("dropped_attributes_count", "dropped_events_count")  # of OTLP: in spans, and the first in events too
 
 _PLAIN = re.compile(r'"([A-Za-z0-9_ -]*)"')  # JSON text that is what it says
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{10,12}={0,2}")  # of eight bytes, or nearly so
@@ -78,7 +79,7 @@ def forest_of(trace: Any) -> SpanTable:
 def decoded_numbers(metadata: Mapping[str, Any], key: str) -> dict[str, Any] | None:
     """Return a JSON object from MLflow's metadata (token usage, cost), or `None` where there is none to be read."""
     value = metadata.get(key)
-    value = _loads(value)
+    value = loads(value)
     return dict(value) if isinstance(value, dict) else None
 
 
@@ -89,7 +90,8 @@ def is_system(key: object) -> bool:
 class JsonSpan:
     """One span of `mlflow.entities.Span.to_dict()`, read when asked, with the attributes of the entity."""
 
-    __slots__ = ("_attributes", "_said", "end_time_ns", "name", "parent_id", "span_id", "start_time_ns", "status")
+    __slots__ = ("_attributes", "_said", "dropped", "end_time_ns", "name", "parent_id", "span_id", "start_time_ns",
+                 "status")  # fmt: skip
 
     def __init__(self, said: Mapping[str, Any]) -> None:
         self._said = said
@@ -102,27 +104,32 @@ class JsonSpan:
         self.span_id = _span_id(_text(said, "span_id"))
         parent = said.get("parent_span_id")
         self.parent_id = _span_id(_text(said, "parent_span_id")) if parent else None
-        self.start_time_ns = _whole(said, "start_time_unix_nano") or 0
-        self.end_time_ns = _whole(said, "end_time_unix_nano")
+        self.start_time_ns = whole(said, "start_time_unix_nano") or 0
+        self.end_time_ns = whole(said, "end_time_unix_nano")
         status = _object(said, "status")
         self.status = SimpleNamespace(status_code=status_of(status.get("code")), description=status.get("message"))
         _object(said, "attributes")
+        self.dropped = sum(whole(said, key) or 0 for key in DROPPED if key in said)
         for event in _events(said):
             _object(event, "attributes")
-            _whole(event, "time_unix_nano")
+            whole(event, "time_unix_nano")
+            self.dropped += whole(event, DROPPED[0]) or 0
 
     @property
     def attributes(self) -> Mapping[str, Any]:
         if self._attributes is None:
-            self._attributes = {key: _loads(value) for key, value in (self._said.get("attributes") or {}).items()}
+            self._attributes = {key: loads(value) for key, value in (self._said.get("attributes") or {}).items()}
         return self._attributes
+
+    def get_attribute(self, key: str) -> Any:
+        return loads((self._said.get("attributes") or {}).get(key))
 
     @property
     def span_type(self) -> Any:
         # not by `attributes`, which would decode inputs and outputs of every span
         value = (self._said.get("attributes") or {}).get("mlflow.spanType")
         plain = _PLAIN.fullmatch(value) if isinstance(value, str) else None  # what nearly all are, and fast to see
-        return plain[1] if plain is not None else _loads(value)
+        return plain[1] if plain is not None else loads(value)
 
     @property
     def inputs(self) -> Any:
@@ -137,7 +144,7 @@ class JsonSpan:
         return [
             SimpleNamespace(
                 name=event.get("name"),
-                timestamp=_whole(event, "time_unix_nano") or 0,
+                timestamp=whole(event, "time_unix_nano") or 0,
                 attributes=_object(event, "attributes"),
             )
             for event in _events(self._said)
@@ -173,7 +180,9 @@ def parse_dict(said: Any) -> tuple[TraceFacts, SpanTable]:
         start_ns=_time_ns(info.get("request_time")),
         duration_ms=duration_ms if isinstance(duration_ms, int | float) and not isinstance(duration_ms, bool) else None,
     )
-    table = SpanTable([JsonSpan(each) for each in spans])
+    records = [JsonSpan(each) for each in spans]
+    table = SpanTable(records)
+    table.note_dropped({record.span_id: record.dropped for record in records if record.dropped})
     turns = said.get(TURNS)
     if isinstance(turns, dict):
         table.turns = turns
@@ -204,7 +213,7 @@ def _events(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return events
 
 
-def _whole(said: Mapping[str, Any], key: str) -> int | None:
+def whole(said: Mapping[str, Any], key: str) -> int | None:
     value = said.get(key)
     if type(value) is int and 0 <= value < 2**64:
         return value
@@ -235,7 +244,7 @@ def _span_id(text: str) -> str:
     return binascii.a2b_base64(text).hex() if _BASE64.fullmatch(text) else text
 
 
-def _loads(value: Any) -> Any:
+def loads(value: Any) -> Any:
     """Decode an attribute: MLflow stores each as JSON text."""
     if not isinstance(value, str):
         return value

@@ -186,6 +186,15 @@ class SpanTable:
             k = self.stops[k]
         return f"[{number}]" if number > 1 else ""
 
+    def note_dropped(self, counts: Mapping[str, int]) -> None:
+        """Note, by the ids of spans, how many attributes and events of theirs an exporter counted as dropped."""
+
+        def says(i: int) -> str:
+            return f"lost {counts[self.records[i].span_id]:,} of its attributes and events before they were sent"
+
+        losing = [i for i, record in enumerate(self.records) if record.span_id in counts] if counts else []
+        self.structural_problems += tuple(_told("dropped", losing, self.path, says))
+
     def missing(self) -> str | None:
         """Why this is not the whole of a trace, so that what is absent from it may have been there, or `None`."""
         if not len(self):

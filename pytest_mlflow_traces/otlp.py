@@ -1,0 +1,80 @@
+"""Spans as OTLP sends them, read as MLflow's server reads them (`mlflow.server.otel_api`), by MLflow's functions."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.message import DecodeError
+from mlflow.entities import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+from pytest_mlflow_traces.capture.enrich import sums
+from pytest_mlflow_traces.capture.mlflow_internals import translate_span_when_storing
+from pytest_mlflow_traces.core.spans.convert import DROPPED, JsonSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# the id that MLflow gave the trace; older versions keep it unasked
+_KEPT = "preserve_request_id"
+_KEEPING: dict[str, Any] = {_KEPT: True} if _KEPT in inspect.signature(Span.from_otel_proto).parameters else {}
+
+
+def spans_in_bytes(data: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the spans of protobuf: a `TracesData` or a request to export, which are the same, in MLflow's form.
+
+    Raises:
+        ValueError: for bytes that are neither, and for a span without ids.
+    """
+    message = TracesData()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        raise ValueError("no OTLP of spans in protobuf, or it is cut off") from None
+    return _spans(message)
+
+
+def spans_in_json(said: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the spans of an object with `resourceSpans`, likewise."""
+    try:
+        message = ParseDict(said, TracesData(), ignore_unknown_fields=True)
+    except (ParseError, TypeError, AttributeError) as error:
+        raise ValueError(f"no OTLP of spans: {error}") from None
+    return _spans(message)
+
+
+def _spans(message: Any) -> Iterator[dict[str, Any]]:
+    for resource in message.resource_spans:
+        for scope in resource.scope_spans:
+            yield from map(_span, scope.spans)
+
+
+def _span(sent: Any) -> dict[str, Any]:
+    sent.trace_id, sent.span_id = _id(sent.trace_id, 16), _id(sent.span_id, 8)
+    sent.parent_span_id = _id(sent.parent_span_id, 8)
+    if len(sent.trace_id) != 16 or len(sent.span_id) != 8 or len(sent.parent_span_id) not in (0, 8):
+        raise ValueError(f"not a span of OTLP: {sent.name!r:.80} has no ids of 16 and 8 bytes")
+    said: dict[str, Any] = Span.from_otel_proto(sent, **_KEEPING).to_dict()
+    for event, was in zip(said["events"], sent.events, strict=True):
+        event |= {DROPPED[0]: was.dropped_attributes_count} if was.dropped_attributes_count else {}
+    return said | {key: count for key in DROPPED if (count := getattr(sent, key))}
+
+
+def _id(given: bytes, size: int) -> bytes:
+    """Return an id as it was meant: OTLP's JSON has hexadecimal, which was taken for the base64 of protobuf's JSON."""
+    return bytes.fromhex(base64.b64encode(given).decode()) if len(given) == size * 3 // 2 else given
+
+
+def as_stored(trace: dict[str, Any]) -> dict[str, Any]:
+    """Do with a trace in MLflow's form what its store does: translate other conventions, and sum usage and cost."""
+    spans = [translate_span_when_storing(_with_dict(span)) for span in trace["data"]["spans"]]
+    metadata = sums([JsonSpan(span) for span in spans]) | trace["info"]["trace_metadata"]
+    return {"info": trace["info"] | {"trace_metadata": metadata}, "data": {"spans": spans}}
+
+
+def _with_dict(span: dict[str, Any]) -> Any:
+    return SimpleNamespace(to_dict=lambda: dict(span))
