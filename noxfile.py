@@ -27,6 +27,7 @@ FRIENDS = [
     "hypothesis",
     "inline-snapshot",
     "markdown-it-py",
+    "pyarrow",
     "pytest-asyncio",
     "pytest-randomly",
     "pytest-rerunfailures",
@@ -63,7 +64,7 @@ def slim(session: nox.Session, pydantic: str) -> None:
 @nox.parametrize("python,mlflow", FULL)
 def tests(session: nox.Session, mlflow: str) -> None:
     """Run all tests with MLflow 3.16 and the latest."""
-    session.install("-e", ".[hypothesis,time]", "--group", "test", "--group", "docs", f"mlflow{mlflow}")
+    session.install("-e", ".[hypothesis,tables,time]", "--group", "test", "--group", "docs", f"mlflow{mlflow}")
     _run(session)
 
 
@@ -98,7 +99,7 @@ def _run_away(session: nox.Session, away: Path) -> None:
         held = {name.partition("/")[0] for name in archive.namelist()}
     if not all(name.startswith("pytest_mlflow_traces") for name in held):
         session.error(f"the wheel holds more than the package: {sorted(held)}")
-    session.install(f"{built}[hypothesis,time]", "--group", "test", "--group", "docs")
+    session.install(f"{built}[hypothesis,tables,time]", "--group", "test", "--group", "docs")
     for name in AWAY:
         copy = shutil.copytree if Path(name).is_dir() else shutil.copy
         copy(name, away / name)

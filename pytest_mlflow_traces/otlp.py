@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import inspect
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from mlflow.entities import Span
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from pytest_mlflow_traces.capture.enrich import sums
-from pytest_mlflow_traces.capture.mlflow_internals import translate_span_when_storing
+from pytest_mlflow_traces.capture.mlflow_internals import translate_loaded_span, translate_span_when_storing
 from pytest_mlflow_traces.core.spans.convert import DROPPED, JsonSpan
 
 if TYPE_CHECKING:
@@ -66,12 +67,15 @@ def _span(sent: Any) -> dict[str, Any]:
 
 def _id(given: bytes, size: int) -> bytes:
     """Return an id as it was meant: OTLP's JSON has hexadecimal, which was taken for the base64 of protobuf's JSON."""
-    return bytes.fromhex(base64.b64encode(given).decode()) if len(given) == size * 3 // 2 else given
+    with contextlib.suppress(ValueError):
+        given = bytes.fromhex(base64.b64encode(given).decode()) if len(given) == size * 3 // 2 else given
+    return given
 
 
 def as_stored(trace: dict[str, Any]) -> dict[str, Any]:
     """Do with a trace in MLflow's form what its store does: translate other conventions, and sum usage and cost."""
-    spans = [translate_span_when_storing(_with_dict(span)) for span in trace["data"]["spans"]]
+    stored = (translate_span_when_storing(_with_dict(span)) for span in trace["data"]["spans"])
+    spans = [translate_loaded_span(span) for span in stored]  # in MLflow 3.10, this alone tells the type
     metadata = sums([JsonSpan(span) for span in spans]) | trace["info"]["trace_metadata"]
     return {"info": trace["info"] | {"trace_metadata": metadata}, "data": {"spans": spans}}
 

@@ -20,7 +20,7 @@ import mlflow.tracking.fluent as tracking_fluent
 from mlflow.telemetry import client as telemetry_client
 from mlflow.tracing import config as tracing_config
 from mlflow.tracing.constant import SpansLocation, TraceMetadataKey, TraceTagKey
-from mlflow.tracing.otel.translation import translate_span_when_storing
+from mlflow.tracing.otel.translation import translate_loaded_span, translate_span_when_storing
 from mlflow.tracing.processor.base_mlflow import BaseMlflowSpanProcessor
 from mlflow.tracing.processor.mlflow_v3 import MlflowV3SpanProcessor
 from mlflow.tracing.trace_manager import InMemoryTraceManager

@@ -122,7 +122,7 @@ def _taken(said: Any, loose: shapes.LooseSpans, where: str) -> int | None:
     if not is_otlp and not shapes.is_span(said):
         return None
     with _naming(where):
-        spans = list(_otlp().spans_in_json(said)) if is_otlp else [shapes.span_of(said)]
+        spans = list(_otlp().spans_in_json(said)) if is_otlp else [said]
         for span in spans:
             loose.add(span, where)
     return len(spans)

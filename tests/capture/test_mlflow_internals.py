@@ -81,6 +81,8 @@ NAMES = {
     "mlflow.tracing.processor.mlflow_v3:MlflowV3SpanProcessor.__init__": "(self, span_exporter",
     "mlflow.tracing.processor.base_mlflow:BaseMlflowSpanProcessor": None,
     "mlflow.tracing.otel.translation:translate_span_when_storing": "(span",
+    "mlflow.tracing.otel.translation:translate_loaded_span": "(span_dict",
+    "mlflow.entities:Span.from_otel_proto": "(otel_proto_span",
     "mlflow.tracing.utils:aggregate_usage_from_spans": "(spans",
     "mlflow.tracing.utils:aggregate_cost_from_spans": "(spans",
     "mlflow.tracing.utils.prompt:update_linked_prompts_tag": "(current_tag_value",

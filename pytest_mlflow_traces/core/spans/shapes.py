@@ -146,7 +146,7 @@ def _returned(output: Any) -> Any:
     if trace is None:
         asked = 'ask the endpoint for one by "databricks_options": {"return_trace": true}'
         raise ValueError(f"a response of Databricks without a trace; {asked}")
-    return trace
+    return _decoded(trace, "databricks_output.trace")
 
 
 def _of_mlflow(said: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
@@ -265,8 +265,9 @@ class LooseSpans:
     def __init__(self) -> None:
         self._by_trace: dict[str, tuple[str, list[dict[str, Any]]]] = {}
 
-    def add(self, span: dict[str, Any], where: str) -> None:
-        """Take a span in MLflow's form."""
+    def add(self, row: Mapping[str, Any], where: str) -> None:
+        """Take a span, from a row or in MLflow's form."""
+        span = span_of(row)
         if not isinstance(span["trace_id"], str) or not span["trace_id"]:
             raise ValueError(f"not a span: trace_id is a string, got {span['trace_id']!r:.80}")
         self._by_trace.setdefault(span["trace_id"], (where, []))[1].append(span)
