@@ -43,8 +43,8 @@ class _UnansweredError(click.ClickException):
 def main() -> None:
     """Look at stored MLflow traces, check them against contracts, compare two sets of them.
 
-    A FILE is JSON Lines as `pytest --mlflow-traces-save=FILE` writes it, the JSON of one trace or of a list, or `-` for
-    standard input.
+    A FILE is JSON Lines as `pytest --mlflow-traces-save=FILE` writes it, or whatever else holds traces: JSON of MLflow,
+    OTLP, tables as JSON, CSV, Parquet or Arrow. It may be a folder of such files, or `-` for standard input.
 
     Exit status: 0 when all is well, 1 when something differs or does not hold, 2 when the question cannot be answered:
     a wrong option, a file that is not a file of traces.
@@ -101,8 +101,8 @@ def check(
 
     A URI is a tracking URI, such as sqlite:///mlflow.db, http://localhost:5000 or databricks; it needs --experiment
     and the full mlflow package.
-    Traces are read and checked one by one, in constant memory. Only for rules of order over sessions are those kept
-    that have a session.
+    Traces are read and checked one by one, in constant memory. Kept are only traces with a session, for rules of order
+    over sessions, and spans that come alone (OTLP, a table of spans): those of a trace may be in several files.
 
     \b
     pytest-mlflow-traces check traces.jsonl --contract my_agent.contract:CONTRACT
@@ -110,8 +110,8 @@ def check(
         --filter "attributes.status = 'OK'" --contract my_agent.contract:CONTRACT
 
     No trace at all, no trace in one of several files, and a contract that applies to none, is a failure: nothing passes
-    on absence. So is a trace that is not whole (without spans, with one that has not ended, or whose parent is
-    missing): it is not judged.
+    on absence. So is a trace that is not whole (without spans, with one that has not ended, whose parent is
+    missing, or of which something was dropped): it is not judged.
     """  # noqa: D301
     uris = [source for source in sources if _is_uri(source)]
     if uris and not experiments:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from pytest_mlflow_traces import cli
 from pytest_mlflow_traces.cli import main
 from tests.support.building import node
+from tests.support.databricks import span_rows
 from tests.support.storing import line, stored
 
 FULL = Path("/dev/full")
@@ -223,6 +224,13 @@ NOT_WHOLE = {
         span_id=spans[1]["span_id"]
     ),
     "orphan: span plan names the parent * which is not in the trace": lambda _, spans: spans.pop(0),
+    "dropped: span agent > search lost 2 of its attributes and events before they were sent": lambda _, spans: spans[
+        2
+    ].update(dropped_events_count=2),
+    "orphan: span search names the parent 'elsewhere', which is not in the trace": lambda info, spans: (
+        info.update(state="IN_PROGRESS"),
+        spans[2].update(parent_span_id="elsewhere"),
+    ),
 }
 
 
@@ -278,6 +286,20 @@ def test_one_source_without_traces_is_no_success_of_the_others(source):
     result = run("check", source, "t.jsonl", "--contract", "contracts:SEARCHES", "--json", stdin="")
     assert result.exit_code == 1
     assert [json.loads(result.output)[key] for key in ("holds", "empty")] == [False, [name]]
+
+
+def test_spans_of_one_trace_in_several_files_are_one_trace():
+    rows = [json.dumps(row) for row in span_rows(stored(*AGENT))]
+    write("a.jsonl", rows[2])
+    write("all/b.jsonl", *rows[:2])
+
+    apart = run("check", "all", "--contract", "contracts:SEARCHES")
+    together = run("check", "a.jsonl", "all", "--contract", "contracts:SEARCHES")
+    twice = run("diff", "all", "all")
+
+    assert (apart.exit_code, together.exit_code, twice.exit_code) == (1, 0, 0)
+    assert together.output == "1 trace: 1 hold, 0 do not\n"
+    assert run("show", "all", "a.jsonl").output.startswith("all/b.jsonl, line 1\ntrace 'agent'  OK  5 ms  ")
 
 
 def test_nor_is_one_such_file_of_a_folder():

@@ -32,9 +32,11 @@ WITHOUT_NAMES = {
     "core",
     "files",
     "mlflow_import",
+    "otlp",
     "plugin",
     "reports",
     "store",
+    "tables",
     "virtual_time",
     "warnings",
 }
