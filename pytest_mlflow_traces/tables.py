@@ -10,7 +10,7 @@ from pyarrow import ipc, parquet
 from pytest_mlflow_traces.core.spans.shapes import COLUMNS, refuse_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _ROWS = 256  # at a time; a row may be a whole trace
 
@@ -22,32 +22,30 @@ def rows(stream: IO[bytes], kind: str) -> Iterator[dict[str, Any]]:
         ValueError: for what is no such file, and for a table of something else, which names the columns it lacks.
     """
     try:
-        names, batches = _PARTS[kind](stream)
-        for batch in batches:
-            kept = [name for name in names if name in COLUMNS]
-            for start in range(0, batch.num_rows, _ROWS):
-                yield from batch.select(kept).slice(start, _ROWS).to_pylist()
-    except (pa.ArrowException, OSError) as error:
+        for batch in _PARTS[kind](stream):
+            kept = batch.select([name for name in batch.schema.names if name in COLUMNS])
+            for start in range(0, kept.num_rows, _ROWS):
+                yield from kept.slice(start, _ROWS).to_pylist()
+    except (pa.ArrowException, OSError, KeyError) as error:
         raise ValueError(f"no {kind} that can be read: {error}") from None
 
 
-def _parquet(stream: IO[bytes]) -> tuple[list[str], Iterable[Any]]:
+def _parquet(stream: IO[bytes]) -> Any:
     file = parquet.ParquetFile(stream, coerce_int96_timestamp_unit="us")
-    names = file.schema_arrow.names
-    refuse_columns(names)
-    return names, file.iter_batches(_ROWS, columns=[name for name in names if name in COLUMNS])
+    refuse_columns(file.schema_arrow.names)
+    return file.iter_batches(_ROWS, columns=[name for name in file.schema_arrow.names if name in COLUMNS])
 
 
-def _arrow_file(stream: IO[bytes]) -> tuple[list[str], Iterable[Any]]:
+def _arrow_file(stream: IO[bytes]) -> Any:
     file = ipc.open_file(stream)
     refuse_columns(file.schema.names)
-    return file.schema.names, map(file.get_batch, range(file.num_record_batches))
+    return map(file.get_batch, range(file.num_record_batches))
 
 
-def _arrow_stream(stream: IO[bytes]) -> tuple[list[str], Iterable[Any]]:
+def _arrow_stream(stream: IO[bytes]) -> Any:
     reader = ipc.open_stream(stream)
     refuse_columns(reader.schema.names)
-    return reader.schema.names, reader
+    return reader
 
 
 _PARTS = {"Parquet": _parquet, "Arrow": _arrow_file, "Arrow stream": _arrow_stream}

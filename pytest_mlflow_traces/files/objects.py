@@ -32,6 +32,7 @@ _FOREIGN = {
     b"FEA1": "Feather of version 1; write it again with a pyarrow of today",
     b"Obj\x01": "Avro; write it as Parquet",
     b"ORC": "ORC; write it as Parquet",
+    b"\xff\xfe": "text in UTF-16, as PowerShell writes it; write UTF-8",
 }
 _OPENINGS = (b"{", b"[", b"[{")  # what JSON over several lines begins with, and a line of JSON Lines never is
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # of which there are none in text, but in each message of protobuf
@@ -60,7 +61,7 @@ def objects_in(stream: IO[bytes], name: str, advance: Callable[[int], object]) -
     arrow = next((kind for beginning, kind in _ARROW.items() if head.startswith(beginning)), None)
     if arrow is not None:
         return _rows(buffered, arrow, name, advance)
-    is_text = head.lstrip().startswith((b"{", b"[")) or _is_header(head.partition(b"\n")[0])
+    is_text = head.startswith((b"{", b"[", b"\xef\xbb\xbf")) or _is_header(head.partition(b"\n")[0])
     if _BINARY.search(head) and not is_text:
         return _spans(buffered, name, advance)
     return _lines(buffered, name, advance)

@@ -210,5 +210,21 @@ def test_the_logs_of_otlp_are_no_spans(folder):
         read_traces(write(folder, logs.SerializeToString()))
 
 
+@pytest.mark.parametrize("size", [9, 10, 13, 32, 91, 123])
+def test_a_message_whose_length_looks_like_text(size, folder):
+    """The first two bytes are a line's end and a length: `{` is 123."""
+    message = TracesData()
+    search = message.resource_spans.add().scope_spans.add().spans.add(trace_id=b"\x01" * 16, span_id=b"\x01" * 8)
+    search.name = "s" * max(size - message.resource_spans[0].ByteSize() - 2, 0)
+    length = message.resource_spans[0].ByteSize()
+    if length > size:
+        message.resource_spans.insert(0, type(message.resource_spans[0])(schema_url="u" * (size - 2)))
+        length = message.resource_spans[0].ByteSize()
+
+    (trace,) = read_traces(write(folder, message.SerializeToString()))
+
+    assert (length, len(trace.spans)) == (size, 1)
+
+
 def test_an_empty_message_has_no_traces(folder):
     assert read_traces(write(folder, TracesData().SerializeToString())) == []

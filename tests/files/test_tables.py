@@ -281,6 +281,8 @@ def test_rows_of_csv_say_where_they_stand(folder):
         (b"FEA1", "t: Feather of version 1; write it again with a pyarrow of today"),
         (b"Obj\x01", "t: Avro; write it as Parquet"),
         (b"ORC", "t: ORC; write it as Parquet"),
+        ("{}".encode("utf-16"), "t: text in UTF-16, as PowerShell writes it; write UTF-8"),
+        (b'{"a": "\x01"}', "t, line 1: no JSON at column 8: Invalid control character at"),
     ],
 )
 def test_what_is_wrong_with_a_table_or_a_file(content, says, folder):

@@ -77,22 +77,25 @@ def span_of(row: Mapping[str, Any]) -> dict[str, Any]:
     context = row.get("context")
     if isinstance(context, dict):
         return _span_of_mlflow_2(row, context)
-    status = row.get("status") or {}
+    lacking = [name for name in _SPAN[1:] if name not in row]
+    if lacking:
+        raise ValueError(f"not a span: it lacks {listed(lacking)}")
+    status = row["status"] or {}
     made = {
-        "trace_id": row.get("trace_id"),
-        "span_id": row.get("span_id"),
-        "parent_span_id": row.get("parent_span_id") or None,  # a root's is '' in tables
-        "name": row.get("name"),
+        "trace_id": row.get("trace_id"),  # known of all, where the spans are those of a trace
+        "span_id": row["span_id"],
+        "parent_span_id": row["parent_span_id"] or None,  # a root's is '' in tables
+        "name": row["name"],
         "start_time_unix_nano": convert.whole(row, "start_time_unix_nano"),
         "end_time_unix_nano": convert.whole(row, "end_time_unix_nano"),
         "status": {"code": status.get("code") or "STATUS_CODE_UNSET", "message": status.get("message")},
         "attributes": {
             name: value if isinstance(value, str) else json.dumps(value, default=str)
-            for name, value in _mapping(row.get("attributes"), "attributes").items()
+            for name, value in _mapping(row["attributes"], "attributes").items()
         },
         "events": [
             {**event, "attributes": _mapping(event.get("attributes"), "attributes of events")}
-            for event in _list(row.get("events"), "events")
+            for event in _list(row["events"], "events")
         ],
     }
     return made | {key: row[key] for key in convert.DROPPED if row.get(key)}

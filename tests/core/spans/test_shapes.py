@@ -284,6 +284,12 @@ BROKEN = {
     "the column `attributes` is a VARIANT in its binary form; save `to_json(attributes) AS attributes`": row_with(
         attributes=VARIANT
     ),
+    "not a span: it lacks 'parent_span_id', 'events'": {
+        "trace_id": "1",
+        "spans": [
+            {key: value for key, value in span_rows(AGENT)[0].items() if key not in ("events", "parent_span_id")}
+        ],
+    },
     "the column `attributes` is no JSON: nonsense": row_with(attributes="nonsense"),
     "the column `attributes` is a map, got 5": row_with(attributes=5),
     "the column `events` is a list of objects, got 5": row_with(events=5),
@@ -307,4 +313,4 @@ def test_what_cannot_be_read_says_what_is_wrong(says):
 @pytest.mark.parametrize("given", [None, "", 5])
 def test_a_span_without_a_trace_is_none(given):
     with pytest.raises(ValueError, match=exactly(f"not a span: trace_id is a string, got {given!r}")):
-        shapes.LooseSpans().add({"trace_id": given, "span_id": "1"}, "")
+        shapes.LooseSpans().add(span_rows(AGENT)[0] | {"trace_id": given}, "")
