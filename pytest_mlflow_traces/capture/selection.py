@@ -18,7 +18,6 @@ from pytest_mlflow_traces.core.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.trace import Span
 
 __tracebackhide__ = True  # a failure points at the test, not in here
@@ -96,13 +95,13 @@ class SelectedTraces(tuple[Trace, ...]):  # noqa: SLOT001  # what is of no fixed
 
     def find(self, pattern: Pattern) -> tuple[Span, ...]:
         """Return the spans of all these traces that match."""
-        return found_in(pattern, "find()", self, self.fail_empty)
+        return found_in(pattern, "find()", self, self.in_progress, self.fail_empty)
 
     def count(self, pattern: object) -> int:
         """Return how many spans of all these traces match; of a trace, how often it is there."""
         if isinstance(pattern, Trace):
             return super().count(pattern)
-        return len(found_in(pattern, "count()", self, self.fail_empty))
+        return len(found_in(pattern, "count()", self, self.in_progress, self.fail_empty))
 
 
 def is_in(
@@ -121,12 +120,16 @@ def is_in(
 
 
 def found_in(
-    pattern: object, what: str, traces: CapturedTraces | SelectedTraces, fail_empty: Callable[[str], NoReturn]
+    pattern: object,
+    what: str,
+    finished: Sequence[Trace],
+    in_progress: Sequence[Trace],
+    fail_empty: Callable[[str], NoReturn],
 ) -> FoundSpans:
     """Return the spans that match, trace by trace, those that have not ended last; of no trace that is an error."""
     checked = checked_one_span(pattern, what)
-    found = FoundSpans(span for trace in (*traces, *traces.in_progress) for span in trace.find(checked))
-    if not found and not len(traces):
+    found = FoundSpans(span for trace in (*finished, *in_progress) for span in trace.find(checked))
+    if not found and not len(finished):
         fail_empty(f"looked for {checked!r}")
     return found
 
