@@ -159,17 +159,19 @@ def test_check_explains_what_does_not_hold_of_a_session():
         == """\
 t.jsonl, line 3: tr-3
   trace 'turn':
-    order.after at turn > pay: expected span('auth') to have ended before, got no span('auth') at all
+    order.after at turn > pay of trace tr-3: expected span('auth') to have ended before, got no span('auth') at all
           turn  UNKNOWN    0 ms to 1 ms
         > └─ pay  UNKNOWN  0 ms to 1 ms
 
 t.jsonl, line 1: tr-1
   2 traces:
-    order.after at turn > pay: expected span('auth') to have ended before, got no span('auth') at all
+    order.after at turn > pay of trace [1] tr-2 of session 'one': expected span('auth') to have ended before, got no \
+span('auth') at all
           [1] turn  UNKNOWN  4 ms to 5 ms
         > └─ pay  UNKNOWN    4 ms to 5 ms
   contract 'paying': contract 'calm': 2 traces:
-    order.never at turn > pay: expected no span('pay') after span('cancel'), got one after [0] turn > cancel
+    order.never at turn > pay of trace [1] tr-2 of session 'one': expected no span('pay') after span('cancel'), got \
+one after [0] turn > cancel
           [0] turn  UNKNOWN   0 ms to 1 ms
           └─ cancel  UNKNOWN  0 ms to 1 ms
           [1] turn  UNKNOWN   4 ms to 5 ms
