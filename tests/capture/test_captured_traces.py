@@ -8,7 +8,7 @@ import re
 import mlflow
 import pytest
 
-from pytest_mlflow_traces import TraceAssertionError, capture_traces, span
+from pytest_mlflow_traces import Budget, Contract, TagSchema, TraceAssertionError, capture_traces, never, span
 from tests.capture.programs import names, traced
 
 
@@ -322,6 +322,19 @@ def test_comparing_it_with_a_pattern_raises(three):
     )
     assert said(lambda: three.count(span("answer")), TypeError) == (
         "count spans trace by trace: sum(trace.count(pattern) for trace in mlflow_traces)"
+    )
+
+
+@pytest.mark.parametrize(
+    "expectation", [never(span("pay")), Budget(calls={"pay": 1}), Contract("plain", span("a")), TagSchema]
+)
+def test_nor_with_what_is_checked(three, expectation):
+    cure = f"an expectation is checked, not compared: write assert_trace(mlflow_traces, {expectation!r:.200})"
+    assert said(lambda: three == expectation, TypeError) == cure
+    assert said(lambda: three != expectation, TypeError) == cure
+    assert said(lambda: expectation == three, TypeError) == cure
+    assert said(lambda: expectation in three, TypeError) == (
+        f"`in` takes a pattern, not an expectation: write assert_trace(trace, {expectation!r:.200})"
     )
 
 
