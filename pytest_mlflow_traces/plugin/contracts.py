@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.contracts import Contract, verdicts
+from pytest_mlflow_traces.core.contracts import Contract, Verdict, split_by_scope, verdicts
 from pytest_mlflow_traces.core.findings import TraceAssertionError
 from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.plugin.run_report import is_whole_suite
@@ -27,6 +27,9 @@ class SuiteContracts:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._contracts = {name: _loaded(name) for name in names}
+        scopes = [split_by_scope(each) for each in self._contracts.values()]
+        self._alone = [alone for alone, _ in scopes if alone is not None]
+        self._together = [together for _, together in scopes if together is not None]
 
     def applying(self, traces: Sequence[Trace]) -> dict[str, bool]:
         """Return which contracts, those inside others too, have a say about some of the traces, hold or not."""
@@ -40,16 +43,28 @@ class SuiteContracts:
             waiting += [(f"{name} > {inner.name}", inner, its) for inner in inside if isinstance(inner, Contract)]
         return found
 
-    def check(self, traces: Sequence[Trace]) -> None:
-        """Raise a TraceAssertionError where a contract does not hold, with every finding of all."""
-        found = [
-            verdict
-            for each in self._contracts.values()
-            for verdict in verdicts([trace for trace in traces if _applies(each, trace)], each)
-        ]
-        if found:
-            findings = [finding for verdict in found for finding in verdict.findings]
-            raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)
+    def against(self, traces: Sequence[Trace]) -> list[Verdict]:
+        """Return what the contracts have to say against each of the traces by itself."""
+        return _against(self._alone, traces)
+
+    def against_sessions(self, traces: Sequence[Trace]) -> list[Verdict]:
+        """Return what they have to say against all traces of a session together."""
+        return _against(self._together, traces)
+
+
+def _against(expectations: Sequence[Any], traces: Sequence[Trace]) -> list[Verdict]:
+    return [
+        verdict
+        for each in expectations
+        for verdict in verdicts([trace for trace in traces if _applies(each, trace)], each)
+    ]
+
+
+def raise_where_any(found: Sequence[Verdict]) -> None:
+    """Raise a TraceAssertionError with every finding of some verdicts, where there are any."""
+    if found:
+        findings = [finding for verdict in found for finding in verdict.findings]
+        raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)
 
 
 def _applies(expectation: Any, trace: Trace) -> bool:
