@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.contracts import Contract, verdicts
+from pytest_mlflow_traces.core.contracts import Contract, parts_of, seen_by
 from pytest_mlflow_traces.core.findings import TraceAssertionError
+from pytest_mlflow_traces.core.verdicts import verdicts
 from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.plugin.run_report import is_whole_suite
 from pytest_mlflow_traces.plugin.stash import APPLIED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from pytest_mlflow_traces.core.trace import Trace
 
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 class SuiteContracts:
     """The contracts of a suite."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._contracts = {name: _loaded(name) for name in names}
+    def __init__(self, names: Iterable[str], rootdir: Path) -> None:
+        self._contracts = {name: _loaded(name, rootdir) for name in names}
 
     def applying(self, traces: Sequence[Trace]) -> dict[str, bool]:
         """Return which contracts, those inside others too, have a say about some of the traces, hold or not."""
@@ -36,8 +38,10 @@ class SuiteContracts:
             name, each, given = waiting.pop(0)
             its = [trace for trace in given if _applies(each, trace)]
             found[name] = bool(its)
-            inside = each.expectations if isinstance(each, Contract) else ()
-            waiting += [(f"{name} > {inner.name}", inner, its) for inner in inside if isinstance(inner, Contract)]
+            if isinstance(each, Contract):
+                seen = [seen_by(each, trace) for trace in its]
+                inside = [inner for inner in parts_of(each) if isinstance(inner, Contract)]
+                waiting += [(f"{name} > {inner.name}", inner, seen) for inner in inside]
         return found
 
     def check(self, traces: Sequence[Trace]) -> None:
@@ -56,10 +60,10 @@ def _applies(expectation: Any, trace: Trace) -> bool:
     return not isinstance(expectation, Contract) or expectation.applies(trace)
 
 
-def _loaded(name: str) -> Any:
-    """Import `module:NAME`; raise a UsageError that says what is wrong with it."""
+def _loaded(name: str, rootdir: Path) -> Any:
+    """Import `module:NAME`, or read a contract file; raise a UsageError that says what is wrong with it."""
     try:
-        return loaded_expectation(name)
+        return loaded_expectation(name, [rootdir])
     except ValueError as error:
         raise pytest.UsageError(f"mlflow_traces_contract = {name}: {error}") from None
 
@@ -74,7 +78,7 @@ def suite_contracts(config: pytest.Config) -> SuiteContracts:
         pytest.UsageError: for a contract that cannot be imported.
     """
     if CONTRACTS not in config.stash:
-        config.stash[CONTRACTS] = SuiteContracts(config.getini("mlflow_traces_contract"))
+        config.stash[CONTRACTS] = SuiteContracts(config.getini("mlflow_traces_contract"), config.rootpath)
     return config.stash[CONTRACTS]
 
 
