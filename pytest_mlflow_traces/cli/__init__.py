@@ -26,7 +26,7 @@ from pytest_mlflow_traces.reports.sections import headline
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.contracts import Verdict
+    from pytest_mlflow_traces.core.verdicts import Verdict
     from pytest_mlflow_traces.files.traces import StoredTrace
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -75,9 +75,9 @@ def show(files: tuple[str, ...], part: str | None) -> None:
 
 @main.command()
 @click.argument("sources", metavar="FILE|URI...", nargs=-1, required=True)
-@click.option("--contract", "names", metavar="MODULE:NAME", multiple=True, required=True,
-              help="A Contract, pattern, Budget or TagSchema that every trace must hold; may be given several times. "
-                   "MODULE is looked for in the current folder, too.")  # fmt: skip
+@click.option("--contract", "names", metavar="MODULE:NAME|FILE", multiple=True, required=True,
+              help="A Contract, pattern, Budget or TagSchema that every trace must hold, or a contract file (*.toml); "
+                   "may be given several times. MODULE is looked for in the current folder, too.")  # fmt: skip
 @click.option("--experiment", "experiments", metavar="NAME", multiple=True,
               help="With a tracking URI: the experiment, by name or id; may be given several times.")  # fmt: skip
 @click.option("--filter", "filter_string", metavar="FILTER",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
-    from pytest_mlflow_traces.core.contracts import Verdict
     from pytest_mlflow_traces.core.trace import Trace
+    from pytest_mlflow_traces.core.verdicts import Verdict
     from pytest_mlflow_traces.plugin.marker import Demand
     from pytest_mlflow_traces.plugin.test_result import Result
 

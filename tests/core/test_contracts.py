@@ -254,7 +254,17 @@ class TestContract:
             ((SHAPE,), {}, TypeError, f"Contract(): the first argument is its name, got {SHAPE!r:.80}"),
             (("c",), {}, ValueError, "Contract('c') expects nothing: give it a pattern, a Budget or a TagSchema"),
             (("c", SHAPE), {"aplies_to": 1}, TypeError,
-             "Contract(): unknown keyword 'aplies_to' (legal: 'applies_to'); did you mean 'applies_to'?"),
+             ("Contract(): unknown keyword 'aplies_to' (legal: 'applies_to', 'only', 'about'); did you mean"
+              " 'applies_to'?")),
+            (("c", SHAPE), {"only": "agent"}, TypeError, "only takes a pattern, not a string: write span('agent')"),
+            (("c", SHAPE), {"only": [span("agent"), 5]}, TypeError,
+             "only takes a pattern such as span('name'), got 5"),
+            (("c", SHAPE), {"only": []}, ValueError,
+             "Contract(): only=[] checks nothing; name a span, or leave it out"),
+            (("c", SHAPE), {"about": 5}, TypeError, "Contract(): about is what the contract is for, a text, got 5"),
+            (("c", "refunds.toml"), {}, TypeError,
+             ("expected a pattern, Budget, TagSchema or Contract, got 'refunds.toml': write"
+              " Contract.read('refunds.toml')")),
             (("c", SHAPE), {"applies_to": "agent"}, TypeError,
              "applies_to takes a pattern, not a string: write span('agent')"),
         ],

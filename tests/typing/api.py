@@ -72,14 +72,17 @@ def test_patterns(mlflow_traces: CapturedTraces) -> None:
     one: Span = trace.find_one(span("x"))
     number: int = trace.count(span("x"))
     smaller: Trace = trace.without(span("RunnableSequence"))
-    text: str = smaller.tree()
+    tools: Trace = trace.only(span(type="TOOL"), span("a") | span("b"))
+    text: str = smaller.tree() + tools.tree()
     print(found, one.duration_ms, one.path, number, text, repr(trace.to_pattern()))
 
 
 def test_expectations() -> None:
     with capture_traces() as traces:
         pass
-    contract = Contract("answers", span("agent"), Tags, applies_to=span("agent"))
+    contract = Contract(
+        "answers", span("agent"), Tags, applies_to=span("agent"), only=[span(type="TOOL")], about="All."
+    )
     try:
         assert_trace(traces, contract, Tags, span("agent"))
     except TraceAssertionError as error:
