@@ -10,9 +10,11 @@ import json
 import sys
 from pathlib import Path
 
-from examples.policies.contracts import POLICIES
 from examples.policies.runs import RUNS, as_mlflow, read_runs
-from pytest_mlflow_traces import Trace
+from pytest_mlflow_traces import Contract, Trace
+
+CONTRACT = Path(__file__).parent / "airline.contract.toml"
+POLICIES = Contract.read(CONTRACT).expectations
 
 
 def figures(path=RUNS):

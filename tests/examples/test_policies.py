@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.policies.__main__ import figures
-from examples.policies.contracts import POLICIES
+from examples.policies.__main__ import POLICIES, figures
 from examples.policies.runs import as_mlflow, read_runs
 from pytest_mlflow_traces import Trace
 
