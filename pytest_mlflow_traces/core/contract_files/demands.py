@@ -102,7 +102,7 @@ class View:
 
         Only what came after a view had this size is asked.
         """
-        found = self.out_of_place(pattern, key, since[0])
+        found = self.out_of_place(pattern, since[0])
         if found is not None:
             return found
         for part in self.absent[since[1] :]:
@@ -110,11 +110,11 @@ class View:
                 return part.key, f"{part.said} forbids {line(pattern)}"
         return None
 
-    def out_of_place(self, pattern: Pattern, key: Key, since: int = 0) -> tuple[Key, str] | None:
+    def out_of_place(self, pattern: Pattern, since: int = 0) -> tuple[Key, str] | None:
         """Return the same of shapes alone."""
-        for other, shape in self.shapes[since:]:
-            if other != key and not self._has_place(shape, pattern):
-                return other, f"the shape has no place for {line(pattern)}"
+        for key, shape in self.shapes[since:]:
+            if not self._has_place(shape, pattern):
+                return key, f"the shape has no place for {line(pattern)}"
         return None
 
     @property

@@ -69,7 +69,7 @@ def remarks(said: ContractTable, parts: Parts, path: Key, view: View) -> Iterato
         if found is not None:
             yield found[0] if number < present else part.key, "never_holds", f"{part.said} can never hold: {found[1]}"
     for part in view.absent[size[1] :]:
-        yield from _idle(part.key, part.said, view.out_of_place(part.pattern, part.key))
+        yield from _idle(part.key, part.said, view.out_of_place(part.pattern))
     for part in view.limits:
         yield from _idle(part.key, part.said, view.gone(part.pattern, part.key))
     for key, terms in view.rules:

@@ -154,6 +154,7 @@ def test_it_names_what_is_in_vain(text, remarks):
         '[[order]]\neach = "pay"\nafter = "* TOOL"',
         '[[order]]\nnever = "pay"\nafter = "pay"',
         'only = ["/p.*/"]\nshape = "agent ..."\nhas = ["pay"]',
+        'only = ["auth", "pay"]\nshape = "agent ..."\nhas = ["pay"]',
         'applies_to = "pay"\nonly = ["auth"]\nnever = ["pay"]',
         '[tags]\nteam = "str"',
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,13 +19,13 @@ from tests.support.building import tree
 
 
 def small_traces():
-    """Return all trees of up to four spans of two names, their spans one after the other, and all at once."""
+    """Return all trees of up to three spans of three names, their spans one after the other, and all at once."""
     trees = {1: [[]]}
-    for size in range(2, 5):
+    for size in range(2, 4):
         trees[size] = forests(size - 1, trees)
     found = []
     for size, shapes in trees.items():
-        for shape, names in itertools.product(shapes, itertools.product("ab", repeat=size)):
+        for shape, names in itertools.product(shapes, itertools.product("abc", repeat=size)):
             for times in ("", " @0-9"):
                 left = iter(names)
                 found.append(tree(*specs([shape], left, times)))
@@ -87,10 +88,10 @@ budgets = st.one_of(
 
 @st.composite
 def contracts(draw, depth=1):
-    parts = draw(st.lists(st.one_of(ONE.map(Has), ONE.map(never), rules(), rules()), min_size=1, max_size=3))
+    parts = draw(st.lists(st.one_of(ONE.map(Has), ONE.map(never), rules()), min_size=1, max_size=2))
     parts = [*draw(st.lists(shapes(), max_size=1)), *parts, *draw(st.lists(budgets, max_size=1))]
     parts = sorted(parts, key=lambda each: rank(each))
-    if depth and draw(st.booleans()):
+    if depth and draw(st.integers(0, 2)) == 0:
         parts.append(draw(contracts(depth - 1)))
     applies_to = draw(st.none() | ONE)
     only = draw(st.none() | st.none() | st.lists(ONE, min_size=1, max_size=2))
@@ -115,10 +116,16 @@ def chain(contract, key):
     return found, keys.get(key[:2], keys.get(key[:1])), key
 
 
+@cache
 def holds(trace, part):
     if isinstance(part, Has):
         return part.pattern in trace
     return trace == part if isinstance(part, Pattern) else not check(trace, part)
+
+
+@cache
+def seen(trace, only):
+    return trace.only(*only) if only else trace
 
 
 def judged(chained, trace, left_out=None):
@@ -126,16 +133,17 @@ def judged(chained, trace, left_out=None):
     for contract in chained:
         if contract.applies_to is not None and contract.applies_to not in trace:
             return None
-        trace = trace.only(*contract.only) if contract.only else trace
+        trace = seen(trace, contract.only)
         for part in contract.expectations:
             if part is not left_out and not isinstance(part, Contract) and not holds(trace, part):
                 return None
     return trace
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=250)
 @given(contracts())
 def test_no_trace_gainsays_it(contract):
+    holds.cache_clear()
     text = contract.to_toml()
     said, parts, _ = read_parts(text)
     for path, rule, what in remarks(said, parts, (), View(parts.only)):
