@@ -29,9 +29,7 @@ class Reference:
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from error.__cause__
         if self.is_schema and not (isinstance(value, type) and hasattr(value, "check_tags")):
-            raise ValueError(
-                f"{self.name}: expected a TagSchema, got {value!r:.80}; what else is expected, expect names"
-            )
+            raise ValueError(f"{self.name}: expected a TagSchema, got {value!r:.80}; name other expectations in expect")
         return value
 
     def check(self, trace: Any) -> Any:

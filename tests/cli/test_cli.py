@@ -134,6 +134,21 @@ t.jsonl, line 2: tr-2  test_a
     assert result.exit_code == 1
 
 
+def test_check_takes_a_contract_file():
+    write("t.jsonl", line("agent AGENT", ["plan"]))
+    write("kept/calm.toml", "format = 1", 'name = "calm"', 'has = ["plan"]', 'never = ["delete"]')
+    write("kept/wrong.toml", "format = 1", 'name = "wrong"', 'nevr = ["delete"]')
+
+    result = run("check", "t.jsonl", "--contract", "kept/calm.toml")
+    wrong = run("check", "t.jsonl", "--contract", "kept/wrong.toml")
+    missing = run("check", "t.jsonl", "--contract", "calm.toml")
+
+    assert (result.output, result.exit_code) == ("1 trace: 1 hold, 0 do not\n", 0)
+    assert wrong.exit_code == missing.exit_code == 2
+    assert "--contract kept/wrong.toml: kept/wrong.toml, line 3, column 1: unknown key 'nevr' (legal: " in wrong.output
+    assert f"--contract calm.toml: there is no such file in {Path.cwd()}" in missing.output
+
+
 def turn(*specs, session="one", **said):
     made = stored(*specs, **said)
     made["info"]["trace_metadata"] = {"mlflow.trace.session": session} if session else {}

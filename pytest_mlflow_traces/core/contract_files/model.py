@@ -120,7 +120,9 @@ class ContractTable(Table):
     shape: Annotated[str | Unsaid, Field(description="The whole tree, in the notation.")] = None
     has: Annotated[Lines | Unsaid, Field(description="What is somewhere in the tree.")] = None
     never: Annotated[Lines | Unsaid, Field(description="What is nowhere in the tree.")] = None
-    order: Annotated[list[OrderTable] | Unsaid, Field(description="What comes before, after or inside of what.")] = None
+    order: Annotated[
+        list[OrderTable] | Unsaid, Field(min_length=1, description="What comes before, after or inside of what.")
+    ] = None
     budget: BudgetTable | Unsaid = None
     tags: Annotated[
         Tags | Unsaid,

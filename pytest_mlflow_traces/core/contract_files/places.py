@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
-LONGEST = 2**19  # characters of a file; people review it
+LONGEST = 2**18  # characters of a file; people review it
 MOST_PARTS = 32  # of a key
 MOST_OPEN = 32  # brackets at one place
 _MOST_DIGITS = 400
@@ -73,9 +73,13 @@ class Places:
 
     def error(self, message: str, path: Key) -> ContractFileError:
         """Build the error for what stands at a path, or is missing there."""
+        return self.error_at(message, self.offset(path))
+
+    def offset(self, path: Key) -> int:
+        """Return where the key of a path stands, or else the nearest one above."""
         while path and path not in self.keys:
             path = path[:-1]
-        return self.error_at(message, self.keys.get(path, 0))
+        return self.keys.get(path, 0)
 
     def error_inside(self, message: str, path: Key, index: int) -> ContractFileError:
         """Build the error for what stands in the string at a path, `index` characters from its beginning."""

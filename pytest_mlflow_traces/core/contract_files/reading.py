@@ -15,7 +15,7 @@ from pydantic_core import SchemaError
 from pytest_mlflow_traces.core.budgets.budget import Budget, if_present
 from pytest_mlflow_traces.core.contract_files.model import ContractFile, OptionalCalls, OptionalDuration, TagTable
 from pytest_mlflow_traces.core.contract_files.places import ContractFileError, Places, decoded
-from pytest_mlflow_traces.core.contract_files.tag_tables import OTHERS, annotation_of, schema_of
+from pytest_mlflow_traces.core.contract_files.tag_tables import OTHERS, annotation_of, refuse_name, schema_of
 from pytest_mlflow_traces.core.contract_files.validating import validated
 from pytest_mlflow_traces.core.expectation import Has
 from pytest_mlflow_traces.core.notation import NotationError, parse
@@ -223,10 +223,8 @@ class _Reading(Generic[T]):
         found = {}
         for tag, kind in said.items():
             with self._at((*path, tag)):
-                row = annotation_of(kind), isinstance(kind, TagTable) and kind.optional
-                one = {tag: row}
-                schema_of(*((one, {}) if path[-1] == "tags" else ({}, one)), extra="forbid")
-            found[tag] = row
+                refuse_name(tag, is_metadata=path[-1] == "metadata")
+                found[tag] = annotation_of(kind), isinstance(kind, TagTable) and kind.optional
         return found
 
     def _named_code(self, path: Key, name: str) -> str:
@@ -239,9 +237,12 @@ class _Reading(Generic[T]):
         """Say the place of what cannot be."""
         try:
             yield
-        except (TypeError, ValueError, SchemaError) as error:
-            if isinstance(error, ContractFileError):
-                raise
+        except ContractFileError:
+            raise
+        except SchemaError as error:  # of a regular expression, the only part of a type that pydantic compiles
+            why = str(error).rpartition(": ")[2]
+            raise self._places.error(f"pattern: no regular expression: {why}", path) from None
+        except (TypeError, ValueError) as error:
             raise self._places.error(_PREFIX.sub("", str(error)), path) from None
 
 

@@ -12,10 +12,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from pytest_mlflow_traces.core.contract_files.model import TagTable
-from pytest_mlflow_traces.core.tags.formats import BoolForm, ItemsForm, NumberForm, TextForm, WordsForm
+from pytest_mlflow_traces.core.spans.convert import is_system
+from pytest_mlflow_traces.core.tags.formats import BoolForm, ItemsForm, NumberForm, TextForm, WordsForm, form_of
+from pytest_mlflow_traces.core.tags.portability import name_problem
 from pytest_mlflow_traces.core.tags.schema import BoolTag, FloatTag, IntTag, ListTag, Metadata, TagSchema
 from pytest_mlflow_traces.core.tags.validate import plan_of
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest
@@ -50,11 +52,23 @@ _BUILT_IN = {"extra", "title"}
 Row: TypeAlias = "tuple[bool, str, Form, bool]"
 
 
+def refuse_name(name: str, *, is_metadata: bool) -> None:
+    """Raise a ValueError for what no tag is called, or no piece of metadata."""
+    if is_metadata:
+        Metadata(name)
+    elif is_system(name):
+        raise ValueError(f"{name!r} is MLflow's own, and its tags never count: does it stand in [metadata]?")
+    elif (refused := name_problem(name)) is not None:
+        raise ValueError(f"no tag can have {refused}")
+
+
 def annotation_of(said: str | list[str] | TagTable) -> Any:
     """Return the annotation of a field for what a file says of a tag.
 
     Raises:
+        TypeError: for items that cannot be those of a list.
         ValueError: for what is no type.
+        SchemaError: for a pattern that is no regular expression.
     """
     if isinstance(said, str):
         if said not in _TYPES:
@@ -71,7 +85,7 @@ def annotation_of(said: str | list[str] | TagTable) -> Any:
     if sorted(given) == ["values"]:
         return annotation_of(given["values"])
     kind, items = given.pop("type", None), given.pop("items", None)
-    if kind is None:
+    if kind is None or "values" in given:
         raise ValueError("say its type, or its values and nothing else")
     if kind == "list":
         if items is None:
@@ -84,7 +98,11 @@ def annotation_of(said: str | list[str] | TagTable) -> Any:
         if word not in _LIMITS[kind]:
             legal = listed(_LIMITS[kind]) or "none"
             raise ValueError(f"{word} is no limit of the type {kind!r} (legal: {legal}){nearest(word, _LIMITS[kind])}")
-    return Annotated[base, Field(**given)] if given else base
+    annotation: Any = Annotated[base, Field(**given)] if given else base
+    form_of(annotation)
+    if "pattern" in given:
+        TypeAdapter(annotation)  # which compiles it
+    return annotation
 
 
 def schema_of(

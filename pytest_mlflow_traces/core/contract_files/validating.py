@@ -15,6 +15,7 @@ from pytest_mlflow_traces.core.contract_files.model import (
     OrderTable,
     TagTable,
 )
+from pytest_mlflow_traces.core.tags.formats import listed_or
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
-_LOOKED_AT = 1000  # of the errors of a file, the first of which is told
+_LOOKED_AT = 10_000  # of the errors of a file, the first of which is told
 _EXPECTED = {  # by the types of pydantic's errors
     "string_type": "a text in quotes",
     "list_type": "a list",
@@ -70,8 +71,8 @@ def _first(errors: list[Any], data: Mapping[str, Any], places: Places) -> Contra
     for each in errors:
         found.setdefault(_path(each["loc"], data), []).append(each)
     # a value inside a table tells more than that the table is no text
-    inner = [path for path in found if not any(path == other[: len(path)] for other in found if len(other) > len(path))]
-    first = min(inner, key=lambda path: places.error("", path).place)
+    above = {path[:length] for path in found for length in range(len(path))}
+    first = min((path for path in found if path not in above), key=places.offset)
     return places.error(_message(first, found[first]), first)
 
 
@@ -103,7 +104,7 @@ def _message(path: Key, errors: list[Any]) -> str:
         wanted.append(f"a list of {'two' if many == 2 else 'at least one'}")
     if "literal_error" in kinds:
         wanted.append(kinds["literal_error"]["ctx"]["expected"])
-    return f"{name}: expected {' or '.join(wanted) or errors[0]['msg']}, got {value!r:.60}"
+    return f"{name}: expected {listed_or(wanted or [errors[0]['msg']])}, got {value!r:.60}"
 
 
 def _model_at(path: Key) -> type[BaseModel]:

@@ -168,7 +168,7 @@ def assert_same(contract: Contract) -> None:
 
 
 @given(contracts())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_what_is_written_reads_the_same(contract):
     assert_same(contract)
 
