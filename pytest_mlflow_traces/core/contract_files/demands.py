@@ -12,7 +12,7 @@ from pytest_mlflow_traces.core.budgets.budget import Budget
 from pytest_mlflow_traces.core.contract_files.writing import line_of
 from pytest_mlflow_traces.core.expectation import Has
 from pytest_mlflow_traces.core.order.rule import Rule
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, short
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern
 from pytest_mlflow_traces.core.patterns.relations import all_spans, excludes, implies, required_spans
 
 if TYPE_CHECKING:
@@ -65,16 +65,34 @@ class Part(NamedTuple):
     pattern: Pattern
 
 
+class Shape(NamedTuple):
+    """A shape in a contract: the spans that it has a place for, and whether it is open to others, too."""
+
+    key: Key
+    pattern: Pattern
+    spans: list[SpanPattern]
+    is_open: bool
+
+
+class Relation(NamedTuple):
+    """A rule of order in a contract that is about two spans, and the second of them."""
+
+    key: Key
+    terms: Terms
+    word: str
+    other: Pattern
+
+
 @dataclass
 class View:
     """What is asked of the spans that some contracts look at."""
 
     only: tuple[Pattern, ...] = ()
-    shapes: list[tuple[Key, Pattern]] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
     present: list[Part] = field(default_factory=list)
     absent: list[Part] = field(default_factory=list)
     limits: list[Part] = field(default_factory=list)
-    rules: list[tuple[Key, Terms]] = field(default_factory=list)
+    rules: list[Relation] = field(default_factory=list)
 
     def inside(self) -> View:
         """Return the view of a contract inside, to which its own part comes."""
@@ -86,7 +104,7 @@ class View:
             self._ask((*path, "applies_to"), "applies_to", parts.applies_to)
         for key, expectation in parts.keyed(said, path):
             if isinstance(expectation, Pattern):
-                self.shapes.append((key, expectation))
+                self.shapes.append(Shape(key, expectation, *all_spans(expectation)))
                 self.present += [Part(key, f"the shape's {line(each)}", each) for each in required_spans(expectation)]
             elif isinstance(expectation, Has):
                 self._ask(key, "has", expectation.pattern)
@@ -112,9 +130,9 @@ class View:
 
     def out_of_place(self, pattern: Pattern, since: int = 0) -> tuple[Key, str] | None:
         """Return the same of shapes alone."""
-        for key, shape in self.shapes[since:]:
+        for shape in self.shapes[since:]:
             if not self._has_place(shape, pattern):
-                return key, f"the shape has no place for {line(pattern)}"
+                return shape.key, f"the shape has no place for {line(pattern)}"
         return None
 
     @property
@@ -122,17 +140,17 @@ class View:
         """How many shapes and absences there are."""
         return len(self.shapes), len(self.absent)
 
-    def _has_place(self, shape: Pattern, pattern: Pattern) -> bool:
-        spans, is_open = all_spans(shape)
-        if isinstance(shape, SpanPattern) and self.only:  # below the root, only these are looked at
+    def _has_place(self, shape: Shape, pattern: Pattern) -> bool:
+        is_open = shape.is_open
+        if isinstance(shape.pattern, SpanPattern) and self.only:  # below the root, only these are looked at
             is_open &= not all(excludes(pattern, each) for each in self.only)
-        return is_open or not all(excludes(pattern, each) for each in spans)
+        return is_open or not all(excludes(pattern, each) for each in shape.spans)
 
     def _add_rule(self, key: Key, terms: Terms) -> None:
         if terms.relation is None or terms.other is None:
             self.absent.append(Part(key, f"never {line(terms.pattern)}", terms.pattern))
             return
-        self.rules.append((key, terms))
+        self.rules.append(Relation(key, terms, terms.relation, terms.other))
         if terms.word == "each" and not terms.optional:
             self._ask(key, "each", terms.pattern)
             self._ask(key, f"each {line(terms.pattern)} {terms.relation}", terms.other)
@@ -154,7 +172,4 @@ class View:
 def line(pattern: Pattern) -> str:
     """Return a pattern of one span as it is written in a contract file, in quotes; of its children nothing."""
     bare = replace(pattern, children=None) if isinstance(pattern, SpanPattern) else pattern
-    try:
-        return repr(line_of(bare, ""))
-    except ValueError:
-        return short(bare)
+    return repr(line_of(bare, ""))

@@ -17,9 +17,9 @@ from pytest_mlflow_traces.core.patterns.relations import idle_items, implies
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_mlflow_traces.core.contract_files.demands import Relation
     from pytest_mlflow_traces.core.contract_files.model import ContractTable
     from pytest_mlflow_traces.core.contract_files.places import Key, Places
-    from pytest_mlflow_traces.core.order.terms import Terms
 
 _ENDS = {
     "after": "the first of them has none before it",
@@ -72,9 +72,9 @@ def remarks(said: ContractTable, parts: Parts, path: Key, view: View) -> Iterato
         yield from _idle(part.key, part.said, view.out_of_place(part.pattern))
     for part in view.limits:
         yield from _idle(part.key, part.said, view.gone(part.pattern, part.key))
-    for key, terms in view.rules:
-        yield from _of_rule(view, key, terms)
-    for key, shape in view.shapes[size[0] :]:
+    for rule in view.rules:
+        yield from _of_rule(view, rule)
+    for key, shape, _, _ in view.shapes[size[0] :]:
         for item in idle_items(shape):
             what = notation.format(item).splitlines()[0]
             yield key, "no_effect", f"{what!r:.80} does nothing beside '...', which takes in whatever comes"
@@ -82,10 +82,9 @@ def remarks(said: ContractTable, parts: Parts, path: Key, view: View) -> Iterato
         yield from remarks(table, inner, key, View(inner.only) if inner.only else view.inside())
 
 
-def _of_rule(view: View, key: Key, terms: Terms) -> Iterator[Said]:
-    p, q, relation = terms.pattern, terms.other, terms.relation
-    if q is None or relation is None:  # `never` alone, which is an absence
-        return
+def _of_rule(view: View, rule: Relation) -> Iterator[Said]:
+    key, terms, relation, q = rule
+    p = terms.pattern
     said = f"{terms.word} {line(p)} {relation} {line(q)}"
     is_each = terms.word == "each"
     holds = f"holds only where there is no {line(p)}" if terms.optional else "can never hold"
@@ -97,9 +96,8 @@ def _of_rule(view: View, key: Key, terms: Terms) -> Iterator[Said]:
         if is_each and other is not None:
             yield key, "never_holds", f"{said} {holds}: {other[1]}"
     if terms.between is not None:
-        found = view.gone(terms.between, key)
+        found, word = view.gone(terms.between, key), BETWEEN[relation]
         if found is not None:
-            word = BETWEEN[relation]
             yield (*key, word), "no_effect", f"{word} {line(terms.between)} does nothing: {found[1]}"
 
 

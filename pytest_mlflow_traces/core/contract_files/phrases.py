@@ -14,6 +14,7 @@ from pytest_mlflow_traces.core.patterns.nodes import (
     span_patterns_of,
 )
 from pytest_mlflow_traces.core.patterns.operands import Operand
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.durations import exact_duration
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ def _times(item: Repeat) -> str:
     if (item.min, item.max) == (0, 1):
         return " (may be absent)"
     if item.max is None:
-        return f" (at least {item.min} times)" if item.min else " (any number of times)"
+        least = "once" if item.min == 1 else f"{item.min} times"
+        return f" (at least {least})" if item.min else " (any number of times)"
     if item.min == item.max:
-        return f" (exactly {item.min} times)"
+        return f" (exactly {counted(item.min, 'time')})"
     return f" ({item.min} to {item.max} times)" if item.min else f" (at most {item.max} times)"
 
 

@@ -34,6 +34,9 @@ agent AGENT OK
     refund TOOL OK
     deny ...
   retry {2}
+  parallel {0,2} {0,}
+    cost {1,}
+    * LLM
 """
 has = ["check_policy GUARDRAIL"]
 never = ["delete_table"]
@@ -76,6 +79,10 @@ between is left out.
       - a span 'refund' of type TOOL with status OK
       - a span 'deny', with anything inside
     - a span 'retry' (exactly 2 times)
+    - this (any number of times):
+      - all of these, running at the same time (at most 2 times):
+        - a span 'cost' (at least once)
+        - a span of type LLM
 - There is a span 'check_policy' of type GUARDRAIL.
 - There is no span 'delete_table'.
 - Each span 'refund' of type TOOL starts after the end of a span 'check_policy' that has the same inputs.order, \

@@ -34,6 +34,7 @@ SEEN = {("agent", "AGENT"), ("plan", "UNKNOWN"), ("search", "TOOL"), ("delete_ta
             'applies_to = "pay"\nonly = ["auth"]\nnever = ["log"]',
             ["3:1 lint.unknown_name: no trace has a span of name 'pay'"],
         ),
+        ('never = ["search AGENT"]', []),
         (
             'shape = """\nagent AGENT\n  plna ?\n  pay ?\n  auth\n"""',
             [

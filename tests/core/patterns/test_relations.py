@@ -17,6 +17,7 @@ from pytest_mlflow_traces.strategies.drawn_patterns import span_patterns
 from tests.support.tracing import traces
 
 PAY, TOOL = span("pay"), span(type="TOOL")
+NONE = PAY[()]
 RETRY = optional(span("retry"))
 
 
@@ -98,6 +99,7 @@ def test_both_are_true_of_every_trace(trace, given_patterns):
         (PAY, [PAY], True, [PAY]),
         (PAY[()], [PAY[()]], False, [PAY[()]]),
         (span("a")[PAY[()], ...], [span("a")[PAY[()], ...], PAY[()]], True, [span("a")[PAY[()], ...], PAY[()]]),
+        (span("a")[NONE, NONE], [span("a")[NONE, NONE], NONE], False, [span("a")[NONE, NONE], NONE]),
         (optional(PAY[()]), [PAY[()]], False, []),
         (repeat(PAY[()], min=1), [PAY[()]], False, [PAY[()]]),
         (one_of(PAY[()], TOOL[()]), [PAY[()], TOOL[()]], False, []),
