@@ -6,9 +6,10 @@ A contract inside another asks for all that the outer one does, unless it looks 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_mlflow_traces.core.budgets.budget import Budget
+from pytest_mlflow_traces.core.contract_files.by_name import ByName
 from pytest_mlflow_traces.core.contract_files.writing import line_of
 from pytest_mlflow_traces.core.expectation import Has
 from pytest_mlflow_traces.core.order.rule import Rule
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.contract_files.model import ContractTable
     from pytest_mlflow_traces.core.contract_files.places import Key
     from pytest_mlflow_traces.core.order.terms import Terms
-
-Size: TypeAlias = "tuple[int, int]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,19 @@ class Part(NamedTuple):
     pattern: Pattern
 
 
+class Reason(NamedTuple):
+    """Why no span can be like a pattern: the path of the part that says so, and words."""
+
+    key: Key
+    text: str
+
+
 class Shape(NamedTuple):
     """A shape in a contract: the spans that it has a place for, and whether it is open to others, too."""
 
     key: Key
     pattern: Pattern
-    spans: list[SpanPattern]
+    spans: ByName[SpanPattern]
     is_open: bool
 
 
@@ -85,27 +91,27 @@ class Relation(NamedTuple):
 
 @dataclass
 class View:
-    """What is asked of the spans that some contracts look at."""
+    """What a contract asks of the spans that it looks at, and what those outside it that look at the same ones do."""
 
     only: tuple[Pattern, ...] = ()
+    outer: View | None = None
     shapes: list[Shape] = field(default_factory=list)
     present: list[Part] = field(default_factory=list)
-    absent: list[Part] = field(default_factory=list)
+    absent: ByName[Part] = field(default_factory=ByName)
     limits: list[Part] = field(default_factory=list)
     rules: list[Relation] = field(default_factory=list)
 
-    def inside(self) -> View:
-        """Return the view of a contract inside, to which its own part comes."""
-        return replace(self, shapes=[*self.shapes], present=[*self.present], absent=[*self.absent], limits=[], rules=[])
+    def inside(self, only: tuple[Pattern, ...]) -> View:
+        """Return the view of a contract inside, before it says anything."""
+        return View(only) if only else View(self.only, self)
 
     def add(self, said: ContractTable, parts: Parts, path: Key) -> None:
-        """Add what a contract says."""
+        """Add what the contract says."""
         if parts.applies_to is not None and not parts.only:
             self._ask((*path, "applies_to"), "applies_to", parts.applies_to)
         for key, expectation in parts.keyed(said, path):
             if isinstance(expectation, Pattern):
-                self.shapes.append(Shape(key, expectation, *all_spans(expectation)))
-                self.present += [Part(key, f"the shape's {line(each)}", each) for each in required_spans(expectation)]
+                self._add_shape(key, expectation)
             elif isinstance(expectation, Has):
                 self._ask(key, "has", expectation.pattern)
             elif isinstance(expectation, Rule):
@@ -115,40 +121,52 @@ class View:
                     if isinstance(limits, tuple):
                         self._add_limits(key, word, [*getattr(said.budget, word)], limits)
 
-    def gone(self, pattern: Pattern, key: Key, since: Size = (0, 0)) -> tuple[Key, str] | None:
-        """Return what says that no span is like a pattern of the part at `key`, and in words why; `None` if one may be.
+    def inherited(self) -> Iterator[Part]:
+        """Yield what the contracts outside ask for."""
+        outer = self.outer
+        while outer is not None:
+            yield from outer.present
+            outer = outer.outer
 
-        Only what came after a view had this size is asked.
+    def gone(self, part: Part, *, here: bool = False) -> Reason | None:
+        """Return why no span is like the pattern of a part, by the other parts; `None` where one may be.
+
+        Args:
+            part: Some part of this contract, or of one outside.
+            here: Whether to leave out what the contracts outside say.
         """
-        found = self.out_of_place(pattern, since[0])
+        found = self.out_of_place(part.pattern, here=here)
         if found is not None:
             return found
-        for part in self.absent[since[1] :]:
-            if part.key != key and implies(pattern, part.pattern):
-                return part.key, f"{part.said} forbids {line(pattern)}"
-        return None
+        for other in self.absent.implied_by(part.pattern):
+            if other.key != part.key and implies(part.pattern, other.pattern):
+                return Reason(other.key, f"{other.said} forbids {line(part.pattern)}")
+        return None if here or self.outer is None else self.outer.gone(part)
 
-    def out_of_place(self, pattern: Pattern, since: int = 0) -> tuple[Key, str] | None:
-        """Return the same of shapes alone."""
-        for shape in self.shapes[since:]:
+    def out_of_place(self, pattern: Pattern, *, here: bool = False) -> Reason | None:
+        """Return why no shape has a place for a span, `None` where one has."""
+        for shape in self.shapes:
             if not self._has_place(shape, pattern):
-                return shape.key, f"the shape has no place for {line(pattern)}"
-        return None
-
-    @property
-    def size(self) -> Size:
-        """How many shapes and absences there are."""
-        return len(self.shapes), len(self.absent)
+                return Reason(shape.key, f"the shape has no place for {line(pattern)}")
+        return None if here or self.outer is None else self.outer.out_of_place(pattern)
 
     def _has_place(self, shape: Shape, pattern: Pattern) -> bool:
         is_open = shape.is_open
         if isinstance(shape.pattern, SpanPattern) and self.only:  # below the root, only these are looked at
             is_open &= not all(excludes(pattern, each) for each in self.only)
-        return is_open or not all(excludes(pattern, each) for each in shape.spans)
+        return is_open or not all(excludes(pattern, each) for each in shape.spans.beside(pattern))
+
+    def _add_shape(self, key: Key, pattern: Pattern) -> None:
+        places = ByName[SpanPattern]()
+        spans, is_open = all_spans(pattern)
+        for each in spans:
+            places.add(each, each)
+        self.shapes.append(Shape(key, pattern, places, is_open))
+        self.present += [Part(key, f"the shape's {line(each)}", each) for each in required_spans(pattern)]
 
     def _add_rule(self, key: Key, terms: Terms) -> None:
         if terms.relation is None or terms.other is None:
-            self.absent.append(Part(key, f"never {line(terms.pattern)}", terms.pattern))
+            self.absent.add(terms.pattern, Part(key, f"never {line(terms.pattern)}", terms.pattern))
             return
         self.rules.append(Relation(key, terms, terms.relation, terms.other))
         if terms.word == "each" and not terms.optional:
@@ -159,7 +177,7 @@ class View:
         for name, limit in zip(keys, limits, strict=True):
             part = Part((*key, word, name), f"{word} {line(limit.pattern)}", limit.pattern)
             if word == "calls" and not limit.most:
-                self.absent.append(part._replace(said=f"{part.said} = 0"))
+                self.absent.add(part.pattern, part._replace(said=f"{part.said} = 0"))
             elif limit.optional or (word == "calls" and not limit.least):
                 self.limits.append(part)
             else:

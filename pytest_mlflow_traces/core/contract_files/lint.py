@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.contract_files.demands import Parts, View, line
+from pytest_mlflow_traces.core.contract_files.demands import Part, Parts, View, line
 from pytest_mlflow_traces.core.contract_files.reading import contract_of, read_model
 from pytest_mlflow_traces.core.order.terms import BETWEEN
 from pytest_mlflow_traces.core.patterns.relations import idle_items, implies
@@ -17,7 +17,7 @@ from pytest_mlflow_traces.core.patterns.relations import idle_items, implies
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_mlflow_traces.core.contract_files.demands import Relation
+    from pytest_mlflow_traces.core.contract_files.demands import Reason, Relation
     from pytest_mlflow_traces.core.contract_files.model import ContractTable
     from pytest_mlflow_traces.core.contract_files.places import Key, Places
 
@@ -61,46 +61,49 @@ def read_parts(text: str) -> tuple[ContractTable, Parts, Places]:
 
 def remarks(said: ContractTable, parts: Parts, path: Key, view: View) -> Iterator[Said]:
     """Yield what a contract, and those inside it, say in vain, each with its path; `view` is what outer ones ask."""
-    size, present = view.size, len(view.present)
     view.add(said, parts, path)
-    for number, part in enumerate(view.present):
-        # what the outer contracts say of each other has been said there
-        found = view.gone(part.pattern, part.key, size if number < present else (0, 0))
+    for part in view.present:
+        found = view.gone(part)
         if found is not None:
-            yield found[0] if number < present else part.key, "never_holds", f"{part.said} can never hold: {found[1]}"
-    for part in view.absent[size[1] :]:
-        yield from _idle(part.key, part.said, view.out_of_place(part.pattern))
+            yield part.key, "never_holds", f"{part.said} can never hold: {found.text}"
+    for part in view.inherited():
+        found = view.gone(part, here=True)
+        if found is not None:
+            yield found.key, "never_holds", f"{part.said} can never hold: {found.text}"
+    for part in view.absent.all:
+        yield from _idle(part, view.out_of_place(part.pattern))
     for part in view.limits:
-        yield from _idle(part.key, part.said, view.gone(part.pattern, part.key))
+        yield from _idle(part, view.gone(part))
     for rule in view.rules:
         yield from _of_rule(view, rule)
-    for key, shape, _, _ in view.shapes[size[0] :]:
-        for item in idle_items(shape):
+    for shape in view.shapes:
+        for item in idle_items(shape.pattern):
             what = notation.format(item).splitlines()[0]
-            yield key, "no_effect", f"{what!r:.80} does nothing beside '...', which takes in whatever comes"
+            yield shape.key, "no_effect", f"{what!r:.80} does nothing beside '...', which takes in whatever comes"
     for key, table, inner in parts.inside(said, path):
-        yield from remarks(table, inner, key, View(inner.only) if inner.only else view.inside())
+        yield from remarks(table, inner, key, view.inside(inner.only))
 
 
 def _of_rule(view: View, rule: Relation) -> Iterator[Said]:
     key, terms, relation, q = rule
-    p = terms.pattern
+    p, is_each = terms.pattern, terms.word == "each"
     said = f"{terms.word} {line(p)} {relation} {line(q)}"
-    is_each = terms.word == "each"
     holds = f"holds only where there is no {line(p)}" if terms.optional else "can never hold"
     if is_each and implies(q, p):
         yield key, "never_holds", f"{said} {holds}: every {line(q)} is like {line(p)}, too, and {_ENDS[relation]}"
     if not is_each or terms.optional:
-        other = view.gone(q, key)
-        yield from _idle(key, said, view.gone(p, key) or (None if is_each else other))
+        whole, other = Part(key, said, p), view.gone(Part(key, said, q))
+        yield from _idle(whole, view.gone(whole) or (None if is_each else other))
         if is_each and other is not None:
-            yield key, "never_holds", f"{said} {holds}: {other[1]}"
+            yield key, "never_holds", f"{said} {holds}: {other.text}"
     if terms.between is not None:
-        found, word = view.gone(terms.between, key), BETWEEN[relation]
+        word = BETWEEN[relation]
+        between = Part((*key, word), f"{word} {line(terms.between)}", terms.between)
+        found = view.gone(between)
         if found is not None:
-            yield (*key, word), "no_effect", f"{word} {line(terms.between)} does nothing: {found[1]}"
+            yield between.key, "no_effect", f"{between.said} does nothing: {found.text}"
 
 
-def _idle(key: Key, said: str, found: tuple[Key, str] | None) -> Iterator[Said]:
+def _idle(part: Part, found: Reason | None) -> Iterator[Said]:
     if found is not None:
-        yield key, "never_fails", f"{said} can never fail: {found[1]}"
+        yield part.key, "never_fails", f"{part.said} can never fail: {found.text}"
