@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from examples.policies.__main__ import POLICIES, figures
+from examples.policies.__main__ import CONTRACT, POLICIES, figures
 from examples.policies.runs import as_mlflow, read_runs
 from pytest_mlflow_traces import Trace
+from pytest_mlflow_traces.core.contract_files.lint import lint
+from pytest_mlflow_traces.core.contract_files.names import unknown_names
 
 FOLDER = Path(__file__).parents[2] / "examples" / "policies"
 
@@ -33,6 +35,14 @@ def test_the_page_names_each_policy():
     assert [policy.name for policy in POLICIES] == [
         line.split(" | ")[0].removeprefix("| ") for line in page.splitlines() if line.count(" | ") == 2
     ][1:]
+
+
+def test_nothing_in_the_contract_is_in_vain():
+    text = CONTRACT.read_text(encoding="utf-8")
+    traces = [Trace.from_json(json.dumps(as_mlflow(run))) for run in read_runs()]
+
+    assert lint(text) == []
+    assert unknown_names(text, {(span.name, span.type) for trace in traces for span in trace.spans}) == []
 
 
 def test_the_command_writes_runs_and_traces_of_a_file(tmp_path):

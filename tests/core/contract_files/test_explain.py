@@ -206,6 +206,13 @@ def test_each_part_is_a_sentence(text, sentence):
     assert sentence in said(text)
 
 
+def test_where_all_is_looked_at_nothing_is_left_to_say():
+    budget = '[budget]\nlatency = "1s"\ntokens = 1\ncost_usd = 1\n'
+
+    assert REST not in explain(f'{HEAD}shape = "a"\n{budget}[tags]\na = "str"\n[metadata]\nb = "str"')
+    assert REST in explain(f'{HEAD}shape = "a"\n{budget}[tags]\na = "str"')
+
+
 def test_what_is_nested_deep_is_code():
     text = "a ..."
     for name in "bcdefg":
