@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.expectation import checked_expectation
+from pytest_mlflow_traces.core.expectation import checked_expectation, is_contract_file
 from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertionError
 from pytest_mlflow_traces.core.order.rule import Rule
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, checked_one_spans
@@ -129,8 +129,10 @@ class Contract:
         """Return what the text of a contract file says; code that it names is imported when the contract is used.
 
         Raises:
+            TypeError: for what is not a text, or is the name of a file.
             ValueError: for what is not a contract, naming the line, the column and what is wrong there.
         """
+        _refuse_path(text)
         from pytest_mlflow_traces.core.contract_files.reading import contract_of
 
         return contract_of(text, cls)
@@ -190,6 +192,11 @@ class Contract:
         said: dict[str, Any] = {"applies_to": self.applies_to, "only": [*self.only] or None, "about": self.about}
         keywords = [f"{word}={value!r}" for word, value in said.items() if value is not None]
         return f"Contract({', '.join([repr(self.name), *map(repr, self.expectations), *keywords])})"
+
+
+def _refuse_path(given: object) -> None:
+    if not isinstance(given, str) or (is_contract_file(given) and "\n" not in given):
+        raise TypeError(f"from_toml() takes the text of a contract file, not {given!r:.80}: write Contract.read(path)")
 
 
 def parts_of(contract: Contract) -> tuple[Any, ...]:

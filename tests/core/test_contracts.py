@@ -310,6 +310,12 @@ class TestContract:
             Contract("c", order, only=[span("a")], about="Calm.", applies_to=span("agent")),
         )
 
+    @pytest.mark.parametrize("given", ["refunds.toml", b"format = 1", None])
+    def test_its_text_is_not_its_path(self, given):
+        text = f"from_toml() takes the text of a contract file, not {given!r}: write Contract.read(path)"
+        with pytest.raises(TypeError, match=exactly(text)):
+            Contract.from_toml(given)
+
     def test_it_prints_as_the_code_that_makes_it(self):
         contract = Contract("c", SHAPE, applies_to=span("a"), only=[span("b"), span("c")], about="Calm.")
 

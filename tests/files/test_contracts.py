@@ -28,8 +28,10 @@ def test_a_file_is_utf8_of_any_system(path, mark, end):
     [
         (b"\xff", "calm.toml: no UTF-8 at byte 1"),
         (b"format = 1\n", "calm.toml, line 1, column 1: name is missing"),
+        (b"#" * (2**20 + 1), "calm.toml: longer than 1 MiB, which no contract file may be"),
         (TEXT.replace("never", "nevre").encode(), "calm.toml, line 3, column 1: unknown key 'nevre'"),
     ],
+    ids=range(4),
 )
 def test_what_is_wrong_begins_with_the_name_of_the_file(path, data, message):
     path.write_bytes(data)

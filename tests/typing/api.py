@@ -88,6 +88,9 @@ def test_expectations() -> None:
     except TraceAssertionError as error:
         findings: tuple[Finding, ...] = error.findings
         print(findings[0].rule, findings[0].hint)
+    in_file: Contract = Contract.read("refunds.toml")
+    again: Contract = Contract.from_toml(in_file.to_toml())
+    print(again == contract, again.about, again.only)
     table = TagSchema.from_mapping({"user_id": str}, optional=("user_id",))
     print(table.check_tags({"user_id": "ada"}))
 

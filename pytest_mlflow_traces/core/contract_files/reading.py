@@ -159,10 +159,9 @@ class _Reading(Generic[T]):
                     keywords[between] = self._line((*path, between), getattr(said, between))
             with self._at((*path, "same")):
                 rule = getattr(rule, relation)(other, same=said.same, **keywords)
-        if said.if_present:
-            with self._at((*path, "if_present")):
-                return if_present(rule)
-        return rule
+        if said.if_present and word == "never":
+            raise self._places.error("never holds where no such span is: leave if_present out", (*path, "if_present"))
+        return if_present(rule) if said.if_present else rule
 
     def _one_of(self, given: set[str], words: tuple[str, ...], path: Key) -> str:
         found = [word for word in words if word in given]
@@ -190,8 +189,9 @@ class _Reading(Generic[T]):
                 with self._at((*path, word)):
                     _budget_of({word: value})
                 limits[word] = value
-        with self._at(path):
-            return _budget_of(limits)
+        if not limits:
+            raise self._places.error(f"[budget] limits nothing: give it one of {listed(type(said).model_fields)}", path)
+        return _budget_of(limits)
 
     def _schemas(self, said: ContractTable, path: Key) -> list[Any]:
         """Return what is said of tags and metadata, as schemas."""
@@ -237,8 +237,6 @@ class _Reading(Generic[T]):
         """Say the place of what cannot be."""
         try:
             yield
-        except ContractFileError:
-            raise
         except SchemaError as error:  # of a regular expression, the only part of a type that pydantic compiles
             why = str(error).rpartition(": ")[2]
             raise self._places.error(f"pattern: no regular expression: {why}", path) from None

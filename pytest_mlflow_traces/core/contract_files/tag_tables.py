@@ -94,15 +94,21 @@ def annotation_of(said: str | list[str] | TagTable) -> Any:
     else:
         base = annotation_of(kind)
         given |= {} if items is None else {"items": items}
-    for word in given:
-        if word not in _LIMITS[kind]:
-            legal = listed(_LIMITS[kind]) or "none"
-            raise ValueError(f"{word} is no limit of the type {kind!r} (legal: {legal}){nearest(word, _LIMITS[kind])}")
+    _refuse_limits(kind, given)
     annotation: Any = Annotated[base, Field(**given)] if given else base
     form_of(annotation)
     if "pattern" in given:
         TypeAdapter(annotation)  # which compiles it
     return annotation
+
+
+def _refuse_limits(kind: str, given: Mapping[str, Any]) -> None:
+    for word, size in given.items():
+        if word not in _LIMITS[kind]:
+            legal = listed(_LIMITS[kind]) or "none"
+            raise ValueError(f"{word} is no limit of the type {kind!r} (legal: {legal}){nearest(word, _LIMITS[kind])}")
+        if kind == "int" and isinstance(size, float):
+            raise ValueError(f"{word} is a whole number where the type is 'int', got {size!r}")
 
 
 def schema_of(
@@ -174,17 +180,23 @@ def said_as(form: Form, tag: str) -> str | list[str] | dict[str, Any]:
         return _with_limits("str", min_length=form.least or None, max_length=form.most, pattern=form.pattern)
     if isinstance(form, NumberForm):
         low, high = ("gt" if form.low_open else "ge"), ("lt" if form.high_open else "le")
-        limits = {low: form.low, high: form.high, "multiple_of": form.multiple_of}
-        return _with_limits(
-            "int" if form.whole else "float",
-            **{key: value for key, value in limits.items() if value not in (-math.inf, math.inf)},
-        )
+        given = {low: form.low, high: form.high, "multiple_of": form.multiple_of}
+        limits = {word: size for word, size in given.items() if size not in (None, -math.inf, math.inf)}
+        if form.whole:
+            limits = {word: _whole(size, tag) for word, size in limits.items()}
+        return _with_limits("int" if form.whole else "float", **limits)
     if isinstance(form, ItemsForm):
         items = said_as(form.item, tag)
         plain = isinstance(items, str)
-        limits = {"min_length": form.least or None, "max_length": form.most}
-        return _with_limits(f"list[{items}]", **limits) if plain else _with_limits("list", items=items, **limits)
+        lengths = {"min_length": form.least or None, "max_length": form.most}
+        return _with_limits(f"list[{items}]", **lengths) if plain else _with_limits("list", items=items, **lengths)
     raise ValueError(f"the tag {tag!r} has a type that data cannot say")
+
+
+def _whole(size: float, tag: str) -> int:
+    if size != int(size):
+        raise ValueError(f"the tag {tag!r} is a whole number with the limit {size}, which is none")
+    return int(size)
 
 
 def _with_limits(kind: str, **limits: Any) -> str | dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_mlflow_traces import Contract
-from pytest_mlflow_traces.core.contract_files.places import ContractFileError
+from pytest_mlflow_traces.core.contract_files.places import ContractFileError, Places
 from tests.support.messages import exactly
 
 HEAD = 'format = 1\nname = "c"\n'
@@ -116,7 +116,7 @@ TYPES = "'str', 'int', 'float', 'bool', 'list[str]', 'list[int]', 'list[float]',
         ),
         (
             HEAD + '[[order]]\nnever="b"\nif_present=true\n',
-            "line 5, column 1: if_present() takes no never(), which holds without such a span: write never(span('b'))",
+            "line 5, column 1: never holds where no such span is: leave if_present out",
         ),
         (
             HEAD + '[[order]]\nnever="b"\nsame="inputs.x"\n',
@@ -135,7 +135,7 @@ TYPES = "'str', 'int', 'float', 'bool', 'list[str]', 'list[int]', 'list[float]',
             HEAD + '[[order]]\neech="b"\nafter="a"\n',
             f"line 4, column 1: unknown key 'eech' (legal: {ORDER}); did you mean 'each'?",
         ),
-        (HEAD + "[budget]\n", f"line 3, column 2: Budget() limits nothing: give it at least one of {BUDGET}"),
+        (HEAD + "[budget]\n", f"line 3, column 2: [budget] limits nothing: give it one of {BUDGET}"),
         (
             HEAD + '[budget]\nlatncy="3s"\n',
             f"line 4, column 1: unknown key 'latncy' (legal: {BUDGET}); did you mean 'latency'?",
@@ -202,6 +202,10 @@ TYPES = "'str', 'int', 'float', 'bool', 'list[str]', 'list[int]', 'list[float]',
         (HEAD + "[tags]\na=[]\n", "line 4, column 1: [] allows no text at all: name those that are allowed"),
         (HEAD + "[tags]\na=5\n", "line 4, column 1: a: expected a text in quotes, a list or a table, got 5"),
         (HEAD + "[tags]\na={}\n", "line 4, column 1: say its type, or its values and nothing else"),
+        (
+            HEAD + '[tags]\na={type="int", ge=0.5}\n',
+            "line 4, column 1: ge is a whole number where the type is 'int', got 0.5",
+        ),
         (
             HEAD + '[tags]\na={type="int", min_length=3}\n',
             "line 4, column 1: min_length is no limit of the type 'int' (legal: 'ge', 'gt', 'le', 'lt', 'multiple_of')",
@@ -303,3 +307,16 @@ def test_the_place_is_that_in_the_file_however_a_text_is_written(shape, place):
         Contract.from_toml(f"{HEAD}shape = {shape}\n")
 
     assert caught.value.place == place
+
+
+@pytest.mark.parametrize("text", ["a b = 1", '"\\q" = 1', "a = [1 2]", "[a", "a = {b"])
+def test_what_is_no_toml_is_said_by_the_parser(text):
+    with pytest.raises(ContractFileError, match=r"\Aline [12], column \d+: no TOML: "):
+        Contract.from_toml(text)
+
+
+def test_what_is_not_there_is_missing_from_what_is_above_it():
+    places = Places("a = 1\n[b]\nc = 2\n")
+
+    assert places.error("no d", ("b", "d")).place == (2, 2)
+    assert places.error("no d", ("d",)).place == (1, 1)

@@ -28,6 +28,7 @@ from pytest_mlflow_traces import (
 )
 from pytest_mlflow_traces.core.contracts import check, parts_of
 from pytest_mlflow_traces.core.expectation import Has
+from pytest_mlflow_traces.core.references import Reference
 from tests.support.building import tree
 from tests.support.messages import exactly
 
@@ -185,6 +186,15 @@ def test_what_has_names_is_missing_with_its_nearest_span():
     assert str(caught.value).startswith("contract 'c': trace 'agent' has no span('search', type='TOOL')")
     assert [finding.rule for finding in caught.value.findings] == ["shape.missing"]
     assert Contract.from_toml(f'{HEAD}has = ["serach"]\n').check(tree("agent", ["serach"])) == []
+
+
+def test_what_a_line_becomes_is_an_expectation_by_itself():
+    there = Has(span("a"))
+
+    assert repr(there) == "has(span('a'))"
+    assert there.check(tree("a")) == []
+    assert [finding.rule for finding in there.check(tree("b"))] == ["shape.missing"]
+    assert Reference(f"{__name__}:NOTHING").check(tree("nothing")) == NOTHING.check(tree("nothing"))
 
 
 class TestCode:

@@ -92,10 +92,14 @@ budgets = st.builds(
     tokens=counts,
 )
 
-sizes = st.integers(-3, 3) | st.floats(-3, 3)
-limits = st.fixed_dictionaries(
-    {}, optional={"ge": sizes, "gt": sizes, "le": sizes, "lt": sizes, "multiple_of": st.sampled_from([1, 0.5])}
-)
+wholes = st.integers(-3, 3)
+
+
+def limits(sizes: st.SearchStrategy[Any], multiple: float) -> st.SearchStrategy[dict[str, Any]]:
+    words = dict.fromkeys(("ge", "gt", "le", "lt"), sizes)
+    return st.fixed_dictionaries({}, optional={**words, "multiple_of": st.sampled_from([1, multiple])})
+
+
 lengths = st.fixed_dictionaries({}, optional={"min_length": st.integers(0, 2), "max_length": st.integers(2, 4)})
 words = st.lists(texts, min_size=1, max_size=3, unique=True)
 items = st.lists(st.sampled_from(["cost", "security", "é", "a b"]), min_size=1, max_size=3, unique=True)
@@ -110,7 +114,8 @@ scalars = st.one_of(
     st.just(BoolTag),
     st.builds(limited, st.just(str), lengths),
     st.sampled_from(["a+", "^x$", r"\d", '"']).map(lambda pattern: limited(str, {"pattern": pattern})),
-    st.builds(limited, st.sampled_from([IntTag, FloatTag]), limits),
+    st.builds(limited, st.just(IntTag), limits(wholes, 2)),
+    st.builds(limited, st.just(FloatTag), limits(wholes | st.floats(-3, 3), 0.5)),
     words.map(lambda each: Literal[tuple(each)]),
 )
 of_items = st.one_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
+import pydantic
 import pytest
 from dirty_equals import IsInt
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -104,8 +105,6 @@ def named(schema):
         ([Validated], {}, f"tags: Validated: the tag 'team' has a validator in Python{named('Validated')}"),
         ([Items], {}, f"tags: Items: the tag 'teams' has a validator in Python{named('Items')}"),
         ([Stripped], {}, f"tags: Stripped: the tag 'team' says strip_whitespace, which data cannot{named('Stripped')}"),
-        ([Compiled], {},
-         f"tags: Compiled: the tag 'team' says a compiled pattern, which data cannot{named('Compiled')}"),
         ([Configured], {}, f"tags: Configured: it says str_to_lower in its model_config{named('Configured')}"),
         ([Judging], {}, f"tags: Judging: it judges by a method of its own{named('Judging')}"),
         ([Either], {}, f"tags: Either: the tag 'team' has a type that data cannot say{named('Either')}"),
@@ -121,6 +120,22 @@ def test_what_data_cannot_say_is_named(expectations, said, message):
 
     with pytest.raises(ValueError, match=exactly(f"contract 'c': {message}")):
         contract.to_toml()
+
+
+@pytest.mark.skipif(pydantic.VERSION.startswith("2.7."), reason="this pydantic takes the flags from a pattern itself")
+def test_the_flags_of_a_pattern_are_not_lost():
+    message = "tags: Compiled: the tag 'team' says a compiled pattern, which data cannot"
+
+    with pytest.raises(ValueError, match=exactly(f"contract 'c': {message}{named('Compiled')}")):
+        Contract("c", Compiled).to_toml()
+
+
+@pytest.mark.skipif(pydantic.VERSION.startswith("2.7."), reason="this pydantic refuses it itself")
+def test_a_limit_between_two_whole_numbers_is_said_in_whole_ones():
+    schema = TagSchema.from_mapping({"level": Annotated[IntTag, Field(ge=0.5)]})
+
+    with pytest.raises(ValueError, match=r"the tag 'level' is a whole number with the limit 0\.5, which is none: name"):
+        Contract("c", schema).to_toml()
 
 
 def test_a_schema_in_code_that_data_can_say_becomes_data():
