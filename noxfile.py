@@ -26,6 +26,7 @@ FRIENDS = [
     "dirty-equals",
     "hypothesis",
     "inline-snapshot",
+    "jsonschema",
     "markdown-it-py",
     "pytest-asyncio",
     "pytest-randomly",

@@ -135,11 +135,13 @@ def found_in(
 
 
 def refuse_pattern(other: object, traces: str) -> None:
-    """Raise a TypeError where several traces are compared with patterns: they would never be equal, so always `!=`."""
+    """Raise a TypeError where several traces are compared with what is expected: never equal, they are always `!=`."""
     if isinstance(other, Pattern):
         raise TypeError(f"compare one trace: mlflow_traces.one() == pattern; or ask pattern in {traces}")
     if isinstance(other, list) and any(isinstance(each, Pattern) for each in other):
         raise TypeError(f"compare a list with a list of patterns: list({traces}) == [...]")
+    if callable(getattr(other, "check", None)):
+        raise TypeError(f"an expectation is checked, not compared: write assert_trace({traces}, {other!r:.200})")
 
 
 def empty(rule: str, what: str, reason: str) -> TraceAssertionError:

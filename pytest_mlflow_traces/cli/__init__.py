@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import json
-import os
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,34 +12,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_mlflow_traces.cli.answers import answer, readable
 from pytest_mlflow_traces.cli.check import Check
+from pytest_mlflow_traces.cli.contract_files import explain, lint
 from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.files.expectations import loaded_expectation
-from pytest_mlflow_traces.files.traces import STDIN, TraceFileError, stored_traces
+from pytest_mlflow_traces.files.traces import STDIN, stored_traces
 from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall
 from pytest_mlflow_traces.reports.sections import headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.contracts import Verdict
+    from pytest_mlflow_traces.core.verdicts import Verdict
     from pytest_mlflow_traces.files.traces import StoredTrace
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class _UnansweredError(click.ClickException):
-    """The error for what cannot be read or written; the question has no answer then, which is not a "no"."""
-
-    exit_code = 2
-
-
 @click.group(context_settings=_SETTINGS)
 @click.version_option(package_name="pytest-mlflow-traces")
 def main() -> None:
-    """Look at stored MLflow traces, check them against contracts, compare two sets of them.
+    """Look at stored MLflow traces, check them against contracts, compare two sets of them; look at contract files.
 
     A FILE is JSON Lines as `pytest --mlflow-traces-save=FILE` writes it, the JSON of one trace or of a list, or `-` for
     standard input.
@@ -67,7 +61,7 @@ def show(files: tuple[str, ...], part: str | None) -> None:
             continue
         said = f"\n{escaped(test)}" if test else ""
         problems = "".join(f"\nproblem: {text}" for text in stored.trace.problems)
-        _print(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
+        answer(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
         shown += 1
     if not shown:
         raise click.ClickException("no traces" + ("" if part is None else f" of tests with {part!r} in their id"))
@@ -75,9 +69,9 @@ def show(files: tuple[str, ...], part: str | None) -> None:
 
 @main.command()
 @click.argument("sources", metavar="FILE|URI...", nargs=-1, required=True)
-@click.option("--contract", "names", metavar="MODULE:NAME", multiple=True, required=True,
-              help="A Contract, pattern, Budget or TagSchema that every trace must hold; may be given several times. "
-                   "MODULE is looked for in the current folder, too.")  # fmt: skip
+@click.option("--contract", "names", metavar="MODULE:NAME|FILE", multiple=True, required=True,
+              help="A Contract, pattern, Budget or TagSchema that every trace must hold, or a contract file (*.toml); "
+                   "may be given several times. MODULE is looked for in the current folder, too.")  # fmt: skip
 @click.option("--experiment", "experiments", metavar="NAME", multiple=True,
               help="With a tracking URI: the experiment, by name or id; may be given several times.")  # fmt: skip
 @click.option("--filter", "filter_string", metavar="FILTER",
@@ -128,9 +122,9 @@ def check(
 
     def tell(stored: StoredTrace, said: list[Verdict]) -> None:
         if said and as_json:
-            _print(_failure_json(stored, said))
+            answer(_failure_json(stored, said))
         elif said and checked.failed + checked.not_judged <= most:
-            _print(_failure_text(stored, said))
+            answer(_failure_text(stored, said))
 
     with _frozen(), _progress([source for source in sources if not _is_uri(source)]) as advance:
         for stored in _stored(sources, advance, checked.miss, search):
@@ -140,7 +134,7 @@ def check(
     more = checked.failed + checked.not_judged - most
     which = "that do not hold, or are not judged" if checked.not_judged else "that do not hold"
     rest = f"... {more:,} more {which}\n\n" if more > 0 and most else ""
-    _print(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
+    answer(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
     sys.exit(0 if checked.holds else 1)
 
 
@@ -179,15 +173,19 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
         raise click.UsageError("only one side can be standard input")
     if as_json and as_markdown:
         raise click.UsageError("--json or --markdown, not both")
-    with _readable():
+    with readable():
         before, after = TraceSet(old), TraceSet(new)
     tests = sorted({*before.tests, *after.tests})
     comparisons = [compare(test, before.traces(test), after.traces(test)) for test in tests]
     if as_json:
-        _print(_json(comparison_data(comparisons)))
+        answer(_json(comparison_data(comparisons)))
     else:
-        _print((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
+        answer((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
     sys.exit(0 if overall(comparisons) == SAME else 1)
+
+
+main.add_command(explain)
+main.add_command(lint)
 
 
 def _is_uri(source: str) -> bool:
@@ -211,7 +209,7 @@ def _stored(
     search: Callable[[str], Iterator[StoredTrace]] | None = None,
 ) -> Iterator[StoredTrace]:
     """Yield the traces of files, and what `search` finds at tracking URIs; `miss` gets each that has none."""
-    with _readable():
+    with readable():
         for source in sources:
             if search is not None and _is_uri(source):
                 yield from _reporting_if_empty(search(source), visible(source), miss)
@@ -231,32 +229,6 @@ def _reporting_if_empty(
         yield stored
     if is_empty:
         miss(source)
-
-
-def _print(text: str, *, nl: bool = True) -> None:
-    """Print; what cannot be written is no answer, where the exit status would be taken for one."""
-    try:
-        click.echo(text, nl=nl)
-        sys.stdout.flush()
-    except OSError as error:
-        if error.errno == errno.EPIPE:  # whoever read this has gone, as `head` does: click ends quietly
-            raise
-        # what could not be written stays in the buffer, and would be tried again at the exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise _UnansweredError(f"the answer could not be written: {error.strerror or error}") from None
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """Turn what cannot be read into a message and the exit status that says so."""
-    try:
-        yield
-    except TraceFileError as error:
-        raise _UnansweredError(str(error)) from None
-    except OSError as error:
-        # what fails while it is read, such as a broken disk, has no name
-        name = "" if error.filename is None else f"{visible(str(error.filename))}: "
-        raise _UnansweredError(f"{name}{error.strerror or error}") from None
 
 
 def _failure_text(stored: StoredTrace, said: list[Verdict]) -> str:

@@ -74,7 +74,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "mlflow_traces_contract",
-        "contracts that hold for every captured trace of the suite, each as module:NAME",
+        "contracts that hold for every captured trace of the suite, each as module:NAME or as a contract"
+        " file, whose path is relative to the rootdir",
         type="linelist",
         default=[],
     )

@@ -33,6 +33,7 @@ class Result:
         self.baselines: BaselineFile | None = None
         self.applied: dict[str, bool] = {}  # the contracts of the suite, and whether they applied to a trace
         self.checked: set[str] | None = None  # the ids of the traces that were checked
+        self.has_open_sessions = False  # a later trace may make right what is wrong with a session
         self.changes: list[BaselineChange] = []
         self._outcome = "passed"
         self._findings: list[Finding] = []

@@ -134,6 +134,21 @@ t.jsonl, line 2: tr-2  test_a
     assert result.exit_code == 1
 
 
+def test_check_takes_a_contract_file():
+    write("t.jsonl", line("agent AGENT", ["plan"]))
+    write("kept/calm.toml", "format = 1", 'name = "calm"', 'has = ["plan"]', 'never = ["delete"]')
+    write("kept/wrong.toml", "format = 1", 'name = "wrong"', 'nevr = ["delete"]')
+
+    result = run("check", "t.jsonl", "--contract", "kept/calm.toml")
+    wrong = run("check", "t.jsonl", "--contract", "kept/wrong.toml")
+    missing = run("check", "t.jsonl", "--contract", "calm.toml")
+
+    assert (result.output, result.exit_code) == ("1 trace: 1 hold, 0 do not\n", 0)
+    assert wrong.exit_code == missing.exit_code == 2
+    assert "--contract kept/wrong.toml: kept/wrong.toml, line 3, column 1: unknown key 'nevr' (legal: " in wrong.output
+    assert f"--contract calm.toml: there is no such file in {Path.cwd()}" in missing.output
+
+
 def turn(*specs, session="one", **said):
     made = stored(*specs, **said)
     made["info"]["trace_metadata"] = {"mlflow.trace.session": session} if session else {}
@@ -159,17 +174,19 @@ def test_check_explains_what_does_not_hold_of_a_session():
         == """\
 t.jsonl, line 3: tr-3
   trace 'turn':
-    order.after at turn > pay: expected span('auth') to have ended before, got no span('auth') at all
+    order.after at turn > pay of trace tr-3: expected span('auth') to have ended before, got no span('auth') at all
           turn  UNKNOWN    0 ms to 1 ms
         > └─ pay  UNKNOWN  0 ms to 1 ms
 
 t.jsonl, line 1: tr-1
   2 traces:
-    order.after at turn > pay: expected span('auth') to have ended before, got no span('auth') at all
+    order.after at turn > pay of trace [1] tr-2 of session 'one': expected span('auth') to have ended before, got no \
+span('auth') at all
           [1] turn  UNKNOWN  4 ms to 5 ms
         > └─ pay  UNKNOWN    4 ms to 5 ms
   contract 'paying': contract 'calm': 2 traces:
-    order.never at turn > pay: expected no span('pay') after span('cancel'), got one after [0] turn > cancel
+    order.never at turn > pay of trace [1] tr-2 of session 'one': expected no span('pay') after span('cancel'), got \
+one after [0] turn > cancel
           [0] turn  UNKNOWN   0 ms to 1 ms
           └─ cancel  UNKNOWN  0 ms to 1 ms
           [1] turn  UNKNOWN   4 ms to 5 ms
