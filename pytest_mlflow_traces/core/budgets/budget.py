@@ -96,8 +96,8 @@ class Budget:
     ...     pass
     >>> print(*Budget(latency="1m", calls={"search": 1}).check(traces.one()))
     budget.absent at agent: expected at most 1 call of span('search'), got no such span
-    >>> Budget(calls={"agent": 1}).check_all(traces)
-    []
+    >>> Budget(calls={"agent": 1}).check_all(traces), Budget(calls={"search": 1}).check_open(traces.one())
+    ([], [])
 
     Args:
         latency: How long the whole trace may take, as "800ms", "2s", "1.5m" or a `timedelta`.
