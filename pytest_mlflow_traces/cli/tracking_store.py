@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlflow.exceptions import MlflowException
 
@@ -38,13 +38,29 @@ def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | No
                 order_by=["timestamp_ms ASC"],
                 page_token=token,
             )
-            for raw in page:
-                yield StoredTrace(Trace.from_mlflow(raw), f"{uri}, trace {visible(raw.info.trace_id)}")
+            yield from (_stored(raw, uri) for raw in page)
             token = page.token
             if not token:
                 return
     except MlflowException as error:
         raise TraceFileError(f"{uri}: {error.message}") from None
+
+
+def tracked_trace(uri: str, trace_id: str) -> Iterator[StoredTrace]:
+    """Yield the trace of this id, wherever in a tracking store it is.
+
+    Raises:
+        ValueError: as for `tracked_traces`, and where there is no such trace.
+    """
+    try:
+        raw: Any = _client(uri).get_trace(trace_id)
+        yield _stored(raw, uri)
+    except MlflowException as error:
+        raise TraceFileError(f"{uri}: {error.message}") from None
+
+
+def _stored(raw: Any, uri: str) -> StoredTrace:
+    return StoredTrace(Trace.from_mlflow(raw), f"{uri}, trace {visible(raw.info.trace_id)}")
 
 
 def _client(uri: str) -> MlflowClient:

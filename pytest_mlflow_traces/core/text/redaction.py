@@ -6,20 +6,21 @@ import re
 
 _LOOKED_AT = 8192  # characters: more than any server keeps
 # the lookahead asks for a digit: "sk-learn-pipeline" is not a key, "basic understanding" are not credentials
-_SECRETS = {
+SECRETS = {
     "a token": re.compile(
         r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeprs]-[\w-]{10,}|hf_[A-Za-z]{20,}"
-        r"|npm_\w{30,}|ya29\.[\w-]{20,}|dapi[0-9a-f]{16,}|dose[0-9a-f]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.)"
+        r"|npm_\w{30,}|ya29\.[\w-]{20,}|dapi[0-9a-f]{16,}|dose[0-9a-f]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
     ),
     "a key": re.compile(
-        r"\b(?:sk-(?=[\w-]*\d)[\w-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{12,}|AIza[\w-]{20,})|-----BEGIN [A-Z ]{0,20}PRIVATE KEY"
+        r"\b(?:sk-(?=[\w-]*\d)[\w-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{12,}|AIza[\w-]{20,})"
+        r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?:(?s:.{0,20000}?)-----END [A-Z ]{0,20}PRIVATE KEY-----|(?s:.{0,20000}))"
     ),
     "credentials": re.compile(
         r"\b(?i:bearer|basic)\s{1,9}(?=[\w.~+/=-]*\d)[\w.~+/=-]{12,}|://[^/\s:@]{1,99}:[^/\s@]{1,99}@"
     ),
     "an e-mail address": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,}\b", re.IGNORECASE),
 }
-_NAME = re.compile(
+SECRET_NAME = re.compile(
     r"(?:.*[_.\-/ ])?(?:password|passwd|passphrase|secret|credentials?|(?:api|access|private|secret|auth)[_-]?key"
     r"|token)",
     re.IGNORECASE | re.DOTALL,
@@ -35,11 +36,11 @@ def secret_kind(key: object, value: object) -> str | None:
     'an e-mail address'
     """
     text = (value if isinstance(value, str) else _code(value))[:_LOOKED_AT]
-    for kind, looks in _SECRETS.items():
+    for kind, looks in SECRETS.items():
         if looks.search(text):
             return kind
     named = isinstance(value, str) and isinstance(key, str) and len(text) >= _SHORTEST and not _HARMLESS.fullmatch(text)
-    return "a secret, by its name" if named and _NAME.fullmatch(str(key)) else None
+    return "a secret, by its name" if named and SECRET_NAME.fullmatch(str(key)) else None
 
 
 def masked(value: object) -> str:
