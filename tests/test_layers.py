@@ -22,7 +22,7 @@ DOORS = {
     "_pytest": {"plugin.hooks"},
     "click": {"cli"},
     "hypothesis": {"strategies"},
-    "mlflow": {"capture", "cli.tracking_store"},
+    "mlflow": {"capture", "cli.export", "cli.tracking_store"},
     "opentelemetry": {"capture"},
     "pydantic": {"core.tags", "strategies"},
     "pydantic_core": {"core.tags"},

@@ -692,7 +692,7 @@ def test_without_the_whole_of_mlflow_a_tracking_uri_is_refused(monkeypatch):
     result = run("check", "sqlite:///x.db", "--experiment", "one", "--contract", "contracts:SEARCHES")
 
     assert result.exit_code == 2
-    assert "sqlite:///x.db: mlflow-tracing alone reads no tracking store; `pip install mlflow`" in result.output
+    assert "sqlite:///x.db: mlflow-tracing alone has no client for it; `pip install mlflow`" in result.output
 
 
 def test_help_is_there_for_each_command():

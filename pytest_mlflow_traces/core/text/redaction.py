@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
+from typing import Any
 
 _LOOKED_AT = 8192  # characters: more than any server keeps
 # the lookahead asks for a digit: "sk-learn-pipeline" is not a key, "basic understanding" are not credentials
@@ -27,6 +30,7 @@ SECRET_NAME = re.compile(
 )
 _HARMLESS = re.compile(r"-?[\d.]*|true|false|none|null", re.IGNORECASE)  # has_token = "true"
 _SHORTEST = 6
+BY_NAME = "a secret, by its name"
 
 
 def secret_kind(key: object, value: object) -> str | None:
@@ -40,7 +44,7 @@ def secret_kind(key: object, value: object) -> str | None:
         if looks.search(text):
             return kind
     named = isinstance(value, str) and isinstance(key, str) and len(text) >= _SHORTEST and not _HARMLESS.fullmatch(text)
-    return "a secret, by its name" if named and SECRET_NAME.fullmatch(str(key)) else None
+    return BY_NAME if named and SECRET_NAME.fullmatch(str(key)) else None
 
 
 def masked(value: object) -> str:
@@ -51,6 +55,37 @@ def masked(value: object) -> str:
     """
     text = value if isinstance(value, str) else _code(value)
     return f"{text[: min(3, len(text) // 4)]!r}... ({len(text)} characters)"
+
+
+def redacted(text: str) -> str:
+    """Return a text with each secret in it masked.
+
+    >>> redacted("ask ada@example.com, or bob")
+    "ask 'ada'... (15 characters), or bob"
+    """
+    for looks in SECRETS.values():
+        text = looks.sub(lambda found: masked(found[0]), text)
+    return text
+
+
+def redacted_values(value: Any, key: str = "") -> Any:
+    r"""Return data with each secret in it masked, by its looks or by its key; in JSON that stands in a text, too.
+
+    >>> redacted_values({"inputs": '{"password": "hunter2!"}', "n": 1})
+    {'inputs': '{"password": "\'hu\'... (8 characters)"}', 'n': 1}
+    """
+    if isinstance(value, dict):
+        return {name: redacted_values(each, str(name)) for name, each in value.items()}
+    if isinstance(value, list):
+        return [redacted_values(each, key) for each in value]
+    if not isinstance(value, str):
+        return value
+    if value[:1] in ("{", "[", '"'):
+        with suppress(ValueError, RecursionError):
+            data = json.loads(value)
+            shown = redacted_values(data, key)
+            return value if shown == data else json.dumps(shown, ensure_ascii=False)
+    return masked(value) if secret_kind(key, value) == BY_NAME else redacted(value)
 
 
 def shown(key: object, value: object) -> str:
