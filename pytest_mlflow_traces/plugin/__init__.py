@@ -237,7 +237,7 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
 
 def _path(value: str) -> str:
     if not value.strip():
-        raise argparse.ArgumentTypeError("it is empty, as where a variable of a CI is not set")
+        raise argparse.ArgumentTypeError("the path is empty, as where a variable of a CI is not set")
     return value
 
 

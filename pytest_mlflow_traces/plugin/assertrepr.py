@@ -24,10 +24,11 @@ _SO_FAR = "this trace has not ended: that is how far it went"
 
 @dataclass(frozen=True, slots=True)
 class FailedComparison:
-    """Why a comparison failed."""
+    """Why a comparison failed, and where the baseline stands that it was with."""
 
     lines: list[str]
     findings: tuple[Finding, ...] = ()
+    baseline: str | None = None
 
 
 def explained(config: pytest.Config, op: str, left: object, right: object) -> FailedComparison | None:
@@ -46,7 +47,7 @@ def explained(config: pytest.Config, op: str, left: object, right: object) -> Fa
         return None
     shown, expected = (left, right) if isinstance(right, Pattern | TraceBaseline) else (right, left)
     if isinstance(expected, TraceBaseline) and isinstance(shown, Trace):
-        return FailedComparison(*expected.explained(shown, verbose=verbose))
+        return FailedComparison(*expected.explained(shown, verbose=verbose), baseline=expected.place)
     if not isinstance(expected, Pattern) or not isinstance(shown, Trace | Span):
         return None
     if shown == expected:

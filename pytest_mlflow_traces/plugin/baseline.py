@@ -126,6 +126,11 @@ class BaselineFile:
         text = self._updated or self._file
         return None if text is None else text.section(name)
 
+    def place(self, name: str) -> str | None:
+        """Return the path and the line where a section begins."""
+        section = self._section(name)
+        return None if section is None else f"{self.path}:{section.first}"
+
     def compare(self, trace: Trace, name: str, options: Options) -> bool:
         """Return whether a trace is what is held, after an update that it called for, where there is to be one."""
         section = self._section(name)
@@ -291,6 +296,11 @@ class TraceBaseline:
     def __repr__(self) -> str:
         name = f" {self._name!r}" if self._name else ""
         return f"<trace baseline{name} in {self._file.shown_path}>"
+
+    @property
+    def place(self) -> str | None:
+        """The path and the line where it begins, `None` where there is none yet."""
+        return self._file.place(self._name)
 
     def explained(self, trace: Trace, *, verbose: bool) -> tuple[list[str], tuple[Finding, ...]]:
         """Say why a trace is not this one."""

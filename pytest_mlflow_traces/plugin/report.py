@@ -41,7 +41,7 @@ def complete(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo
             result.applied = contracts.applying(traces)  # what failed by itself was not checked, yet is not absence
     if call.when == "teardown" and result.baselines is not None:
         _write_baselines(report, result, result.baselines)
-    result.note(report, call, item.stash.get(FAILED_COMPARISONS, []))
+    result.note(report, item, call, item.stash.get(FAILED_COMPARISONS, []))
     if call.when != "setup" and result.applied:
         setattr(report, APPLIED_ATTRIBUTE, result.applied)
     if call.when == "teardown":

@@ -156,6 +156,14 @@ class RunReport:
         said, is_sent = Export(target).send(tests, reporter)
         reporter.write_line(f"mlflow traces: {said}", yellow=not is_sent)
 
+    def _annotate(self, reporter: Any) -> None:
+        from pytest_mlflow_traces.reports.annotations import annotation_lines
+
+        root = Path(os.environ.get("GITHUB_WORKSPACE") or self._config.rootpath)
+        for line in annotation_lines(self.run(0), root):
+            reporter.ensure_newline()  # a runner obeys at the start of a line alone
+            reporter.write_line(line)
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if any(record["changes"] for record in self._records.values()) or self.changes or self.notes:
             from pytest_mlflow_traces.reports.headlines import change_lines
@@ -173,6 +181,8 @@ class RunReport:
         target = self._config.getoption(EXPORT)
         if target is not None and not self._config.option.collectonly:
             self._export(target, terminalreporter)
+        if os.environ.get("GITHUB_ACTIONS"):
+            self._annotate(terminalreporter)
 
 
 def is_whole_run(config: pytest.Config) -> bool:
