@@ -25,7 +25,7 @@ FRIENDS = [
     "coverage[toml]",
     "dirty-equals",
     "hypothesis",
-    "inline-snapshot",
+    "inline-snapshot>=0.32",
     "markdown-it-py",
     "pytest-asyncio",
     "pytest-randomly",

@@ -22,6 +22,7 @@ DOORS = {
     "_pytest": {"plugin.hooks"},
     "click": {"cli"},
     "hypothesis": {"strategies"},
+    "inline_snapshot": {"inline_snapshots"},
     "mlflow": {"capture", "cli.export", "cli.tracking_store"},
     "opentelemetry": {"capture"},
     "pydantic": {"core.tags", "strategies"},
