@@ -39,6 +39,7 @@ _SKELETON = """\
 @pytest.mark.filterwarnings("error::pytest_mlflow_traces.MlflowTracesWarning")
 def {test}(mlflow_traces, trace_baseline):
     # pinned from trace {id}
+    {folder}
     {inputs}
 
     pytest.fail(
@@ -85,13 +86,15 @@ class Pin:
         schema = ", ".join(f"{json.dumps(name)}: {kind}" for name, kind in self.tags)
         check = '    assert_trace(trace, TagSchema.from_mapping(schema, extra="allow"))'
         tags = f"    schema = {{{schema}}}\n{check}\n" if self.tags else ""
-        read = f'inputs = json.loads((Path(__file__).parent / {json.dumps(inputs_file)}).read_text(encoding="utf-8"))'
+        folder, _, file = inputs_file.rpartition("/")
+        place = f"folder = Path(__file__).parent / {json.dumps(folder)}"
+        read = f'inputs = json.loads((folder / {json.dumps(file)}).read_text(encoding="utf-8"))'
         of = "`inputs`" if self.inputs is not None else "no inputs, for none were recorded"
         cures = [f"fill in the call of {visible(self.name)!r} with {of}, in place of this line: {self.call}"]
         if PLACEHOLDER.search(json.dumps(self.inputs, default=str)):
             cures.append(f"\nand put values for the test in place of the placeholders in {inputs_file}")
         cure = "\n".join(f"        {json.dumps(each)}" for each in cures)
-        code = _SKELETON.format(test=test, id=visible(self.id), inputs=read, cure=cure, tags=tags)
+        code = _SKELETON.format(test=test, id=visible(self.id), folder=place, inputs=read, cure=cure, tags=tags)
         return code, used
 
 

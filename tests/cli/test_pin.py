@@ -81,7 +81,8 @@ from pytest_mlflow_traces import BoolTag, FloatTag, IntTag, TagSchema, assert_tr
 @pytest.mark.filterwarnings("error::pytest_mlflow_traces.MlflowTracesWarning")
 def test_agent(mlflow_traces, trace_baseline):
     # pinned from trace tr-1
-    inputs = json.loads((Path(__file__).parent / "__traces__/test_pinned/test_agent.json").read_text(encoding="utf-8"))
+    folder = Path(__file__).parent / "__traces__/test_pinned"
+    inputs = json.loads((folder / "test_agent.json").read_text(encoding="utf-8"))
 
     pytest.fail(
         "fill in the call of 'agent' with `inputs`, in place of this line: agent(**inputs)"
@@ -109,8 +110,8 @@ def test_no_personal_value_is_in_any_file_and_each_is_listed():
     assert json.loads(INPUTS.read_text()) == {
         "customer": {"name": "<redacted-name-2>", "phone": "<redacted-phone-1>"},
         "question": "What does <redacted-name-1> owe? Write to <redacted-email-1>",
-        "api_key": "<redacted-secret-1>",
-        "card": "<redacted-number-1>",
+        "api_key": "<redacted-key-1>",
+        "card": "<redacted-card-1>",
         "<redacted-email-1>": {"phone": "<redacted-phone-2>"},
     }
     assert BASELINE.read_text().endswith("agent UNKNOWN OK\n  /greet_.+/ UNKNOWN OK\n  /mail .+/ UNKNOWN OK\n")

@@ -105,5 +105,6 @@ def _kind(value: Any, key: str, above: str) -> str | None:
         return None
     kind = kind_by_key(key) or (kind_by_key(f"{above}_{key}") if above else None)
     if kind is None and isinstance(value, str) and key.lower() in ("name", "from", "to", "cc", "by") and is_name(value):
-        return "name"
-    return kind
+        kind = "name"
+    # an e-mail address below "user" is told as what it is
+    return kind and next((found for found, text in found_in(str(value)) if text == str(value)), kind)

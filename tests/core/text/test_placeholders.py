@@ -124,6 +124,10 @@ def test_a_short_value_is_replaced_under_its_key_alone():
     }
 
 
+def test_what_a_value_looks_like_goes_before_what_its_key_says():
+    assert replaced({"user": "ada@example.com"})[0] == {"user": "<redacted-email-1>"}
+
+
 def test_a_secret_that_says_nothing_stays():
     assert replaced({"has_token": "true", "password": "", "token": None})[1] == ()
 
