@@ -31,6 +31,16 @@ TOTAL_S = 300.0
 _WIDTH = 20
 
 
+class StandardError:
+    """What stands for the terminal of a run that has none (`-p no:terminal`)."""
+
+    isatty = False
+
+    def write_line(self, line: str, **_: object) -> None:
+        """Write a line."""
+        sys.stderr.write(f"{line}\n")
+
+
 class Export:
     """One export to `URI#EXPERIMENT`."""
 

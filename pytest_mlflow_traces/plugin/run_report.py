@@ -74,6 +74,10 @@ class RunReport:
             written.append(self._write_summary(self.run(int(session.exitstatus)), path, mode))
         if not all(written):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        if not self._config.pluginmanager.has_plugin("terminalreporter"):
+            from pytest_mlflow_traces.plugin.export import StandardError
+
+            self._export(StandardError())
 
     def run(self, exit_status: int) -> Run:
         """Return what was learned."""
@@ -146,7 +150,10 @@ class RunReport:
         inside = path.is_relative_to(self._config.invocation_params.dir)
         return str(path.relative_to(self._config.invocation_params.dir) if inside else path)
 
-    def _export(self, target: str, reporter: Any) -> None:
+    def _export(self, reporter: Any) -> None:
+        target = self._config.getoption(EXPORT)
+        if target is None or self._config.option.collectonly:
+            return
         from pytest_mlflow_traces.plugin.export import Export
 
         tests = [
@@ -178,9 +185,7 @@ class RunReport:
             lines = [totals(self.run(0)), *lines]
         for line in lines:
             terminalreporter.write_line(f"mlflow traces: {line}")
-        target = self._config.getoption(EXPORT)
-        if target is not None and not self._config.option.collectonly:
-            self._export(target, terminalreporter)
+        self._export(terminalreporter)
         if os.environ.get("GITHUB_ACTIONS"):
             self._annotate(terminalreporter)
 

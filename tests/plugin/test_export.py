@@ -221,6 +221,15 @@ def test_a_process_that_dies_is_a_warning(project, monkeypatch):
     )
 
 
+def test_a_run_without_a_terminal_tells_it_on_standard_error(project):
+    project.makepyfile(test_it=TRACED)
+
+    result = project.runpytest_inprocess("-p", "no:terminal", f"--mlflow-traces-export=http://127.0.0.1:{free_port()}")
+
+    assert result.ret == 0
+    result.stderr.fnmatch_lines(["mlflow traces: warning: 0 of 1 trace exported to *"])
+
+
 def test_no_traces_and_a_mere_collection_send_nothing(project):
     project.makepyfile(test_it="def test_it(): ...")
     asked = f"--mlflow-traces-export=http://127.0.0.1:{free_port()}"
