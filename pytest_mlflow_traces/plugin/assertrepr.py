@@ -47,7 +47,7 @@ def explained(config: pytest.Config, op: str, left: object, right: object) -> Fa
         return None
     shown, expected = (left, right) if isinstance(right, Pattern | TraceBaseline) else (right, left)
     if isinstance(expected, TraceBaseline) and isinstance(shown, Trace):
-        return FailedComparison(*expected.explained(shown, verbose=verbose), baseline=expected.place)
+        return FailedComparison(*expected.explained(shown, verbose=verbose))
     if not isinstance(expected, Pattern) or not isinstance(shown, Trace | Span):
         return None
     if shown == expected:

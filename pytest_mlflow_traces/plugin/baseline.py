@@ -126,11 +126,6 @@ class BaselineFile:
         text = self._updated or self._file
         return None if text is None else text.section(name)
 
-    def place(self, name: str) -> str | None:
-        """Return the path and the line where a section begins."""
-        section = self._section(name)
-        return None if section is None else f"{self.path}:{section.first}"
-
     def compare(self, trace: Trace, name: str, options: Options) -> bool:
         """Return whether a trace is what is held, after an update that it called for, where there is to be one."""
         section = self._section(name)
@@ -183,8 +178,8 @@ class BaselineFile:
 
     def explained(
         self, trace: Trace, name: str, options: Options, *, verbose: bool
-    ) -> tuple[list[str], tuple[Finding, ...]]:
-        """Say why a trace is not what is held, where that is, and what to do."""
+    ) -> tuple[list[str], tuple[Finding, ...], str | None]:
+        """Say why a trace is not what is held, where that is, and what to do; then the path and the line alone."""
         section = self._section(name)
         if section is None:
             raise AssertionError("unreachable: a comparison without a baseline raises")
@@ -197,7 +192,7 @@ class BaselineFile:
         elif beside:
             lines = [f"trace '{visible(trace.name)}' is not what the baseline holds:"]
         else:  # pytest asks about what holds too: under `not`, and beside what failed in an `and`
-            return [f"trace '{visible(trace.name)}' is what the baseline holds: {where}"], ()
+            return [f"trace '{visible(trace.name)}' is what the baseline holds: {where}"], (), None
         lines += capped(list(map(str, beside)), len(beside) if verbose else _ROOM - 2, "... {} more, -vv shows all")
         findings = (*(() if mismatch is None else mismatch.findings), *beside)
         table = shown.table
@@ -205,7 +200,8 @@ class BaselineFile:
             names = [visible(table.names[i]) for i in range(len(table)) if table.records[i].span_id in table.turns]
             ran = ", ".join(capped(names, _TAKING_TURNS, "..."))
             lines += ["", f"the order is not fixed of what ran in tasks or threads of its own: {ran}"]
-        return [*lines, "", f"baseline: {where}", f"to accept it: {self.command}"], findings
+        told = [*lines, "", f"baseline: {where}", f"to accept it: {self.command}"]
+        return told, findings, f"{self.path}:{section.first}"
 
     def write(self, *, passed: bool) -> list[BaselineChange]:
         """Write what changed; return what was done, and what was not."""
@@ -297,13 +293,8 @@ class TraceBaseline:
         name = f" {self._name!r}" if self._name else ""
         return f"<trace baseline{name} in {self._file.shown_path}>"
 
-    @property
-    def place(self) -> str | None:
-        """The path and the line where it begins, `None` where there is none yet."""
-        return self._file.place(self._name)
-
-    def explained(self, trace: Trace, *, verbose: bool) -> tuple[list[str], tuple[Finding, ...]]:
-        """Say why a trace is not this one."""
+    def explained(self, trace: Trace, *, verbose: bool) -> tuple[list[str], tuple[Finding, ...], str | None]:
+        """Say why a trace is not this one, and where that stands."""
         return self._file.explained(trace, self._name, self._options, verbose=verbose)
 
 
