@@ -1,4 +1,4 @@
-"""The console script `pytest-mlflow-traces`: look at stored traces, check them, compare two sets of them."""
+"""The console script `pytest-mlflow-traces`: look at stored traces, check, compare and pin them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import click
 from pytest_mlflow_traces.cli.answers import answer, readable
 from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.cli.contract_files import explain, lint
+from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
@@ -35,7 +36,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(context_settings=_SETTINGS)
 @click.version_option(package_name="pytest-mlflow-traces")
 def main() -> None:
-    """Look at stored MLflow traces, check them against contracts, compare two sets of them; look at contract files.
+    """Look at stored MLflow traces, check them against contracts, compare them, make tests of them; read contracts.
 
     A FILE is JSON Lines as `pytest --mlflow-traces-save=FILE` writes it, the JSON of one trace or of a list, or `-` for
     standard input.
@@ -126,7 +127,7 @@ def check(
         elif said and checked.failed + checked.not_judged <= most:
             answer(_failure_text(stored, said))
 
-    with _frozen(), _progress([source for source in sources if not _is_uri(source)]) as advance:
+    with _frozen(), progress("checking", size_of(sources)) as advance:
         for stored in _stored(sources, advance, checked.miss, search):
             tell(stored, checked.check(stored))
         for stored, said in checked.sessions():
@@ -173,15 +174,53 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
         raise click.UsageError("only one side can be standard input")
     if as_json and as_markdown:
         raise click.UsageError("--json or --markdown, not both")
-    with readable():
-        before, after = TraceSet(old), TraceSet(new)
+    with readable(), progress("reading", size_of([old, new])) as advance:
+        before, after = TraceSet(old, advance), TraceSet(new, advance)
     tests = sorted({*before.tests, *after.tests})
-    comparisons = [compare(test, before.traces(test), after.traces(test)) for test in tests]
+    comparisons = []
+    with progress("comparing", len(tests)) as advance:
+        for test in tests:
+            comparisons.append(compare(test, before.traces(test), after.traces(test)))
+            advance(1)
     if as_json:
         answer(_json(comparison_data(comparisons)))
     else:
         answer((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
     sys.exit(0 if overall(comparisons) == SAME else 1)
+
+
+@main.command()
+@click.argument("source", metavar="FILE|URI")
+@click.option("--id", "trace_id", metavar="ID", required=True, help="The trace, by its id: tr-...")
+@click.option("--test", "target", metavar="MODULE", required=True,
+              help="The module that gets the test, such as tests/test_pinned.py; MODULE::test_name names the "
+                   "test, too.")  # fmt: skip
+def pin(source: str, trace_id: str, target: str) -> None:
+    """Make a test of a stored trace: what it did is what the agent must do again.
+
+    
+    pytest-mlflow-traces pin traces.jsonl --id tr-0123 --test tests/test_pinned.py
+    pytest-mlflow-traces pin sqlite:///mlflow.db --id tr-0123 --test tests/test_pinned.py::test_a_refund
+
+    Three files are written: the test, which fails until the call of the agent is filled in; its baseline, where
+    `trace_baseline` looks for it; and, beside that, the inputs of the trace as JSON. Values that look like secrets or
+    personal data are replaced by placeholders in all of them, and listed: look through the files all the same before
+    you commit them.
+
+    A test is added to a module that is there. Nothing is written over.
+    """
+    from pytest_mlflow_traces.cli.pin import found, pin_trace, told
+
+    def search(uri: str) -> Iterator[StoredTrace]:
+        from pytest_mlflow_traces.cli.tracking_store import tracked_trace
+
+        return tracked_trace(uri, trace_id)
+
+    with readable(), progress("reading", size_of([source])) as advance:
+        trace = found(_stored([source], advance, search=search), trace_id)
+    with readable():
+        said = told(*pin_trace(trace, target))
+    answer(said)
 
 
 main.add_command(explain)
@@ -247,19 +286,3 @@ def _failure_json(stored: StoredTrace, said: list[Verdict]) -> str:
 def _json(said: dict[str, Any]) -> str:
     """Return JSON in which a CI finds nothing to obey (see `escaped`); to whoever reads it, it is the same."""
     return json.dumps(said).replace("##[", "##\\u005b")
-
-
-@contextmanager
-def _progress(files: list[str]) -> Iterator[Callable[[int], object]]:
-    """Show how far the reading of `files` is, on a terminal; what is printed meanwhile stands above the bar."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    sizes = [Path(file).stat().st_size for file in files if Path(file).is_file()]
-    columns = TextColumn("checking"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=sum(sizes) if files and len(sizes) == len(files) else None)
-        yield lambda count: progress.advance(task, count)

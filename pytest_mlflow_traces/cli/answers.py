@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pytest_mlflow_traces.core.spans.records import visible
+from pytest_mlflow_traces.files.pins import PinError
 from pytest_mlflow_traces.files.traces import TraceFileError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def readable() -> Iterator[None]:
     """Turn what cannot be read into a message and the exit status that says so."""
     try:
         yield
-    except TraceFileError as error:
+    except (TraceFileError, PinError) as error:
         raise UnansweredError(str(error)) from None
     except OSError as error:
         # what fails while it is read, such as a broken disk, has no name
