@@ -25,13 +25,15 @@ FRIENDS = [
     "coverage[toml]",
     "dirty-equals",
     "hypothesis",
-    "inline-snapshot",
+    "inline-snapshot>=0.32",
+    "jsonschema",
     "markdown-it-py",
     "pyarrow",
     "pytest-asyncio",
     "pytest-randomly",
     "pytest-rerunfailures",
     "pytest-xdist",
+    "pyyaml",
     "time-machine",
     "wrapt",
 ]
@@ -41,7 +43,7 @@ FULL = [("3.12", "==3.16.1"), ("3.10", ""), ("3.13", "")]
 SLIM = [("3.10", "==2.7.*"), ("3.13", "")]
 # What the tests read of the checkout, but for the package.
 AWAY = ["benchmarks", "docs", "examples", "reference_agent", "tests", "mkdocs.yml", "pyproject.toml", "README.md",
-        "CONTRIBUTING.md", "Makefile"]  # fmt: skip
+        "action.yml", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "SECURITY.md"]  # fmt: skip
 
 
 @nox.session

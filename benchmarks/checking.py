@@ -66,7 +66,7 @@ def trace_line() -> str:
         for span in reversed(spans):
             span.set_outputs({"answer": "Because. " * 20, "domains": ["cost", "security"], "confidence": 0.9})
             span.end()
-        return line(traces.one(), "tests/test_agent.py::test_question").decode()
+        return line(traces.one(), "tests/test_agent.py::test_question")
 
 
 def cost(*command: str) -> tuple[float, float]:

@@ -6,12 +6,14 @@ The only part of the agent that knows the toolkit. A suite holds all its traces 
     mlflow_traces_contract =
         reference_agent.contract:CONTRACT
         reference_agent.contract:FAILURE_CONTRACT
+
+The same stands as data in `contracts/*.toml`, which a suite names by their paths.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from unittest.mock import ANY
 
 from pydantic import Field, model_validator
@@ -20,6 +22,7 @@ from pytest_mlflow_traces import (
     BoolTag,
     Budget,
     Contract,
+    Finding,
     FloatTag,
     IntTag,
     ListTag,
@@ -34,6 +37,9 @@ from pytest_mlflow_traces import (
     span,
 )
 from reference_agent.sessions import NO_SESSION
+
+if TYPE_CHECKING:
+    from pytest_mlflow_traces import Trace
 
 Domain = Literal["cost", "security", "performance", "reliability", "quality"]
 Tool = Literal["web_search", "dashboard_linker", "runbook_rag"]
@@ -193,6 +199,27 @@ FAILURE_SHAPE = one_of(
         SAVE_CONTEXT,
     ],
 )
+
+OWN = span(AGENT) | span(
+    re.compile("orchestrator_invoke|classify_intent|query_agents|genie_query|genie_attempt|synthesize")
+)
+
+
+class DescribedErrors:
+    """The expectation that a span of the agent's own that failed says what went wrong: the files of contracts name it.
+
+    `attributes=ERROR` says so in the shapes, which data cannot: that there is an attribute, whatever its value.
+    """
+
+    def check(self, trace: Trace) -> list[Finding]:
+        """Return the spans that do not say it; an agent that another one consults need not."""
+        failed = [each for each in trace.find(OWN) if each.status == "ERROR"]
+        asked = [each for each in failed if not (each == span(AGENT) and each.parent == span(AGENT))]
+        silent = [each.path for each in asked if not ERROR.keys() <= each.attributes.keys()]
+        return [Finding("agent.error", path, " and ".join(ERROR), "an error without them") for path in silent]
+
+
+ERRORS_ARE_DESCRIBED = DescribedErrors()
 
 ORDER = Contract(
     "order",

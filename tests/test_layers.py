@@ -23,15 +23,19 @@ DOORS = {
     "click": {"cli"},
     "google": {"otlp"},  # its protobuf
     "hypothesis": {"strategies"},
-    "mlflow": {"capture", "cli.tracking_store", "otlp"},
+    "inline_snapshot": {"inline_snapshots"},
+    "mlflow": {"capture", "cli.export", "cli.tracking_store", "otlp"},
     "opentelemetry": {"capture", "otlp"},
     "pyarrow": {"tables"},
-    "pydantic": {"core.tags", "strategies"},
-    "pydantic_core": {"core.tags"},
+    "pydantic": {"core.contract_files", "core.tags", "strategies"},
+    "pydantic_core": {"core.contract_files", "core.tags"},
     "pytest": {"plugin", "warnings"},
     "rich": {"cli"},
     "sqlalchemy": {"capture.store.database"},
     "time_machine": {"clock"},
+    "tomli": {"core.contract_files"},
+    "tomli_w": {"core.contract_files"},
+    "tomllib": {"core.contract_files"},
 }
 DOOR_OF_ALL = {"plugin", "cli"}  # nobody imports these but themselves and the entry point of `python -m`
 

@@ -18,7 +18,6 @@ from pytest_mlflow_traces.core.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.trace import Span
 
 __tracebackhide__ = True  # a failure points at the test, not in here
@@ -96,13 +95,13 @@ class SelectedTraces(tuple[Trace, ...]):  # noqa: SLOT001  # what is of no fixed
 
     def find(self, pattern: Pattern) -> tuple[Span, ...]:
         """Return the spans of all these traces that match."""
-        return found_in(pattern, "find()", self, self.fail_empty)
+        return found_in(pattern, "find()", self, self.in_progress, self.fail_empty)
 
     def count(self, pattern: object) -> int:
         """Return how many spans of all these traces match; of a trace, how often it is there."""
         if isinstance(pattern, Trace):
             return super().count(pattern)
-        return len(found_in(pattern, "count()", self, self.fail_empty))
+        return len(found_in(pattern, "count()", self, self.in_progress, self.fail_empty))
 
 
 def is_in(
@@ -121,22 +120,28 @@ def is_in(
 
 
 def found_in(
-    pattern: object, what: str, traces: CapturedTraces | SelectedTraces, fail_empty: Callable[[str], NoReturn]
+    pattern: object,
+    what: str,
+    finished: Sequence[Trace],
+    in_progress: Sequence[Trace],
+    fail_empty: Callable[[str], NoReturn],
 ) -> FoundSpans:
     """Return the spans that match, trace by trace, those that have not ended last; of no trace that is an error."""
     checked = checked_one_span(pattern, what)
-    found = FoundSpans(span for trace in (*traces, *traces.in_progress) for span in trace.find(checked))
-    if not found and not len(traces):
+    found = FoundSpans(span for trace in (*finished, *in_progress) for span in trace.find(checked))
+    if not found and not len(finished):
         fail_empty(f"looked for {checked!r}")
     return found
 
 
 def refuse_pattern(other: object, traces: str) -> None:
-    """Raise a TypeError where several traces are compared with patterns: they would never be equal, so always `!=`."""
+    """Raise a TypeError where several traces are compared with what is expected: never equal, they are always `!=`."""
     if isinstance(other, Pattern):
         raise TypeError(f"compare one trace: mlflow_traces.one() == pattern; or ask pattern in {traces}")
     if isinstance(other, list) and any(isinstance(each, Pattern) for each in other):
         raise TypeError(f"compare a list with a list of patterns: list({traces}) == [...]")
+    if callable(getattr(other, "check", None)):
+        raise TypeError(f"an expectation is checked, not compared: write assert_trace({traces}, {other!r:.200})")
 
 
 def empty(rule: str, what: str, reason: str) -> TraceAssertionError:

@@ -203,7 +203,7 @@ class CapturedTraces(Sequence[Trace]):
             TypeError: for anything but a pattern of one span.
             TraceAssertionError: where nothing was captured.
         """
-        return found_in(pattern, "find()", self, self.fail_empty)
+        return found_in(pattern, "find()", self, self.in_progress, self.fail_empty)
 
     def count(self, pattern: object) -> int:
         """Return how many spans match, in all traces, those that have not ended too; of a trace, how often it is there.
@@ -223,7 +223,7 @@ class CapturedTraces(Sequence[Trace]):
         """
         if isinstance(pattern, Trace):
             return super().count(pattern)
-        return len(found_in(pattern, "count()", self, self.fail_empty))
+        return len(found_in(pattern, "count()", self, self.in_progress, self.fail_empty))
 
     def latency(self, pattern: Pattern) -> LatencyStatistics:
         """Return how long the spans that match took, in all traces together: count, min, median, p95 and max.

@@ -1,11 +1,9 @@
-"""The console script `pytest-mlflow-traces`: look at stored traces, check them, compare two sets of them."""
+"""The console script `pytest-mlflow-traces`: look at stored traces, check, compare and pin them."""
 
 from __future__ import annotations
 
-import errno
 import gc
 import json
-import os
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,34 +12,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_mlflow_traces.cli.answers import answer, readable
 from pytest_mlflow_traces.cli.check import Check
+from pytest_mlflow_traces.cli.contract_files import explain, lint
+from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.files.expectations import loaded_expectation
-from pytest_mlflow_traces.files.traces import STDIN, TraceFileError, stored_traces
+from pytest_mlflow_traces.files.traces import STDIN, stored_traces
 from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall
 from pytest_mlflow_traces.reports.sections import headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_mlflow_traces.core.contracts import Verdict
+    from pytest_mlflow_traces.core.verdicts import Verdict
     from pytest_mlflow_traces.files.traces import StoredTrace
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class _UnansweredError(click.ClickException):
-    """The error for what cannot be read or written; the question has no answer then, which is not a "no"."""
-
-    exit_code = 2
-
-
 @click.group(context_settings=_SETTINGS)
 @click.version_option(package_name="pytest-mlflow-traces")
 def main() -> None:
-    """Look at stored MLflow traces, check them against contracts, compare two sets of them.
+    """Look at stored MLflow traces, check them against contracts, compare them, make tests of them; read contracts.
 
     A FILE is JSON Lines as `pytest --mlflow-traces-save=FILE` writes it, or whatever else holds traces: JSON of MLflow,
     OTLP, tables as JSON, CSV, Parquet or Arrow. It may be a folder of such files, or `-` for standard input.
@@ -67,7 +62,7 @@ def show(files: tuple[str, ...], part: str | None) -> None:
             continue
         said = f"\n{escaped(test)}" if test else ""
         problems = "".join(f"\nproblem: {text}" for text in stored.trace.problems)
-        _print(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
+        answer(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
         shown += 1
     if not shown:
         raise click.ClickException("no traces" + ("" if part is None else f" of tests with {part!r} in their id"))
@@ -75,9 +70,9 @@ def show(files: tuple[str, ...], part: str | None) -> None:
 
 @main.command()
 @click.argument("sources", metavar="FILE|URI...", nargs=-1, required=True)
-@click.option("--contract", "names", metavar="MODULE:NAME", multiple=True, required=True,
-              help="A Contract, pattern, Budget or TagSchema that every trace must hold; may be given several times. "
-                   "MODULE is looked for in the current folder, too.")  # fmt: skip
+@click.option("--contract", "names", metavar="MODULE:NAME|FILE", multiple=True, required=True,
+              help="A Contract, pattern, Budget or TagSchema that every trace must hold, or a contract file (*.toml); "
+                   "may be given several times. MODULE is looked for in the current folder, too.")  # fmt: skip
 @click.option("--experiment", "experiments", metavar="NAME", multiple=True,
               help="With a tracking URI: the experiment, by name or id; may be given several times.")  # fmt: skip
 @click.option("--filter", "filter_string", metavar="FILTER",
@@ -128,11 +123,11 @@ def check(
 
     def tell(stored: StoredTrace, said: list[Verdict]) -> None:
         if said and as_json:
-            _print(_failure_json(stored, said))
+            answer(_failure_json(stored, said))
         elif said and checked.failed + checked.not_judged <= most:
-            _print(_failure_text(stored, said))
+            answer(_failure_text(stored, said))
 
-    with _frozen(), _progress([source for source in sources if not _is_uri(source)]) as advance:
+    with _frozen(), progress("checking", size_of(sources)) as advance:
         for stored in _stored(sources, advance, checked.miss, search):
             tell(stored, checked.check(stored))
         for stored, said in checked.sessions():
@@ -140,7 +135,7 @@ def check(
     more = checked.failed + checked.not_judged - most
     which = "that do not hold, or are not judged" if checked.not_judged else "that do not hold"
     rest = f"... {more:,} more {which}\n\n" if more > 0 and most else ""
-    _print(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
+    answer(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
     sys.exit(0 if checked.holds else 1)
 
 
@@ -179,15 +174,57 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
         raise click.UsageError("only one side can be standard input")
     if as_json and as_markdown:
         raise click.UsageError("--json or --markdown, not both")
-    with _readable():
-        before, after = TraceSet(old), TraceSet(new)
+    with readable(), progress("reading", size_of([old, new])) as advance:
+        before, after = TraceSet(old, advance), TraceSet(new, advance)
     tests = sorted({*before.tests, *after.tests})
-    comparisons = [compare(test, before.traces(test), after.traces(test)) for test in tests]
+    comparisons = []
+    with progress("comparing", len(tests)) as advance:
+        for test in tests:
+            comparisons.append(compare(test, before.traces(test), after.traces(test)))
+            advance(1)
     if as_json:
-        _print(_json(comparison_data(comparisons)))
+        answer(_json(comparison_data(comparisons)))
     else:
-        _print((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
+        answer((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
     sys.exit(0 if overall(comparisons) == SAME else 1)
+
+
+@main.command()
+@click.argument("source", metavar="FILE|URI")
+@click.option("--id", "trace_id", metavar="ID", required=True, help="The trace, by its id: tr-...")
+@click.option("--test", "target", metavar="MODULE", required=True,
+              help="The module that gets the test, such as tests/test_pinned.py; MODULE::test_name names the "
+                   "test, too.")  # fmt: skip
+def pin(source: str, trace_id: str, target: str) -> None:
+    """Make a test of a stored trace: what it did is what the agent must do again.
+
+    
+    pytest-mlflow-traces pin traces.jsonl --id tr-0123 --test tests/test_pinned.py
+    pytest-mlflow-traces pin sqlite:///mlflow.db --id tr-0123 --test tests/test_pinned.py::test_a_refund
+
+    Three files are written: the test, which fails until the call of the agent is filled in; its baseline, where
+    `trace_baseline` looks for it; and, beside that, the inputs of the trace as JSON. Values that look like secrets or
+    personal data are replaced by placeholders in all of them, and listed: look through the files all the same before
+    you commit them.
+
+    A test is added to a module that is there. Nothing is written over.
+    """
+    from pytest_mlflow_traces.cli.pin import found, pin_trace, told
+
+    def search(uri: str) -> Iterator[StoredTrace]:
+        from pytest_mlflow_traces.cli.tracking_store import tracked_trace
+
+        return tracked_trace(uri, trace_id)
+
+    with readable(), progress("reading", size_of([source])) as advance:
+        trace = found(_stored([source], advance, search=search), trace_id)
+    with readable():
+        said = told(*pin_trace(trace, target))
+    answer(said)
+
+
+main.add_command(explain)
+main.add_command(lint)
 
 
 def _is_uri(source: str) -> bool:
@@ -212,7 +249,7 @@ def _stored(
 ) -> Iterator[StoredTrace]:
     """Yield the traces of files, and what `search` finds at tracking URIs; `miss` gets each that has none."""
     uris = [] if search is None else [source for source in sources if _is_uri(source)]
-    with _readable():
+    with readable():
         # all files are read together: the spans of one trace may be in several of them
         files = (file for source in sources if source not in uris for file in files_of(source))
         yield from stored_traces(files, advance, miss)
@@ -233,32 +270,6 @@ def _reporting_if_empty(
         miss(source)
 
 
-def _print(text: str, *, nl: bool = True) -> None:
-    """Print; what cannot be written is no answer, where the exit status would be taken for one."""
-    try:
-        click.echo(text, nl=nl)
-        sys.stdout.flush()
-    except OSError as error:
-        if error.errno == errno.EPIPE:  # whoever read this has gone, as `head` does: click ends quietly
-            raise
-        # what could not be written stays in the buffer, and would be tried again at the exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise _UnansweredError(f"the answer could not be written: {error.strerror or error}") from None
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """Turn what cannot be read into a message and the exit status that says so."""
-    try:
-        yield
-    except TraceFileError as error:
-        raise _UnansweredError(str(error)) from None
-    except OSError as error:
-        # what fails while it is read, such as a broken disk, has no name
-        name = "" if error.filename is None else f"{visible(str(error.filename))}: "
-        raise _UnansweredError(f"{name}{error.strerror or error}") from None
-
-
 def _failure_text(stored: StoredTrace, said: list[Verdict]) -> str:
     test = f"  {escaped(stored.test)}" if stored.test else ""
     lines = [line for verdict in said for line in verdict.text.split("\n")]
@@ -275,19 +286,3 @@ def _failure_json(stored: StoredTrace, said: list[Verdict]) -> str:
 def _json(said: dict[str, Any]) -> str:
     """Return JSON in which a CI finds nothing to obey (see `escaped`); to whoever reads it, it is the same."""
     return json.dumps(said).replace("##[", "##\\u005b")
-
-
-@contextmanager
-def _progress(files: list[str]) -> Iterator[Callable[[int], object]]:
-    """Show how far the reading of `files` is, on a terminal; what is printed meanwhile stands above the bar."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    sizes = [Path(file).stat().st_size for file in files if Path(file).is_file()]
-    columns = TextColumn("checking"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=sum(sizes) if files and len(sizes) == len(files) else None)
-        yield lambda count: progress.advance(task, count)

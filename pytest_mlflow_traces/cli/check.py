@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.contracts import Contract, Verdict, split_by_scope, verdicts, verdicts_where_it_applies
+from pytest_mlflow_traces.core.contracts import Contract, split_by_scope, verdicts_where_it_applies
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.counts import counted
+from pytest_mlflow_traces.core.verdicts import Verdict, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

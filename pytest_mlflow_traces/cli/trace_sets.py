@@ -13,7 +13,7 @@ from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files.traces import TraceFileError, stored_traces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".pb", ".parquet", ".arrow", ".feather")
 _PACKED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", ".zip": "unzip"}
@@ -22,9 +22,9 @@ _PACKED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", 
 class TraceSet:
     """The traces of a file or of a folder of files, each by its test, or by its name where no test is said."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, advance: Callable[[int], object] = lambda _: None) -> None:
         self._packed: dict[str, list[bytes]] = {}
-        for stored in stored_traces(files_of(path)):
+        for stored in stored_traces(files_of(path), advance):
             key = stored.test or f"trace {visible(stored.trace.name)}"
             packed = zlib.compress(json.dumps(stored.trace.raw, default=str).encode(), 1)
             self._packed.setdefault(key, []).append(packed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlflow.exceptions import MlflowException
 
@@ -27,7 +27,7 @@ def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | No
             where only `mlflow-tracing` is installed, which has no client.
     """
     try:
-        client = _client(uri)
+        client = client_of(uri)
         locations = [_experiment_id(client, experiment, uri) for experiment in experiments]
         token = None
         while True:
@@ -38,8 +38,7 @@ def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | No
                 order_by=["timestamp_ms ASC"],
                 page_token=token,
             )
-            for raw in page:
-                yield StoredTrace(Trace.from_mlflow(raw), f"{uri}, trace {visible(raw.info.trace_id)}")
+            yield from (_stored(raw, uri) for raw in page)
             token = page.token
             if not token:
                 return
@@ -47,12 +46,34 @@ def tracked_traces(uri: str, experiments: Sequence[str], filter_string: str | No
         raise TraceFileError(f"{uri}: {error.message}") from None
 
 
-def _client(uri: str) -> MlflowClient:
+def tracked_trace(uri: str, trace_id: str) -> Iterator[StoredTrace]:
+    """Yield the trace of this id, wherever in a tracking store it is.
+
+    Raises:
+        ValueError: as for `tracked_traces`, and where there is no such trace.
+    """
+    try:
+        raw: Any = client_of(uri).get_trace(trace_id)
+        yield _stored(raw, uri)
+    except MlflowException as error:
+        raise TraceFileError(f"{uri}: {error.message}") from None
+
+
+def _stored(raw: Any, uri: str) -> StoredTrace:
+    return StoredTrace(Trace.from_mlflow(raw), f"{uri}, trace {visible(raw.info.trace_id)}")
+
+
+def client_of(uri: str) -> MlflowClient:
+    """Return MLflow's client of a tracking store.
+
+    Raises:
+        ValueError: where only `mlflow-tracing` is installed, and for a file of SQLite that is not there.
+    """
     try:
         from mlflow import MlflowClient
     except ImportError:
         raise TraceFileError(
-            f"{uri}: mlflow-tracing alone reads no tracking store; `pip install mlflow`, or name a file of traces"
+            f"{uri}: mlflow-tracing alone has no client for it; `pip install mlflow`, or name a file of traces"
         ) from None
     file = _sqlite_file(uri)
     if file is not None and not Path(file).exists():  # which MLflow would make, with all its tables

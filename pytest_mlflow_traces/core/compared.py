@@ -39,6 +39,8 @@ class Compared:
         home = next(each for each in type(other).__mro__ if method in vars(each))
         if home.__module__ == "unittest.mock":
             return NotImplemented  # a mock answers when Python asks it, and notes that
+        if other is ... and sys._getframe(2).f_globals.get("__name__", "").startswith("inline_snapshot."):
+            return method == "__ne__"  # what inline-snapshot has in the place of a snapshot that is empty
         answer = NotImplemented if issubclass(home, Compared) else vars(home)[method](other, self)
         if answer is NotImplemented:
             raise TypeError(f"a {self._kind} is compared with {_instead(other)}")

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.explanations import mismatch_of
+from pytest_mlflow_traces.core.expectation import checked_expectation, is_contract_file
 from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertionError
-from pytest_mlflow_traces.core.order.rule import Rule, refuse_unsaid
-from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
-from pytest_mlflow_traces.core.patterns.nodes import Pattern
+from pytest_mlflow_traces.core.order.rule import Rule
+from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, checked_one_spans
+from pytest_mlflow_traces.core.references import Reference
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
+from pytest_mlflow_traces.core.verdicts import Verdict, broken_already, verdicts
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.expectation import Expectation
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
 
 __tracebackhide__ = True
 
-_LISTED = 20  # findings of one expectation in a message; the error carries all of them
 
-
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, eq=False)
 class Contract:
     """Several expectations as one, for the traces whose tree contains `applies_to` (all, where that is `None`).
 
-    A contract inside a contract has a say only about the traces that both apply to.
+    A contract inside a contract has a say only about the traces that both apply to. With `only`, each expectation looks
+    at `trace.only(...)`: just the spans that matter, and the roots.
 
     >>> import mlflow
     >>> from pytest_mlflow_traces import Contract, capture_traces, span
@@ -44,40 +46,117 @@ class Contract:
     >>> answers.check_all(traces) == answers.check(traces.one())
     True
 
+    A contract is data, too, in a file that is read without running anybody's code:
+
+    >>> quiet = Contract.from_toml('''
+    ... format = 1
+    ... name = "quiet"
+    ... never = ["delete_table"]
+    ... ''')
+    >>> quiet
+    Contract('quiet', never(span('delete_table')))
+    >>> Contract.from_toml(quiet.to_toml()) == quiet
+    True
+
+    Two contracts are equal where they expect the same, in whatever order.
+
+    Args:
+        name: What reports call it.
+        expectations: Patterns, budgets, tag schemas, rules of order, other contracts, and expectations of your own.
+        applies_to: A pattern of one span, which the whole trace is asked for.
+        only: Patterns of the spans that the expectations look at; children are lifted into place.
+        about: What it is for, in words.
+
     Raises:
-        TypeError: for what is not an expectation, or an `applies_to` that is not a pattern of one span.
+        TypeError: for what is not an expectation, or an `applies_to` or `only` that is not a pattern of one span.
         ValueError: for an empty name, or no expectations.
     """
 
     name: str
     expectations: tuple[Any, ...]
     applies_to: Pattern | None
+    only: tuple[Pattern, ...]
+    about: str | None
 
     def __init__(
         self,
         name: str,
         *expectations: Pattern | Expectation | type,
         applies_to: Pattern | None = None,
+        only: Pattern | Iterable[Pattern] | None = None,
+        about: str | None = None,
         **unknown: Any,
     ) -> None:
         if unknown:
-            raise unknown_keywords("Contract()", unknown, ["applies_to"])
+            raise unknown_keywords("Contract()", unknown, ["applies_to", "only", "about"])
         if not isinstance(name, str):
             raise TypeError(f"Contract(): the first argument is its name, got {name!r:.80}")
         if not name.strip():
             raise ValueError("Contract(): the name is empty; reports call the contract by it")
+        if about is not None and not isinstance(about, str):
+            raise TypeError(f"Contract(): about is what the contract is for, a text, got {about!r:.80}")
         if not expectations:
             raise ValueError(f"Contract({name!r}) expects nothing: give it a pattern, a Budget or a TagSchema")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "expectations", tuple(checked_expectation(each) for each in expectations))
         checked = None if applies_to is None else checked_one_span(applies_to, "applies_to")
         object.__setattr__(self, "applies_to", checked)
+        object.__setattr__(self, "only", checked_one_spans(only, "only", "Contract()"))
+        object.__setattr__(self, "about", about)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Contract:
+        """Read a contract file.
+
+        >>> import pathlib, tempfile
+        >>> from pytest_mlflow_traces import Contract, never, span
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "quiet.toml")
+        ...     _ = path.write_text(Contract("quiet", never(span("delete_table"))).to_toml())
+        ...     Contract.read(path)
+        Contract('quiet', never(span('delete_table')))
+
+        Raises:
+            OSError: for a file that cannot be read.
+            ValueError: for what is not a contract, naming the file, the line, the column and what is wrong there.
+        """
+        # by name: files are read above this package, which has no input and no output
+        contract: Contract = import_module("pytest_mlflow_traces.files.contracts").read_contract(path)
+        return contract
+
+    @classmethod
+    def from_toml(cls, text: str) -> Contract:
+        """Return what the text of a contract file says; code that it names is imported when the contract is used.
+
+        Raises:
+            TypeError: for what is not a text, or is the name of a file.
+            ValueError: for what is not a contract, naming the line, the column and what is wrong there.
+        """
+        _refuse_path(text)
+        from pytest_mlflow_traces.core.contract_files.reading import contract_of
+
+        return contract_of(text, cls)
+
+    def to_toml(self) -> str:
+        """Return the text of a contract file that says the same.
+
+        Raises:
+            ValueError: for a part that data cannot say, which it names: a matcher object, a validator in Python, an
+                expectation of your own.
+        """
+        from pytest_mlflow_traces.core.contract_files.writing import toml_of
+
+        return toml_of(self)
 
     def applies(self, trace: Trace) -> bool:
         """Return whether this contract has a say about `trace`: not where no contract inside it has one."""
-        return (self.applies_to is None or self.applies_to in trace) and any(
-            not isinstance(each, Contract) or each.applies(trace) for each in self.expectations
-        )
+        if self.applies_to is not None and self.applies_to not in trace:
+            return False
+        parts = parts_of(self)
+        if not all(isinstance(each, Contract) for each in parts):
+            return True
+        shown = seen_by(self, trace)
+        return any(each.applies(shown) for each in parts)
 
     def check(self, trace: Trace) -> list[Finding]:
         """Return the findings of all its expectations; none where it does not apply."""
@@ -93,33 +172,62 @@ class Contract:
         """Return what each of its expectations that does not hold has to say."""
         return verdicts_where_it_applies(self, [trace for trace in traces if self.applies(trace)])
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Contract):
+            return NotImplemented
+        left = [*map(_compared, other.expectations)]
+        for each in map(_compared, self.expectations):
+            if each not in left:
+                return False
+            left.remove(each)
+        return not left and self._said() == other._said()
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one expectation that does not hold says: findings, and the text for a person."""
+    def __hash__(self) -> int:
+        return hash((self._said(), frozenset(map(_compared, self.expectations))))
 
-    findings: tuple[Finding, ...]
-    text: str
+    def _said(self) -> tuple[object, ...]:
+        return self.name, self.applies_to, self.only, self.about
+
+    def __repr__(self) -> str:
+        said: dict[str, Any] = {"applies_to": self.applies_to, "only": [*self.only] or None, "about": self.about}
+        keywords = [f"{word}={value!r}" for word, value in said.items() if value is not None]
+        return f"Contract({', '.join([repr(self.name), *map(repr, self.expectations), *keywords])})"
 
 
-def checked_expectation(value: Any) -> Any:
-    """Return `value` where it is an expectation; raise a TypeError that says what is one otherwise."""
-    if isinstance(value, Pattern):
-        return value
-    check = getattr(value, "check", None)
-    if not callable(check):
-        cure = f": write span({value!r})" if isinstance(value, str) else ""
-        cure = ": the traces come first, then what is expected of them" if isinstance(value, Trace) else cure
-        raise TypeError(f"expected a pattern, Budget, TagSchema or Contract, got {value!r:.80}{cure}")
-    if isinstance(value, type):
-        if not inspect.ismethod(check):  # a method of its instances, not of the class
-            raise TypeError(f"expected a {value.__name__}, got the class itself: call it")
-    elif hasattr(value, "check_tags"):
-        schema = type(value).__name__
-        raise TypeError(f"expected the schema {schema} itself, got an instance: tags are compared with a schema")
-    if isinstance(value, Rule):
-        refuse_unsaid(value)
-    return value
+def _refuse_path(given: object) -> None:
+    if not isinstance(given, str) or (is_contract_file(given) and "\n" not in given):
+        raise TypeError(f"from_toml() takes the text of a contract file, not {given!r:.80}: write Contract.read(path)")
+
+
+def parts_of(contract: Contract) -> tuple[Any, ...]:
+    """Return the expectations of a contract, importing those that it names.
+
+    Raises:
+        ValueError: for a name that stands for no expectation.
+    """
+    return tuple(_loaded(contract, each) if isinstance(each, Reference) else each for each in contract.expectations)
+
+
+def _loaded(contract: Contract, reference: Reference) -> Any:
+    try:
+        return checked_expectation(reference.load())
+    except (TypeError, ValueError) as error:
+        where = "the schema of its tags" if reference.is_schema else "expect"
+        raise ValueError(f"contract {contract.name!r}: {where}: {error}") from error.__cause__
+
+
+def seen_by(contract: Contract, trace: Trace) -> Trace:
+    """Return what the expectations of a contract look at."""
+    return trace.only(*contract.only) if contract.only else trace
+
+
+def _compared(expectation: Any) -> Any:
+    """Return what two expectations are compared by: schemas by what they say, where data can say it."""
+    if isinstance(expectation, type) and hasattr(expectation, "check_tags"):
+        from pytest_mlflow_traces.core.contract_files.tag_tables import compared
+
+        return compared(expectation)
+    return expectation
 
 
 def split_by_scope(expectation: Any) -> tuple[Any | None, Any | None]:
@@ -127,10 +235,14 @@ def split_by_scope(expectation: Any) -> tuple[Any | None, Any | None]:
     if not isinstance(expectation, Contract):
         is_per_session = isinstance(expectation, Rule) and expectation.terms.per == "session"
         return (None, expectation) if is_per_session else (expectation, None)
-    halves = zip(*map(split_by_scope, expectation.expectations), strict=True)
+    halves = zip(*map(split_by_scope, parts_of(expectation)), strict=True)
     kept = ([each for each in half if each is not None] for half in halves)
-    name, applies_to = expectation.name, expectation.applies_to
-    alone, together = (Contract(name, *half, applies_to=applies_to) if half else None for half in kept)
+    said: dict[str, Any] = {
+        "applies_to": expectation.applies_to,
+        "only": expectation.only or None,
+        "about": expectation.about,
+    }
+    alone, together = (Contract(expectation.name, *half, **said) if half else None for half in kept)
     return alone, together
 
 
@@ -203,62 +315,26 @@ def _wanted(contract: Contract, traces: list[Trace]) -> list[Pattern]:
     left = [trace for trace in traces if asked is None or asked in trace]
     if asked is not None and not left:
         return [asked]
-    return [each for inner in contract.expectations if isinstance(inner, Contract) for each in _wanted(inner, left)]
-
-
-def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
-    """Return what one expectation has to say against some traces; nothing, where it holds."""
-    if not traces:
-        return []
-    if isinstance(expectation, Contract):
-        return expectation.verdicts(traces)
-    if isinstance(expectation, Pattern):
-        explanations = [mismatch_of(trace, expectation) for trace in traces if not trace == expectation]  # noqa: SIM201  # a pattern has no `!=`
-        return [Verdict(said.findings, said.text()) for said in explanations]
-    check_all = getattr(expectation, "check_all", None)
-    if isinstance(expectation, Rule) and expectation.terms.per == "trace":
-        check_all = None  # so each finding stands below the name of its trace
-    if check_all is not None:
-        subject = _named(traces[0]) if len(traces) == 1 else f"{len(traces)} traces"
-        return _told(expectation, subject, check_all(traces))
-    return [verdict for trace in traces for verdict in _told(expectation, _named(trace), expectation.check(trace))]
+    seen = [seen_by(contract, trace) for trace in left]
+    return [each for inner in parts_of(contract) if isinstance(inner, Contract) for each in _wanted(inner, seen)]
 
 
 def verdicts_where_it_applies(contract: Contract, traces: Sequence[Trace]) -> list[Verdict]:
     """Return what the expectations of a contract have to say against traces that it is known to apply to."""
-    return _of(contract, [verdict for each in contract.expectations for verdict in verdicts(traces, each)])
+    seen = [seen_by(contract, trace) for trace in traces]
+    return _of(contract, [verdict for each in parts_of(contract) for verdict in verdicts(seen, each)])
 
 
 def excesses(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
     """Return what of an expectation traces that have not ended break already, whatever comes."""
-    if isinstance(expectation, Contract):
-        its = [trace for trace in traces if expectation.applies(trace)]
-        return _of(expectation, [verdict for each in expectation.expectations for verdict in excesses(its, each)])
-    check_open = getattr(expectation, "check_open", None)
-    if check_open is None:
-        return []
-    told = (_told(expectation, f"{_named(trace)}, which has not ended", check_open(trace)) for trace in traces)
-    return [verdict for each in told for verdict in each]
+    if not isinstance(expectation, Contract):
+        return [verdict for trace in traces for verdict in broken_already(trace, expectation)]
+    seen = [seen_by(expectation, trace) for trace in traces if expectation.applies(trace)]
+    return _of(expectation, [verdict for each in parts_of(expectation) for verdict in excesses(seen, each)])
 
 
 def _of(contract: Contract, found: list[Verdict]) -> list[Verdict]:
     return [Verdict(verdict.findings, f"contract {contract.name!r}: {verdict.text}") for verdict in found]
-
-
-def _told(expectation: Any, subject: str, said: Any) -> list[Verdict]:
-    findings = list(said) if isinstance(said, Iterable) else [said]
-    if not all(isinstance(each, Finding) for each in findings):  # a check that forgets to return would always pass
-        raise TypeError(f"the check of {expectation!r:.80} returned {said!r:.80}: return a list of findings, or []")
-    if not findings:
-        return []
-    lines = [f"  {finding}" for finding in findings[:_LISTED]]
-    if len(findings) > _LISTED:
-        lines.append(f"  ... {len(findings) - _LISTED} more findings")
-    return [Verdict(tuple(findings), "\n".join([f"{subject}:", *lines]))]
-
-
-def _named(trace: Trace) -> str:
-    return f"trace {visible(trace.name)!r}"
 
 
 def _traces_of(given: Any) -> list[Trace]:

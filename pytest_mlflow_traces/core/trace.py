@@ -270,8 +270,35 @@ class Trace(Compared):
         """
         if not patterns:
             raise TypeError("without() takes at least one pattern: the spans to see through")
-        gone = [i for each in patterns for i in matcher.find(self.table, checked_one_span(each, "without()"))]
-        return Trace(self.table.without(gone), self._facts, self.raw)
+        return self._without(self._like(patterns, "without()"))
+
+    def only(self, *patterns: Pattern) -> Trace:
+        """Return the same trace with just the roots and the spans that match, children lifted into place.
+
+        It is the mirror of `without`. That nothing matches is no error: what must be there, a pattern says.
+
+        >>> import mlflow
+        >>> from pytest_mlflow_traces import capture_traces, span
+        >>> with capture_traces() as traces, mlflow.start_span("agent"), mlflow.start_span("step"):
+        ...     with mlflow.start_span("book_hotel", span_type="TOOL"):
+        ...         pass
+        >>> traces.one().only(span(type="TOOL")) == span("agent")[span("book_hotel")]
+        True
+
+        Raises:
+            TypeError: for no patterns, or anything but patterns of one span.
+        """
+        if not patterns:
+            raise TypeError("only() takes at least one pattern: the spans to look at")
+        return self._without(set(range(len(self.table))) - self._like(patterns, "only()") - {*self.table.roots()})
+
+    def _like(self, patterns: Sequence[Pattern], call: str) -> set[int]:
+        return {i for each in patterns for i in matcher.find(self.table, checked_one_span(each, call))}
+
+    def _without(self, gone: set[int]) -> Trace:
+        seen = Trace(self.table.without(gone), self._facts, self.raw)
+        seen.real_waits = self.real_waits
+        return seen
 
     def tree(self) -> str:
         """Return the picture of the tree that failures and reports show."""

@@ -1,32 +1,51 @@
-"""Expectations that are named in a setting or on a command line, as `module:NAME`."""
+"""Expectations that a setting, a marker or a command line names: as `module:NAME`, or as a contract file."""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.contracts import checked_expectation
-from pytest_mlflow_traces.core.text.suggestions import nearest
+from pytest_mlflow_traces.core.contracts import Contract, parts_of
+from pytest_mlflow_traces.core.expectation import checked_expectation, is_contract_file
+from pytest_mlflow_traces.core.references import named
+from pytest_mlflow_traces.files.contracts import read_contract
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
 
 
-def loaded_expectation(name: str) -> Any:
-    """Import what `module:NAME` names.
+def loaded_expectation(name: str | os.PathLike[str], folders: Iterable[Path] = (Path(),)) -> Any:
+    """Import what `module:NAME` names, or read the contract file of that name in the first of the folders with one.
 
     Raises:
         ValueError: that says what is wrong with the name, or with what it stands for.
     """
-    module_name, separator, attribute = name.partition(":")
-    if not separator or not module_name or not attribute:
-        raise ValueError("write it as module:NAME")
+    if is_contract_file(name):
+        contract = _read([folder / name for folder in folders])
+        _import_all(contract, ())
+        return contract
     try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ValueError(str(error)) from None
-    except Exception as error:  # such as a schema that is refused where it is defined
-        raise ValueError(f"{type(error).__name__}: {error}") from error
-    if not hasattr(module, attribute):
-        raise ValueError(f"{module_name} has no {attribute!r}{nearest(attribute, vars(module))}")
-    try:
-        return checked_expectation(getattr(module, attribute))
+        return checked_expectation(named(str(name)))
     except TypeError as error:
         raise ValueError(str(error)) from None
+
+
+def _read(paths: list[Path]) -> Contract:
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
+        looked = " nor in ".join(dict.fromkeys(str(path.absolute().parent) for path in paths))
+        raise ValueError(f"there is no such file in {looked}")
+    try:
+        return read_contract(path)
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from None
+
+
+def _import_all(contract: Contract, above: tuple[Contract, ...]) -> None:
+    """Import the code that a contract names, so that what is wrong with it is known before anything is checked."""
+    if contract in above:
+        raise ValueError(f"contract {contract.name!r} names itself")
+    for each in parts_of(contract):
+        if isinstance(each, Contract):
+            _import_all(each, (*above, contract))

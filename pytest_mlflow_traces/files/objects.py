@@ -78,7 +78,7 @@ def _lines(stream: IO[bytes], name: str, advance: Callable[[int], object]) -> It
         if not said:
             continue
         if may_be_document and said in _OPENINGS:
-            yield _decoded(said + b"\n" + _whole(stream, name, advance), name), name
+            yield _decoded(line + _whole(stream, name, advance), name), name
             return
         if may_be_document and _is_header(said):
             yield from _table(said, stream, number, name, advance)

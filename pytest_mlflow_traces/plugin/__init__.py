@@ -14,6 +14,7 @@ import pytest
 
 import pytest_mlflow_traces.virtual_time.originals  # noqa: F401  # before a test may put stubs in their places
 from pytest_mlflow_traces.mlflow_import import quieten
+from pytest_mlflow_traces.plugin.stash import EXPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -28,7 +29,7 @@ MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
-_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
+_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary", EXPORT)
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
 UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
@@ -60,6 +61,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write what the traces of the run came to as Markdown to PATH; $GITHUB_STEP_SUMMARY gets it by itself",
     )
     group.addoption(
+        EXPORT,
+        type=_server,
+        metavar="URI[#EXPERIMENT]",
+        help="after the run, send every captured trace to the tracking server at URI, with its test, its outcome and"
+        " what was found; without it, nothing is sent anywhere",
+    )
+    group.addoption(
         "--mlflow-traces-update",
         action="store_true",
         help="write the baselines of tests that pass: what no longer holds, and no more; on a run of everything, remove"
@@ -74,7 +82,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "mlflow_traces_contract",
-        "contracts that hold for every captured trace of the suite, each as module:NAME",
+        "contracts that hold for every captured trace of the suite, each as module:NAME or as a contract"
+        " file, whose path is relative to the rootdir",
         type="linelist",
         default=[],
     )
@@ -237,6 +246,13 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
 def _path(value: str) -> str:
     if not value.strip():
         raise argparse.ArgumentTypeError("the path is empty, as where a variable of a CI is not set")
+    return value
+
+
+def _server(value: str) -> str:
+    uri = _path(value).partition("#")[0]
+    if "://" not in uri and uri.partition(":")[0] != "databricks":  # MLflow takes anything else for a folder to make
+        raise argparse.ArgumentTypeError(f"{uri!r} is no tracking URI, such as http://localhost:5000 or databricks")
     return value
 
 

@@ -24,10 +24,11 @@ _SO_FAR = "this trace has not ended: that is how far it went"
 
 @dataclass(frozen=True, slots=True)
 class FailedComparison:
-    """Why a comparison failed."""
+    """Why a comparison failed, and where the baseline stands that it was with."""
 
     lines: list[str]
     findings: tuple[Finding, ...] = ()
+    baseline: str | None = None
 
 
 def explained(config: pytest.Config, op: str, left: object, right: object) -> FailedComparison | None:

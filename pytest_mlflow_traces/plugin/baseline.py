@@ -178,8 +178,8 @@ class BaselineFile:
 
     def explained(
         self, trace: Trace, name: str, options: Options, *, verbose: bool
-    ) -> tuple[list[str], tuple[Finding, ...]]:
-        """Say why a trace is not what is held, where that is, and what to do."""
+    ) -> tuple[list[str], tuple[Finding, ...], str | None]:
+        """Say why a trace is not what is held, where that is, and what to do; then the path and the line alone."""
         section = self._section(name)
         if section is None:
             raise AssertionError("unreachable: a comparison without a baseline raises")
@@ -192,7 +192,7 @@ class BaselineFile:
         elif beside:
             lines = [f"trace '{visible(trace.name)}' is not what the baseline holds:"]
         else:  # pytest asks about what holds too: under `not`, and beside what failed in an `and`
-            return [f"trace '{visible(trace.name)}' is what the baseline holds: {where}"], ()
+            return [f"trace '{visible(trace.name)}' is what the baseline holds: {where}"], (), None
         lines += capped(list(map(str, beside)), len(beside) if verbose else _ROOM - 2, "... {} more, -vv shows all")
         findings = (*(() if mismatch is None else mismatch.findings), *beside)
         table = shown.table
@@ -200,7 +200,8 @@ class BaselineFile:
             names = [visible(table.names[i]) for i in range(len(table)) if table.records[i].span_id in table.turns]
             ran = ", ".join(capped(names, _TAKING_TURNS, "..."))
             lines += ["", f"the order is not fixed of what ran in tasks or threads of its own: {ran}"]
-        return [*lines, "", f"baseline: {where}", f"to accept it: {self.command}"], findings
+        told = [*lines, "", f"baseline: {where}", f"to accept it: {self.command}"]
+        return told, findings, f"{self.path}:{section.first}"
 
     def write(self, *, passed: bool) -> list[BaselineChange]:
         """Write what changed; return what was done, and what was not."""
@@ -292,8 +293,8 @@ class TraceBaseline:
         name = f" {self._name!r}" if self._name else ""
         return f"<trace baseline{name} in {self._file.shown_path}>"
 
-    def explained(self, trace: Trace, *, verbose: bool) -> tuple[list[str], tuple[Finding, ...]]:
-        """Say why a trace is not this one."""
+    def explained(self, trace: Trace, *, verbose: bool) -> tuple[list[str], tuple[Finding, ...], str | None]:
+        """Say why a trace is not this one, and where that stands."""
         return self._file.explained(trace, self._name, self._options, verbose=verbose)
 
 

@@ -12,7 +12,7 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.tags.portability import SecretTagWarning, portability, secret_texts
 from pytest_mlflow_traces.core.text.counts import capped
-from pytest_mlflow_traces.plugin.contracts import suite_contracts
+from pytest_mlflow_traces.plugin.contracts import raise_where_any, suite_contracts
 from pytest_mlflow_traces.warnings import MlflowTracesWarning
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.trace import Trace
+    from pytest_mlflow_traces.core.verdicts import Verdict
     from pytest_mlflow_traces.plugin.marker import Demand
     from pytest_mlflow_traces.plugin.test_result import Result
 
@@ -60,7 +61,10 @@ def check(item: pytest.Item, result: Result, demand: Demand | None) -> None:
         result.applied = contracts.applying(traces)  # first: one that does not hold has applied all the same
         if demand is not None:
             _check_demand(demand, traces)
-        contracts.check(traces, traces.in_progress)
+        found = contracts.against_sessions(traces)
+        settled = [] if traces.in_progress else [each for each in found if _is_settled(each)]
+        result.has_open_sessions = len(settled) < len(found)
+        raise_where_any([*contracts.against(traces, traces.in_progress), *settled])
         _check_whole(item, traces)
     if result.baselines is not None and not result.baselines.used:
         finding = Finding("baseline.unused", result.baselines.shown_path, "a trace compared with it", "none")
@@ -75,7 +79,15 @@ def check_late(item: pytest.Item, result: Result, checked: set[str]) -> None:
     late = [trace for trace in result.traces or () if trace.id not in checked]
     for name, applied in contracts.applying(late).items():
         result.applied[name] |= applied
-    contracts.check(late)
+    found = contracts.against(late)
+    if late or result.has_open_sessions:
+        found += contracts.against_sessions(result.traces or ())
+    raise_where_any(found)
+
+
+def _is_settled(verdict: Verdict) -> bool:
+    """Return whether no trace that a fixture has yet to make, as one that ends a session, can make it right."""
+    return not any(finding.rule in ("order.absent", "order.before") for finding in verdict.findings)
 
 
 def _check_demand(demand: Demand, traces: CapturedTraces) -> None:

@@ -6,27 +6,35 @@ pytest-xdist tell the controller by the reports of their tests.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.contracts import Contract, excesses, verdicts
+from pytest_mlflow_traces.core.contracts import Contract, excesses, parts_of, seen_by, split_by_scope
 from pytest_mlflow_traces.core.findings import TraceAssertionError
+from pytest_mlflow_traces.core.verdicts import verdicts
 from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.plugin.run_report import is_whole_suite
 from pytest_mlflow_traces.plugin.stash import APPLIED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from pytest_mlflow_traces.core.trace import Trace
+    from pytest_mlflow_traces.core.verdicts import Verdict
 
 
 class SuiteContracts:
     """The contracts of a suite."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._contracts = {name: _loaded(name) for name in names}
+    def __init__(self, names: Iterable[str], rootdir: Path) -> None:
+        self._contracts = {name: _loaded(name, rootdir) for name in names}
+
+    @cached_property
+    def _scopes(self) -> list[tuple[Any | None, Any | None]]:
+        return [split_by_scope(each) for each in self._contracts.values()]
 
     def applying(self, traces: Sequence[Trace]) -> dict[str, bool]:
         """Return which contracts, those inside others too, have a say about some of the traces, hold or not."""
@@ -36,29 +44,46 @@ class SuiteContracts:
             name, each, given = waiting.pop(0)
             its = [trace for trace in given if _applies(each, trace)]
             found[name] = bool(its)
-            inside = each.expectations if isinstance(each, Contract) else ()
-            waiting += [(f"{name} > {inner.name}", inner, its) for inner in inside if isinstance(inner, Contract)]
+            if isinstance(each, Contract):
+                seen = [seen_by(each, trace) for trace in its]
+                inside = [inner for inner in parts_of(each) if isinstance(inner, Contract)]
+                waiting += [(f"{name} > {inner.name}", inner, seen) for inner in inside]
         return found
 
-    def check(self, traces: Sequence[Trace], in_progress: Sequence[Trace] = ()) -> None:
-        """Raise a TraceAssertionError where a contract does not hold, with every finding of all."""
-        found = []
-        for each in self._contracts.values():
-            found += verdicts([trace for trace in traces if _applies(each, trace)], each)
-            found += excesses(in_progress, each)
-        if found:
-            findings = [finding for verdict in found for finding in verdict.findings]
-            raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)
+    def against(self, traces: Sequence[Trace], in_progress: Sequence[Trace] = ()) -> list[Verdict]:
+        """Return what the contracts have to say against each of the traces by itself."""
+        broken = [verdict for each in self._contracts.values() for verdict in excesses(in_progress, each)]
+        return _against((alone for alone, _ in self._scopes), traces) + broken
+
+    def against_sessions(self, traces: Sequence[Trace]) -> list[Verdict]:
+        """Return what they have to say against all traces of a session together."""
+        return _against((together for _, together in self._scopes), traces)
+
+
+def _against(expectations: Iterable[Any | None], traces: Sequence[Trace]) -> list[Verdict]:
+    return [
+        verdict
+        for each in expectations
+        if each is not None
+        for verdict in verdicts([trace for trace in traces if _applies(each, trace)], each)
+    ]
+
+
+def raise_where_any(found: Sequence[Verdict]) -> None:
+    """Raise a TraceAssertionError with every finding of some verdicts, where there are any."""
+    if found:
+        findings = [finding for verdict in found for finding in verdict.findings]
+        raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)
 
 
 def _applies(expectation: Any, trace: Trace) -> bool:
     return not isinstance(expectation, Contract) or expectation.applies(trace)
 
 
-def _loaded(name: str) -> Any:
-    """Import `module:NAME`; raise a UsageError that says what is wrong with it."""
+def _loaded(name: str, rootdir: Path) -> Any:
+    """Import `module:NAME`, or read a contract file; raise a UsageError that says what is wrong with it."""
     try:
-        return loaded_expectation(name)
+        return loaded_expectation(name, [rootdir])
     except ValueError as error:
         raise pytest.UsageError(f"mlflow_traces_contract = {name}: {error}") from None
 
@@ -73,7 +98,7 @@ def suite_contracts(config: pytest.Config) -> SuiteContracts:
         pytest.UsageError: for a contract that cannot be imported.
     """
     if CONTRACTS not in config.stash:
-        config.stash[CONTRACTS] = SuiteContracts(config.getini("mlflow_traces_contract"))
+        config.stash[CONTRACTS] = SuiteContracts(config.getini("mlflow_traces_contract"), config.rootpath)
     return config.stash[CONTRACTS]
 
 

@@ -117,12 +117,19 @@ def _limits(item: pytest.Item, count: object) -> tuple[int, int | None]:
 
 
 def _checked(item: pytest.Item, expectations: list[Any]) -> tuple[Any, ...]:
-    if not expectations:
-        return ()
-    from pytest_mlflow_traces.core.contracts import checked_expectation
+    return tuple(_one_checked(item, each) for each in expectations)
+
+
+def _one_checked(item: pytest.Item, given: Any) -> Any:
+    from pytest_mlflow_traces.core.expectation import checked_expectation, is_contract_file
+    from pytest_mlflow_traces.files.expectations import loaded_expectation
 
     try:
-        return tuple(checked_expectation(each) for each in expectations)
+        if is_contract_file(given):
+            return loaded_expectation(given, [item.path.parent, item.config.rootpath])
+        return checked_expectation(given)
+    except ValueError as error:
+        raise _misuse(item, f"expect={str(given)!r}: {error}") from None
     except TypeError as error:
         raise _misuse(item, f"expect: {error}") from None
 

@@ -11,6 +11,7 @@ from pytest_mlflow_traces.plugin.baseline_owners import former_of, name_of
 from pytest_mlflow_traces.plugin.contracts import CONTRACTS
 from pytest_mlflow_traces.plugin.stash import (
     APPLIED_ATTRIBUTE,
+    EXPORT,
     FAILED_COMPARISONS,
     RECORD_ATTRIBUTE,
     RESULT,
@@ -40,7 +41,7 @@ def complete(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo
             result.applied = contracts.applying(traces)  # what failed by itself was not checked, yet is not absence
     if call.when == "teardown" and result.baselines is not None:
         _write_baselines(report, result, result.baselines)
-    result.note(report, call, item.stash.get(FAILED_COMPARISONS, []))
+    result.note(report, item, call, item.stash.get(FAILED_COMPARISONS, []))
     if call.when != "setup" and result.applied:
         setattr(report, APPLIED_ATTRIBUTE, result.applied)
     if call.when == "teardown":
@@ -71,7 +72,7 @@ def _add_record(report: pytest.TestReport, item: pytest.Item, result: Result) ->
     if file is not None and file.used:
         setattr(report, USED_ATTRIBUTE, [str(file.path), file.unused])
     setattr(report, RECORD_ATTRIBUTE, result.record(test).to_dict())
-    if result.traces and item.config.getoption("--mlflow-traces-save") is not None:
+    if result.traces and any(item.config.getoption(name) is not None for name in ("--mlflow-traces-save", EXPORT)):
         setattr(report, SAVED_ATTRIBUTE, "".join(trace_line(trace, test) for trace in result.traces))
 
 

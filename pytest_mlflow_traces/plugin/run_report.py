@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.plugin.stash import RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
+from pytest_mlflow_traces.plugin.stash import EXPORT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs.records import BaselineChange, Run
@@ -74,6 +74,10 @@ class RunReport:
             written.append(self._write_summary(self.run(int(session.exitstatus)), path, mode))
         if not all(written):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        if not self._config.pluginmanager.has_plugin("terminalreporter"):
+            from pytest_mlflow_traces.plugin.export import StandardError
+
+            self._export(StandardError())
 
     def run(self, exit_status: int) -> Run:
         """Return what was learned."""
@@ -98,15 +102,19 @@ class RunReport:
         ended = {each.nodeid for each in self._reports() if getattr(each, "when", None) == "teardown"}
         return f"{len(ended):,} of {collected:,} tests ran, " if ended else ""
 
+    def _saved(self, key: Key) -> bytes:
+        """Return the traces of a test, as lines of JSON."""
+        start, length = self._pieces[key]
+        self._spool.seek(start)
+        return self._spool.read(length)
+
     def _write_traces(self, path: Path) -> bool:
         from pytest_mlflow_traces.files.atomic import replacing
 
         try:
             with replacing(path) as stream:
                 for key in sorted(self._pieces):
-                    start, length = self._pieces[key]
-                    self._spool.seek(start)
-                    stream.write(self._spool.read(length))
+                    stream.write(self._saved(key))
         except OSError as error:
             self._lines.append(f"the traces were not saved: {error}")
             return False
@@ -142,6 +150,27 @@ class RunReport:
         inside = path.is_relative_to(self._config.invocation_params.dir)
         return str(path.relative_to(self._config.invocation_params.dir) if inside else path)
 
+    def _export(self, reporter: Any) -> None:
+        target = self._config.getoption(EXPORT)
+        if target is None or self._config.option.collectonly:
+            return
+        from pytest_mlflow_traces.plugin.export import Export
+
+        tests = [
+            {**{word: self._records[key][word] for word in ("test", "outcome", "findings")}, "traces": self._saved(key)}
+            for key in sorted(self._pieces)
+        ]
+        said, is_sent = Export(target).send(tests, reporter)
+        reporter.write_line(f"mlflow traces: {said}", yellow=not is_sent)
+
+    def _annotate(self, reporter: Any) -> None:
+        from pytest_mlflow_traces.reports.annotations import annotation_lines
+
+        root = Path(os.environ.get("GITHUB_WORKSPACE") or self._config.rootpath)
+        for line in annotation_lines(self.run(0), root):
+            reporter.ensure_newline()  # a runner obeys at the start of a line alone
+            reporter.write_line(line)
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if any(record["changes"] for record in self._records.values()) or self.changes or self.notes:
             from pytest_mlflow_traces.reports.headlines import change_lines
@@ -156,6 +185,9 @@ class RunReport:
             lines = [totals(self.run(0)), *lines]
         for line in lines:
             terminalreporter.write_line(f"mlflow traces: {line}")
+        self._export(terminalreporter)
+        if os.environ.get("GITHUB_ACTIONS"):
+            self._annotate(terminalreporter)
 
 
 def is_whole_run(config: pytest.Config) -> bool:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.plugin.assertrepr import FailedComparison
     from pytest_mlflow_traces.plugin.test_result import Result
 
+EXPORT = "--mlflow-traces-export"  # an option that several modules ask for
+
 # of one phase of a test
 FAILED_COMPARISONS: pytest.StashKey[list[FailedComparison]] = pytest.StashKey()
 # of one run of a test, where it asks for traces or a baseline

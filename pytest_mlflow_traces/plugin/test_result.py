@@ -6,6 +6,7 @@ later for the same test takes its place.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.findings import TraceAssertionError
@@ -33,23 +34,29 @@ class Result:
         self.baselines: BaselineFile | None = None
         self.applied: dict[str, bool] = {}  # the contracts of the suite, and whether they applied to a trace
         self.checked: set[str] | None = None  # the ids of the traces that were checked
+        self.has_open_sessions = False  # a later trace may make right what is wrong with a session
         self.changes: list[BaselineChange] = []
         self._outcome = "passed"
         self._findings: list[Finding] = []
         self._failures: list[str] = []
+        self._source: str | None = None  # of the first failure
+        self._baseline: str | None = None
 
     @property
     def has_passed(self) -> bool:
         """Whether no phase and no subtest so far ended otherwise."""
         return self._outcome in ("passed", "xpassed")
 
-    def note(self, report: pytest.TestReport, call: pytest.CallInfo[None], failed: list[FailedComparison]) -> None:
+    def note(
+        self, report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None], failed: list[FailedComparison]
+    ) -> None:
         """Take in how one phase ended; `failed` explains the comparisons with traces that failed in it."""
         expected = hasattr(report, "wasxfail")
         if report.failed:
             if self._outcome != "failed":
                 self._outcome = "failed" if report.when == "call" else "error"
             self._fail(report, call, failed)
+            self._source = self._source or _source_of(report, item, call)
         elif report.skipped:
             self._outcome = "xfailed" if expected else "skipped"
         elif expected and report.when == "call":
@@ -64,6 +71,7 @@ class Result:
             # a test may have caught the error of another comparison
             explained = [each for each in failed if each.lines[0] in text]
             self._findings += [finding for each in explained for finding in each.findings]
+            self._baseline = next((each.baseline for each in explained if each.baseline), self._baseline)
             texts = ["\n".join(each.lines) for each in explained] or [f"{type(error).__name__}: {text}"]
             text = "\n\n".join(texts)
         self._failures.append(text)
@@ -77,4 +85,15 @@ class Result:
             texts.append(section(known, traces.unfinished, traces.lost))
         failure = "\n".join(capped("\n\n".join(texts).split("\n"), _LINES)) if texts else None
         records = tuple(map(TraceRecord.of, known))
-        return TracedTest(test, self._outcome, records, tuple(self._findings), failure, tuple(self.changes))
+        found = tuple(self._findings), failure, tuple(self.changes)
+        return TracedTest(test, self._outcome, records, *found, self._source, self._baseline)
+
+
+def _source_of(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]) -> str | None:
+    """Return the path and the line of what failed; of the test, where that is not a line of this project."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    error = None if call.excinfo is None else call.excinfo.value
+    if crash is not None and getattr(error, "pytrace", True) and Path(crash.path).is_relative_to(item.config.rootpath):
+        return f"{crash.path}:{crash.lineno}"
+    line = item.location[1]
+    return None if line is None else f"{item.path}:{line + 1}"

@@ -11,6 +11,7 @@ import pytest
 from pytest_mlflow_traces import (
     Budget,
     Contract,
+    TagSchema,
     TraceAssertionError,
     assert_trace,
     capture_traces,
@@ -391,6 +392,19 @@ def test_what_is_no_pattern_is_not_looked_for(three):
 def test_comparing_it_with_a_pattern_raises(three):
     assert said(lambda: three == span("answer"), TypeError) == (
         "compare one trace: mlflow_traces.one() == pattern; or ask pattern in mlflow_traces"
+    )
+
+
+@pytest.mark.parametrize(
+    "expectation", [never(span("pay")), Budget(calls={"pay": 1}), Contract("plain", span("a")), TagSchema]
+)
+def test_nor_with_what_is_checked(three, expectation):
+    cure = f"an expectation is checked, not compared: write assert_trace(mlflow_traces, {expectation!r:.200})"
+    assert said(lambda: three == expectation, TypeError) == cure
+    assert said(lambda: three != expectation, TypeError) == cure
+    assert said(lambda: expectation == three, TypeError) == cure
+    assert said(lambda: expectation in three, TypeError) == (
+        f"`in` takes a pattern, not an expectation: write assert_trace(trace, {expectation!r:.200})"
     )
 
 

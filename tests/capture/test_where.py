@@ -9,7 +9,7 @@ import re
 import mlflow
 import pytest
 
-from pytest_mlflow_traces import TraceAssertionError, assert_trace, capture_traces, span
+from pytest_mlflow_traces import TraceAssertionError, assert_trace, capture_traces, never, span
 from tests.capture.programs import names, traced
 
 
@@ -205,6 +205,17 @@ def test_assert_trace_says_which_selection_was_empty(deep):
         assert_trace(deep.where(name="x"), span("agent"))
 
     assert [finding.rule for finding in raised.value.findings] == ["capture.missing"]
+
+
+def test_comparing_a_selection_with_an_expectation_raises(deep):
+    rule = never(span("delete_table"))
+    for compared in (lambda: deep[:1] == rule, lambda: deep[:1] != rule, lambda: rule == deep[:1]):
+        assert said(compared, TypeError) == (
+            f"an expectation is checked, not compared: write assert_trace(traces.where(...), {rule!r})"
+        )
+    assert said(lambda: rule in deep[:1], TypeError) == (
+        f"`in` takes a pattern, not an expectation: write assert_trace(trace, {rule!r})"
+    )
 
 
 def test_comparing_a_selection_with_a_pattern_raises(deep):

@@ -16,10 +16,11 @@ from pytest_mlflow_traces import (
     TagSchema,
     TraceAssertionError,
     assert_trace,
+    never,
     one_of,
     span,
 )
-from pytest_mlflow_traces.core.contracts import check
+from pytest_mlflow_traces.core.contracts import check, split_by_scope
 from tests.support.building import records, tree
 from tests.support.messages import exactly
 
@@ -254,7 +255,17 @@ class TestContract:
             ((SHAPE,), {}, TypeError, f"Contract(): the first argument is its name, got {SHAPE!r:.80}"),
             (("c",), {}, ValueError, "Contract('c') expects nothing: give it a pattern, a Budget or a TagSchema"),
             (("c", SHAPE), {"aplies_to": 1}, TypeError,
-             "Contract(): unknown keyword 'aplies_to' (legal: 'applies_to'); did you mean 'applies_to'?"),
+             ("Contract(): unknown keyword 'aplies_to' (legal: 'applies_to', 'only', 'about'); did you mean"
+              " 'applies_to'?")),
+            (("c", SHAPE), {"only": "agent"}, TypeError, "only takes a pattern, not a string: write span('agent')"),
+            (("c", SHAPE), {"only": [span("agent"), 5]}, TypeError,
+             "only takes a pattern such as span('name'), got 5"),
+            (("c", SHAPE), {"only": []}, ValueError,
+             "Contract(): only=[] checks nothing; name a span, or leave it out"),
+            (("c", SHAPE), {"about": 5}, TypeError, "Contract(): about is what the contract is for, a text, got 5"),
+            (("c", "refunds.toml"), {}, TypeError,
+             ("expected a pattern, Budget, TagSchema or Contract, got 'refunds.toml': write"
+              " Contract.read('refunds.toml')")),
             (("c", SHAPE), {"applies_to": "agent"}, TypeError,
              "applies_to takes a pattern, not a string: write span('agent')"),
         ],
@@ -262,6 +273,56 @@ class TestContract:
     def test_what_cannot_be_is_refused_at_construction(self, arguments, keywords, error, text):
         with pytest.raises(error, match=exactly(text)):
             Contract(*arguments, **keywords)
+
+    def test_only_some_spans_are_looked_at(self):
+        trace = tree("agent AGENT", ["step", ["book TOOL", ["http"]], "search TOOL", "book TOOL"])
+        book = span("book", type="TOOL")[()]
+        contract = Contract("effects", span("agent")[book, book], never(span("http")), only=[span("book"), span("pay")])
+
+        assert_trace(trace, contract)
+        with pytest.raises(
+            TraceAssertionError, match=r"\Acontract 'effects': trace 'agent' does not match: 1 missing\n"
+        ):
+            assert_trace(tree("agent AGENT", ["step", "book TOOL"]), contract)
+        with pytest.raises(TraceAssertionError, match=r"does not match: 2 missing"):
+            assert_trace(tree("agent AGENT", ["step"]), contract)
+
+    def test_the_whole_trace_is_asked_whether_it_applies_and_the_rest_of_it_what_is_inside(self):
+        inner = Contract("inner", span("agent")[span("b")], applies_to=span("b"))
+        hidden = Contract("hidden", span("nobody"), applies_to=span("a"))
+        outer = Contract("outer", inner, hidden, applies_to=span("a"), only=span("b"))
+
+        assert outer.applies(tree("agent", ["a", "b"]))
+        assert_trace(tree("agent", ["a", "b"]), outer)
+        assert not outer.applies(tree("agent", ["b"]))
+        assert not outer.applies(tree("agent", ["a"]))
+        with pytest.raises(
+            TraceAssertionError, match=r"'outer' applies to none of .*: no span matches span\('b'\) or span\('a'\)"
+        ):
+            assert_trace(tree("agent", ["a"]), outer)
+
+    def test_the_half_of_it_that_looks_at_sessions_looks_at_the_same_spans(self):
+        order = never(span("b"), per="session").after(span("a"))
+        contract = Contract("c", span("agent"), order, only=[span("a")], about="Calm.", applies_to=span("agent"))
+
+        assert split_by_scope(contract) == (
+            Contract("c", span("agent"), only=[span("a")], about="Calm.", applies_to=span("agent")),
+            Contract("c", order, only=[span("a")], about="Calm.", applies_to=span("agent")),
+        )
+
+    @pytest.mark.parametrize("given", ["refunds.toml", b"format = 1", None])
+    def test_its_text_is_not_its_path(self, given):
+        text = f"from_toml() takes the text of a contract file, not {given!r}: write Contract.read(path)"
+        with pytest.raises(TypeError, match=exactly(text)):
+            Contract.from_toml(given)
+
+    def test_it_prints_as_the_code_that_makes_it(self):
+        contract = Contract("c", SHAPE, applies_to=span("a"), only=[span("b"), span("c")], about="Calm.")
+
+        assert repr(contract) == (
+            f"Contract('c', {SHAPE!r}, applies_to=span('a'), only=[span('b'), span('c')], about='Calm.')"
+        )
+        assert eval(repr(contract), {"Contract": Contract, "span": span}) == contract
 
     def test_it_is_a_value(self):
         same = Contract("answers", SHAPE, Tags, applies_to=span("agent"))

@@ -444,6 +444,7 @@ def test_of_very_many_spans_twenty_are_listed():
         (lambda trace, given: trace.count(given), "count()"),
         (lambda trace, given: trace.without(given), "without()"),
         (lambda trace, given: trace.without(span("a"), given), "without()"),
+        (lambda trace, given: trace.only(given), "only()"),
     ],
 )
 def test_questions_take_patterns_of_one_span(ask, what):
@@ -515,6 +516,31 @@ def test_what_is_not_seen_stays_as_it_was():
 def test_seeing_through_nothing_at_all_is_a_mistake():
     with pytest.raises(TypeError, match=exactly("without() takes at least one pattern: the spans to see through")):
         tree("a").without()
+
+
+def test_only_the_spans_that_match_and_the_roots():
+    trace = tree("a", ["chain", ["b TOOL", "chain", ["c TOOL", ["b"]]], "d"], "e", id="tr-1", tags={"k": "v"})
+    seen = trace.only(span(type="TOOL"))
+
+    assert shape(seen) == ["a", "a > b", "a > c", "e"]
+    assert shape(trace.only(span("d"), span("b"))) == ["a", "a > b", "a > b[2]", "a > d", "e"]
+    assert shape(trace.only(span("nowhere"))) == ["a", "e"]
+    assert shape(trace.only(span())) == shape(trace)
+    assert (seen.id, seen.tags, seen.raw) == ("tr-1", {"k": "v"}, trace.raw)
+    assert len(trace.spans) == 8
+
+
+def test_looking_at_nothing_at_all_is_a_mistake():
+    with pytest.raises(TypeError, match=exactly("only() takes at least one pattern: the spans to look at")):
+        tree("a").only()
+
+
+@pytest.mark.parametrize("see", [lambda trace: trace.without(span("b")), lambda trace: trace.only(span("c"))])
+def test_real_time_that_a_span_waited_is_known_whatever_is_seen(see):
+    trace = tree("a", ["b", "c"])
+    trace.real_waits = {"1": []}
+
+    assert see(trace).real_waits == {"1": []}
 
 
 # The strict pattern

@@ -5,7 +5,7 @@
 | `python` | runs, and so do the tests in it that ask for our fixtures |
 | `python raises` | raises what the `text` block after it says, as `ValueError: span(): ...` |
 | `trace` | makes `trace`: a span a line in the notation, indented, and its time as `@start-end` where that matters |
-| `notation` | makes `text` |
+| `notation`, `toml` | makes `text` |
 
 All other blocks are for reading. The pages that a stranger reads first run in `test_first_pages`, as files in a folder.
 """
@@ -24,8 +24,6 @@ from tests.support.building import node, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pytest_mlflow_traces import Trace
 
 ROOT = Path(__file__).parent.parent.parent
 FIRST_PAGES = [ROOT / "README.md", ROOT / "docs/index.md"]
@@ -56,8 +54,8 @@ def blocks(page: str) -> Iterator[Block]:
         raise ValueError(f"the block that begins on line {first - 1} does not end")
 
 
-def read_trace(text: str) -> Trace:
-    """Make a trace of its lines: `search TOOL ERROR error=Timeout outputs={"n": 1} @3-9`."""
+def read_spans(text: str) -> list[Any]:
+    """Return what makes a trace of its lines: `search TOOL ERROR error=Timeout outputs={"n": 1} @3-9`."""
     above: list[list[Any]] = [[]]
     for line in text.split("\n"):
         said, _, times = line.partition(" @")
@@ -73,7 +71,7 @@ def read_trace(text: str) -> Trace:
     while len(above) > 1:
         below = above.pop()
         above[-1] += [below] if below else []
-    return tree(*above[0])
+    return above[0]
 
 
 def run(page: Path) -> int:
@@ -86,8 +84,8 @@ def run(page: Path) -> int:
             assert (block.kind, block.code) == ("text", raised), f"{where}: the block before raises another error"
             raised = ""
         elif block.kind == "trace":
-            namespace["trace"] = read_trace(block.code)
-        elif block.kind == "notation":
+            namespace["trace"] = tree(*read_spans(block.code))
+        elif block.kind in ("notation", "toml"):
             namespace["text"] = block.code
         elif block.kind in ("python", "python raises"):
             code = compile("\n" * (block.line - 1) + block.code, str(page), "exec", dont_inherit=True)
@@ -155,9 +153,8 @@ def test_an_open_block_is_an_error():
 
 
 def test_a_trace_is_read_as_it_looks():
-    trace = read_trace(
-        'agent AGENT @0-9\n  plan LLM outputs={"n": 1} @1-3\n    call\n  search TOOL OK error=Timeout @2-\nother'
-    )
+    text = 'agent AGENT @0-9\n  plan LLM outputs={"n": 1} @1-3\n    call\n  search TOOL OK error=Timeout @2-\nother'
+    trace = tree(*read_spans(text))
 
     assert [(span.path, span.type, span.status) for span in trace.spans] == [
         ("agent", "AGENT", "OK"),

@@ -31,6 +31,7 @@ WITHOUT_NAMES = {
     "cli",
     "core",
     "files",
+    "inline_snapshots",
     "mlflow_import",
     "otlp",
     "plugin",

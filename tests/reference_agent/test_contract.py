@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from pytest_mlflow_traces import Contract, TraceAssertionError, assert_trace, capture_traces
+import reference_agent
+from pytest_mlflow_traces import Contract, Trace, TraceAssertionError, assert_trace, capture_traces
 from pytest_mlflow_traces.core.contracts import check
 from reference_agent import stub_orchestrator
 from reference_agent.contract import CONTRACT, FAILURE_CONTRACT, ORDER, SESSION, Domain, HealthMonitorTags, Tool
@@ -18,6 +21,9 @@ from reference_agent.tags import STANDARD_TAGS
 from reference_agent.utilities import TRIGGERS
 from tests.reference_agent.asking import MODES, Outcome, Request, asked
 from tests.support.building import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GOOD = {
     "user_id": "ada",
@@ -35,6 +41,18 @@ GOOD = {
 METADATA = {"mlflow.trace.user": "ada", "mlflow.trace.session": "s1"}
 
 
+FILES = Path(reference_agent.__file__).parent / "contracts"
+# each contract with the file that says the same
+BOTH = [
+    (contract, Contract.read(FILES / f"{name}.toml"))
+    for contract, name in (
+        (CONTRACT, "health_monitor"),
+        (FAILURE_CONTRACT, "health_monitor_failing"),
+        (SESSION, "session"),
+    )
+]
+
+
 def applying(outcome: Outcome) -> list[Contract]:
     return [contract for contract in (CONTRACT, FAILURE_CONTRACT) if contract.applies(outcome.trace)]
 
@@ -42,6 +60,50 @@ def applying(outcome: Outcome) -> list[Contract]:
 def assert_kept(outcome: Outcome) -> None:
     assert applying(outcome) == [CONTRACT if outcome.error is None else FAILURE_CONTRACT]
     assert_trace(outcome.trace, *applying(outcome))
+    for contract, in_file in BOTH:
+        assert in_file.applies(outcome.trace) == contract.applies(outcome.trace)
+        assert in_file.check(outcome.trace) == []
+
+
+def broken(trace: Trace, contract: Contract) -> set[str]:
+    """Return what breaks a contract: the kinds of findings, and the rules of tags."""
+    return {f"{each.rule} {each.where if each.rule == 'tags.rule' else ''}" for each in contract.check(trace)}
+
+
+def edited(trace: Trace) -> Iterator[Trace]:
+    """Yield a trace with one thing about it changed, in turn."""
+    for place in range(len(trace.spans)):
+        yield Trace(trace.table.without([place]), trace._facts)
+    said = json.loads(trace.raw.to_json())
+    spans = said["data"]["spans"]
+    for span in spans:
+        for key, value in (("name", "other"), ("status", {"code": "STATUS_CODE_ERROR", "message": ""})):
+            kept, span[key] = span[key], value
+            yield Trace.from_json(json.dumps(said))
+            span[key] = kept
+    for tag in said["info"]["tags"]:
+        tags = {key: value for key, value in said["info"]["tags"].items() if key != tag}
+        yield Trace.from_json(json.dumps({**said, "info": {**said["info"], "tags": tags}}))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request(),
+        Request("What do failed jobs cost?"),
+        Request(genie={"cost": "500"}),
+        Request(chat={"synthesize": "error"}),
+    ],
+)
+def test_its_files_break_where_it_does(request_):
+    breaks = 0
+    for trace in edited(asked(request_).trace):
+        for contract, in_file in BOTH:
+            assert in_file.applies(trace) == contract.applies(trace)
+            assert bool(broken(trace, in_file)) == bool(broken(trace, contract)), trace.tree()
+            breaks += bool(broken(trace, contract))
+
+    assert breaks > 20
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -192,7 +254,11 @@ def test_a_request_without_a_phase_breaks_it(monkeypatch):
     ids=repr,
 )
 def test_the_order_of_the_phases_holds_in_any_shape(spans, broken):
-    assert [finding.rule for finding in ORDER.check(tree("orchestrator_invoke", spans))] == broken
+    trace = tree("orchestrator_invoke", spans)
+    (in_file,) = (each for each in BOTH[0][1].expectations if isinstance(each, Contract))
+
+    assert [finding.rule for finding in ORDER.check(trace)] == broken
+    assert in_file == Contract("order", *ORDER.expectations, about=in_file.about)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +271,7 @@ def test_a_second_turn_begins_when_the_first_is_remembered(seconds, broken):
     ]
 
     assert [finding.rule for finding in check(turns, SESSION)] == broken
+    assert [finding.rule for finding in check(turns, BOTH[2][1])] == broken
 
 
 def test_a_real_session_keeps_its_order():

@@ -72,19 +72,25 @@ def test_patterns(mlflow_traces: CapturedTraces) -> None:
     one: Span = trace.find_one(span("x"))
     number: int = trace.count(span("x"))
     smaller: Trace = trace.without(span("RunnableSequence"))
-    text: str = smaller.tree()
+    tools: Trace = trace.only(span(type="TOOL"), span("a") | span("b"))
+    text: str = smaller.tree() + tools.tree()
     print(found, one.duration_ms, one.path, number, text, repr(trace.to_pattern()))
 
 
 def test_expectations() -> None:
     with capture_traces() as traces:
         pass
-    contract = Contract("answers", span("agent"), Tags, applies_to=span("agent"))
+    contract = Contract(
+        "answers", span("agent"), Tags, applies_to=span("agent"), only=[span(type="TOOL")], about="All."
+    )
     try:
         assert_trace(traces, contract, Tags, span("agent"))
     except TraceAssertionError as error:
         findings: tuple[Finding, ...] = error.findings
         print(findings[0].rule, findings[0].hint)
+    in_file: Contract = Contract.read("refunds.toml")
+    again: Contract = Contract.from_toml(in_file.to_toml())
+    print(again == contract, again.about, again.only)
     table = TagSchema.from_mapping({"user_id": str}, optional=("user_id",))
     print(table.check_tags({"user_id": "ada"}))
 

@@ -96,8 +96,8 @@ class Budget:
     ...     pass
     >>> print(*Budget(latency="1m", calls={"search": 1}).check(traces.one()))
     budget.absent at agent: expected at most 1 call of span('search'), got no such span
-    >>> Budget(calls={"agent": 1}).check_all(traces)
-    []
+    >>> Budget(calls={"agent": 1}).check_all(traces), Budget(calls={"search": 1}).check_open(traces.one())
+    ([], [])
 
     Args:
         latency: How long the whole trace may take, as "800ms", "2s", "1.5m" or a `timedelta`.
@@ -113,7 +113,7 @@ class Budget:
         ValueError: for no limits, and for one that cannot be.
     """
 
-    _said: dict[str, Any]
+    said: dict[str, Any]
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class Budget:
         said = {word: value for word, value in given.items() if value is not None}
         if not said:
             raise ValueError(f"Budget() limits nothing: give it at least one of {listed(_KEYWORDS)}")
-        object.__setattr__(self, "_said", said)
+        object.__setattr__(self, "said", said)
 
     def check(self, trace: Trace) -> list[Finding]:
         """Return every way in which `trace` exceeds this budget, or gives no answer to it."""
@@ -159,25 +159,25 @@ class Budget:
         for number, trace in enumerate(traces):
             place = f"[{number}] " if len(traces) > 1 else ""
             found += [replace(each, where=f"{place}{each.where}") for each in self._spent(trace)]
-        for limit in self._said.get("p95_of", ()):
+        for limit in self.said.get("p95_of", ()):
             found += limits.p95(traces, limit)
         return found
 
     def check_open(self, trace: Trace) -> list[Finding]:
         """Return in what a trace that has not ended exceeds this budget, whatever comes: calls, tokens and costs."""
-        asked = [limits.calls(trace, replace(limit, least=0, optional=True)) for limit in self._said.get("calls", ())]
-        asked += [_CHECKS[word](trace, self._said[word]) for word in ("tokens", "cost_usd") if word in self._said]
+        asked = [limits.calls(trace, replace(limit, least=0, optional=True)) for limit in self.said.get("calls", ())]
+        asked += [_CHECKS[word](trace, self.said[word]) for word in ("tokens", "cost_usd") if word in self.said]
         return [finding for each in asked for finding in each if finding.rule in _LASTING]
 
     def _spent(self, trace: Trace) -> Iterator[Finding]:
-        for word, said in self._said.items():
+        for word, said in self.said.items():
             for limit in said if isinstance(said, tuple) else (said,):
                 if word in _CHECKS:
                     yield from _CHECKS[word](trace, limit)
 
     def _compared(self) -> frozenset[tuple[str, object]]:
         return frozenset(
-            (word, frozenset(said) if isinstance(said, tuple) else said) for word, said in self._said.items()
+            (word, frozenset(said) if isinstance(said, tuple) else said) for word, said in self.said.items()
         )
 
     def __eq__(self, other: object) -> bool:
@@ -187,7 +187,7 @@ class Budget:
         return hash(self._compared())
 
     def __repr__(self) -> str:
-        return f"Budget({', '.join(f'{word}={_code(word, said)}' for word, said in self._said.items())})"
+        return f"Budget({', '.join(f'{word}={_code(word, said)}' for word, said in self.said.items())})"
 
 
 def _duration(value: object, what: str) -> int:

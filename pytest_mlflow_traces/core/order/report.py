@@ -25,8 +25,10 @@ _LISTED = 100  # findings of one rule; the rest is counted
 
 def findings_of(rule: Terms, traces: Sequence[Trace]) -> list[Finding]:
     """Return every span of some traces, looked at as one, that breaks a rule."""
-    line, name = Timeline([trace.table for trace in traces]), visible(traces[0].name)
+    line = Timeline([trace.table for trace in traces])
     judge = Judge(rule, line)
+    session = traces[0].session_id if rule.per == "session" else None
+    name = visible(traces[0].name) if session is None else f"session {visible(str(session))!r}"
     if not len(line):  # not even `never` holds of nothing
         return [Finding("order.absent", name, short(rule.pattern), "a trace without spans")]
     if rule.word == "each" and not judge.spans:
@@ -35,7 +37,7 @@ def findings_of(rule: Terms, traces: Sequence[Trace]) -> list[Finding]:
         actual = "no such span" if len(traces) == 1 else f"no such span in {counted(len(traces), 'trace')}"
         return [Finding("order.absent", name, short(rule.pattern), actual, meant(rule.pattern, line) or None)]
     faults = [*judge.faults()]
-    told = _Told(judge)
+    told = _Told(judge, traces)
     found = [told.finding(fault) for fault in faults[:_LISTED]]
     if len(faults) > _LISTED:
         more = f"{len(faults) - _LISTED:,} more like this"
@@ -46,25 +48,36 @@ def findings_of(rule: Terms, traces: Sequence[Trace]) -> list[Finding]:
 class _Told:
     """The faults of one rule on one line of time in words."""
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge, self._rule, self._line = judge, judge.rule, judge.line
+    def __init__(self, judge: Judge, traces: Sequence[Trace]) -> None:
+        self._judge, self._rule, self._line, self._traces = judge, judge.rule, judge.line, traces
         self._picture, self._misses = Picture(judge.line), Misses(judge)
 
     def finding(self, fault: Fault) -> Finding:
         """Return the finding of a span that breaks the rule."""
         rule, p = self._rule, fault.span
-        table, i = self._line.home(p)
         if fault.lacks_key:
+            table, i = self._line.home(p)
             places = ", ".join(one.text for one, _ in rule.same if not one.read(table, i))
             expected, actual, concerned = f"a value at {places}", "none, so nothing is the same", [p]
-            return Finding("order.key", table.path(i), expected, actual, self._hint(concerned))
+            return Finding("order.key", self._where(p), expected, actual, self._hint(concerned))
         expected = self._expected(p)
         if rule.word == "never":
             actual, concerned = "one" if fault.witness is None else self._misses.forbidden(p, fault.witness), [p]
             concerned += [] if fault.witness is None else [fault.witness]
-            return Finding("order.never", table.path(i), expected, actual, self._hint(concerned))
+            return Finding("order.never", self._where(p), expected, actual, self._hint(concerned))
         miss = self._misses.nearest(p)
-        return Finding(f"order.{rule.relation}", table.path(i), expected, miss.text, self._hint([p, *miss.concerned]))
+        return Finding(f"order.{rule.relation}", self._where(p), expected, miss.text, self._hint([p, *miss.concerned]))
+
+    def _where(self, p: int) -> str:
+        """Return the path of a span and, where a rule looks at more than one trace, which of them it is in."""
+        table, i = self._line.home(p)
+        if self._rule.per != "session":
+            return table.path(i)
+        number = self._line.trace_of(p)
+        trace = self._traces[number]
+        if trace.session_id is None:
+            return f"{table.path(i)} of trace {visible(trace.id)}"
+        return f"{table.path(i)} of trace [{number}] {visible(trace.id)} of session {visible(str(trace.session_id))!r}"
 
     def _hint(self, concerned: Sequence[int]) -> str | None:
         lines = self._picture.lines(concerned)

@@ -45,6 +45,8 @@ class Rule:
     order.after at pay: expected span('auth') to have ended before, got no span('auth') at all
     >>> rule.check_all(traces) == rule.check(traces.one())
     True
+    >>> rule.check_open(traces.one())
+    []
     >>> each(span("begin")).before(span("commit"), until=span("begin"))
     each(span('begin')).before(span('commit'), until=span('begin'))
     """

@@ -84,8 +84,8 @@ def span(
         attributes=_checked_attributes(attributes),
         error=_checked_error(error),
         within_ns=None if within is None else parse_duration(within, "within"),
-        has=_checked_one_spans(has, "has"),
-        lacks=_checked_one_spans(lacks, "lacks"),
+        has=checked_one_spans(has, "has", "span()"),
+        lacks=checked_one_spans(lacks, "lacks", "span()"),
     )
     if pattern.status == "ERROR" and pattern.error is False:
         raise ValueError("span(): status='ERROR' contradicts error=False: an ERROR span always has an error")
@@ -181,6 +181,18 @@ def checked_one_span(pattern: object, what: str) -> Pattern:
     raise _no_pattern(pattern, what)
 
 
+def checked_one_spans(given: object, what: str, call: str) -> tuple[Pattern, ...]:
+    """Return what the argument `what` of a call was given, one pattern of one span or several; none for `None`."""
+    if given is None:
+        return ()
+    if isinstance(given, Pattern | str) or not isinstance(given, Iterable):
+        return (checked_one_span(given, what),)  # or raises, with the cure
+    patterns = tuple(checked_one_span(pattern, what) for pattern in given)
+    if not patterns:
+        raise ValueError(f"{call}: {what}={given!r:.80} checks nothing; name a span, or leave it out")
+    return patterns
+
+
 def _no_pattern(given: object, what: str) -> TypeError:
     if isinstance(given, str):
         return TypeError(f"{what} takes a pattern, not a string: write span({given!r})")
@@ -222,17 +234,6 @@ def _checked_group(items: tuple[Item, ...], what: str) -> tuple[tuple[Pattern, .
     if not patterns:
         raise ValueError(f"{what} needs at least one pattern: with none, there is nothing to check")
     return tuple(patterns), gap
-
-
-def _checked_one_spans(given: object, what: str) -> tuple[Pattern, ...]:
-    if given is None:
-        return ()
-    if isinstance(given, Pattern | str) or not isinstance(given, Iterable):
-        return (checked_one_span(given, what),)  # or raises, with the cure
-    patterns = tuple(checked_one_span(pattern, what) for pattern in given)
-    if not patterns:
-        raise ValueError(f"span(): {what}={given!r:.80} checks nothing; name a span, or leave it out")
-    return patterns
 
 
 def _checked_text(text: object, what: str) -> Text | None:

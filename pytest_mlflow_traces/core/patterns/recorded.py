@@ -1,8 +1,8 @@
 """The pattern that a trace is recorded as: what another run of the same code must make again, and no more.
 
 Names, types, status and the tree; no ids, no times, no texts. Siblings that overlap in time, or took turns, came in an
-order that the next run need not keep, so they are recorded as `any order`. Of a name with an id, the date of the run or
-a long number in it the rest is recorded.
+order that the next run need not keep, so they are recorded as `any order`. Of a name with an id, the date of the run, a
+long number or a placeholder of `pin` in it the rest is recorded.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPattern
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 from pytest_mlflow_traces.core.spans.records import UNNAMED
+from pytest_mlflow_traces.core.text.placeholders import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
 # What stands for each part in a regex. Numbers of up to four digits stay: they may count what the code does.
-_KINDS = {"uuid": "[0-9A-Fa-f-]{36}", "date": "[0-9T:.,Z+ -]+", "hex": "[0-9A-Fa-f]{16,}", "number": "[0-9]{5,}"}
+_KINDS = {
+    "placeholder": ".+",
+    "uuid": "[0-9A-Fa-f-]{36}",
+    "date": "[0-9T:.,Z+ -]+",
+    "hex": "[0-9A-Fa-f]{16,}",
+    "number": "[0-9]{5,}",
+}
 _VOLATILE = re.compile(
-    r"(?P<uuid>\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b)"
+    rf"(?P<placeholder>{PLACEHOLDER.pattern})"
+    r"|(?P<uuid>\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b)"
     r"|(?P<date>(?<![0-9])[12][0-9]{3}(?P<dash>-?)[01][0-9](?P=dash)[0-3][0-9](?![0-9])"
     r"(?:[T ]?[0-2][0-9]:?[0-5][0-9][0-9:.,Z+-]*)?)"
     r"|(?P<hex>(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{16,}(?![0-9A-Za-z]))"

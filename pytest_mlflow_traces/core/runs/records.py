@@ -59,7 +59,8 @@ class TracedTest:
     """How one test that captured traces ended, and what was learned; of a rerun test, its last run.
 
     `outcome` is passed, failed, error (outside the test itself), skipped, xfailed or xpassed; `failure` is the text
-    of a failure, the marked tree where it was about a trace.
+    of a failure, the marked tree where it was about a trace; `source` is the path and the line of what failed, and
+    `baseline` those of the section that a trace was compared with.
     """
 
     test: str
@@ -68,6 +69,8 @@ class TracedTest:
     findings: tuple[Finding, ...] = ()
     failure: str | None = None
     changes: tuple[BaselineChange, ...] = ()
+    source: str | None = None
+    baseline: str | None = None
 
     @property
     def is_failed(self) -> bool:
@@ -90,6 +93,8 @@ class TracedTest:
             tuple(Finding(**each) for each in said["findings"]),
             said["failure"],
             tuple(BaselineChange(**each) for each in changes),
+            said["source"],
+            said["baseline"],
         )
 
 

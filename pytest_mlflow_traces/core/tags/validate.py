@@ -80,12 +80,15 @@ class CompiledSchema:
         """The rules over tags that are right by themselves."""
         return rules_of(self.schema, "after")
 
-    def validators(self, tag: str) -> list[Any]:
-        """Return the validators of one tag beside its type, as pydantic's core schema has them."""
+    def nodes(self, tag: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the parts of pydantic's core schema that are about one tag."""
         core: Any = self.schema.__pydantic_core_schema__
         fields = next(node["fields"] for node in _nodes(core) if node.get("type") == "model-fields")
-        nodes = _nodes([fields[self.names[tag]], core.get("definitions")])
-        found = [node["function"] for node in nodes if str(node.get("type")).startswith("function-")]
+        return _nodes([fields[self.names[tag]], core.get("definitions")])
+
+    def validators(self, tag: str) -> list[Any]:
+        """Return the validators of one tag beside its type, as pydantic's core schema has them."""
+        found = [node["function"] for node in self.nodes(tag) if str(node.get("type")).startswith("function-")]
         return [each for each in found if each["function"] not in _OWN and not _module(each).startswith("pydantic.")]
 
     def looks_around(self, tag: str) -> bool:

@@ -135,7 +135,7 @@ def test_budgets_are_equal_by_what_they_limit():
 
 def test_a_budget_cannot_be_changed():
     with pytest.raises(AttributeError):
-        Budget(tokens=1)._said = {}
+        Budget(tokens=1).said = {}
 
 
 def test_a_budget_does_not_change_with_the_mapping_it_was_made_of():

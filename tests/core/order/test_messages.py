@@ -234,8 +234,8 @@ def test_a_picture_of_a_session_numbers_its_traces():
     (finding,) = each(AUTH, per="session").after(PAY).check_all([second, first])
 
     assert str(finding) == (
-        "order.after at turn > auth: expected span('pay') to have ended before, got only [1] turn > pay, "
-        "which is after it\n"
+        "order.after at turn > auth of trace [0] tr-test of session 'one': expected span('pay') to have ended before, "
+        "got only [1] turn > pay, which is after it\n"
         "        [0] turn  UNKNOWN  0 ms to 5 ms\n"
         "      > └─ auth  UNKNOWN   1 ms to 2 ms\n"
         "        [1] turn  UNKNOWN  10 ms to 15 ms\n"
@@ -243,8 +243,33 @@ def test_a_picture_of_a_session_numbers_its_traces():
     )
     absent = each(span("cancel"), per="session").after(PAY).check_all([first, second])
     assert [str(each) for each in absent] == [
-        "order.absent at turn: expected span('cancel'), got no such span in 2 traces"
+        "order.absent at session 'one': expected span('cancel'), got no such span in 2 traces"
     ]
+
+
+def test_a_finding_about_all_traces_of_a_session_names_the_one_it_is_in():
+    rule = never(PAY, per="session")
+    said = [
+        each.where
+        for each in rule.check_all(
+            [
+                tree("turn", ["pay"], id="tr-1", metadata=SESSION),
+                tree("turn", ["pay"], id="tr-2"),
+                tree("turn @90-99", ["pay"], id="tr-3", metadata=SESSION),
+            ]
+        )
+    ]
+
+    assert said == [
+        "turn > pay of trace [0] tr-1 of session 'one'",
+        "turn > pay of trace [1] tr-3 of session 'one'",
+        "turn > pay of trace tr-2",
+    ]
+    absent = each(AUTH, per="session").after(PAY)
+    assert [each.where for each in absent.check(tree("turn", metadata=SESSION))] == ["session 'one'"]
+    assert [each.where for each in absent.check(tree("turn"))] == ["turn"]
+    (keyless,) = each(PAY, per="session").after(AUTH, same="inputs.o").check(tree("turn", ["pay"], metadata=SESSION))
+    assert keyless.where == "turn > pay of trace [0] tr-test of session 'one'"
 
 
 RULES = [

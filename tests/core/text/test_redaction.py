@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pytest_mlflow_traces.core.text.redaction import masked, secret_kind, shown
+from pytest_mlflow_traces.core.text.redaction import masked, redacted, redacted_values, secret_kind, shown
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,25 @@ def test_long_values_are_read_in_no_time(text):
     secret_kind("a_" * 5000, text * 100_000)
 
     assert time.process_time() - started < 0.5
+
+
+def test_a_secret_in_a_text_is_masked_whole():
+    text = "key -----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- and eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbg, then"
+
+    assert redacted(text) == "key '---'... (58 characters) and 'eyJ'... (32 characters), then"
+
+
+def test_data_is_masked_by_looks_and_keys_and_what_holds_no_secret_stays_as_it_is():
+    said = {
+        "inputs": '{"api_key":  "hunter2!", "n": [1, "ada@example.com"]}',
+        "plain": '{"n":   1}',
+        "broken": '{"n": ada@example.com',
+        "items": [{"password": "hunter2!"}, 5, None],
+    }
+
+    assert redacted_values(said) == {
+        "inputs": """{"api_key": "'hu'... (8 characters)", "n": [1, "'ada'... (15 characters)"]}""",
+        "plain": '{"n":   1}',
+        "broken": """{"n": 'ada'... (15 characters)""",
+        "items": [{"password": "'hu'... (8 characters)"}, 5, None],
+    }

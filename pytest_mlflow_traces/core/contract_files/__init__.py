@@ -1,0 +1,1 @@
+"""Contracts as data: the text of a contract file to a contract, and back."""
