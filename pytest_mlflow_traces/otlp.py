@@ -59,6 +59,8 @@ def _span(sent: Any) -> dict[str, Any]:
     sent.parent_span_id = _id(sent.parent_span_id, 8)
     if len(sent.trace_id) != 16 or len(sent.span_id) != 8 or len(sent.parent_span_id) not in (0, 8):
         raise ValueError(f"not a span of OTLP: {sent.name!r:.80} has no ids of 16 and 8 bytes")
+    if sent.status.code not in (0, 1, 2):  # MLflow would take it for "unset"
+        raise ValueError(f"not a span of OTLP: {sent.name!r:.80} has the status {sent.status.code}, which is none")
     said: dict[str, Any] = Span.from_otel_proto(sent, **_KEEPING).to_dict()
     for event, was in zip(said["events"], sent.events, strict=True):
         event |= {DROPPED[0]: was.dropped_attributes_count} if was.dropped_attributes_count else {}

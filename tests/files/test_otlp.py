@@ -182,6 +182,7 @@ def test_no_cut_of_a_message_gives_other_spans(folder):
             {"traceId": base64.b64encode(b"x" * 24).decode()},
             "not a span of OTLP: 'search' has no ids of 16 and 8 bytes",
         ),
+        ({"status": {"code": 5}}, "not a span of OTLP: 'search' has the status 5, which is none"),
         ({"startTimeUnixNano": "soon"}, "no OTLP of spans: Failed to parse"),
         ({"attributes": 5}, "no OTLP of spans: Failed to parse"),
     ],

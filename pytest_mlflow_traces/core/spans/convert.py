@@ -101,9 +101,9 @@ class JsonSpan:
         if "name" not in said:
             raise ValueError("not a span: it has no name")
         self.name = said["name"]
-        self.span_id = _span_id(_text(said, "span_id"))
+        self.span_id = _span_id(text(said, "span_id"))
         parent = said.get("parent_span_id")
-        self.parent_id = _span_id(_text(said, "parent_span_id")) if parent else None
+        self.parent_id = _span_id(text(said, "parent_span_id")) if parent else None
         self.start_time_ns = whole(said, "start_time_unix_nano") or 0
         self.end_time_ns = whole(said, "end_time_unix_nano")
         status = _object(said, "status")
@@ -189,7 +189,7 @@ def parse_dict(said: Any) -> tuple[TraceFacts, SpanTable]:
     return facts, table
 
 
-def _text(said: Mapping[str, Any], key: str) -> str:
+def text(said: Mapping[str, Any], key: str) -> str:
     value = said.get(key)
     if not isinstance(value, str):
         raise ValueError(f"not a span: {key} is a string, got {value!r:.80}")

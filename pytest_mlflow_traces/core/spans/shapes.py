@@ -6,8 +6,10 @@ spans alone knows of itself is what MLflow's own store makes of them (`SqlAlchem
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +82,10 @@ def span_of(row: Mapping[str, Any]) -> dict[str, Any]:
     lacking = [name for name in _SPAN[1:] if name not in row]
     if lacking:
         raise ValueError(f"not a span: it lacks {listed(lacking)}")
-    status = row["status"] or {}
+    status = _mapping(row["status"], "status")
     made = {
         "trace_id": row.get("trace_id"),  # known of all, where the spans are those of a trace
-        "span_id": row["span_id"],
+        "span_id": convert.text(row, "span_id"),
         "parent_span_id": row["parent_span_id"] or None,  # a root's is '' in tables
         "name": row["name"],
         "start_time_unix_nano": convert.whole(row, "start_time_unix_nano"),
@@ -104,7 +106,7 @@ def span_of(row: Mapping[str, Any]) -> dict[str, Any]:
 def _span_of_mlflow_2(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "trace_id": context.get("trace_id"),
-        "span_id": context.get("span_id"),
+        "span_id": convert.text(context, "span_id"),
         "parent_span_id": row.get("parent_id") or None,
         "name": row.get("name"),
         "start_time_unix_nano": convert.whole(row, "start_time"),
@@ -157,7 +159,7 @@ def _of_mlflow(said: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
     data = said.get("data")
     spans = data.get("spans") if isinstance(data, dict) else None
     if isinstance(spans, list) and spans and isinstance(spans[0], dict) and "context" in spans[0]:
-        said = {**said, "data": {"spans": [span_of(each) for each in spans]}}
+        said = {**said, "data": {"spans": [span_of(each) for each in _list(spans, "spans")]}}
     return {**said, "info": _told(info)} if "request_id" in info and "trace_id" not in info else said
 
 
@@ -179,7 +181,7 @@ def trace_of_spans(
     info = _info(kept)
     for key, value in told.items():
         if value is not None:
-            info[key] = {**info[key], **value} if isinstance(value, dict) else value
+            info[key] = info[key] | value if key in ("tags", "trace_metadata") else value
     trace = {"info": info, "data": {"spans": kept}}
     return translate(trace) if any(is_translated(span["attributes"]) for span in kept) else trace
 
@@ -212,7 +214,7 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a row of a table, or the `info` of a trace of MLflow 2, says of the whole trace."""
     time = row.get("request_time", row.get("timestamp_ms"))
     durations = ("execution_duration_ms", "execution_duration", "execution_time_ms")
-    duration = next((row[key] for key in durations if row.get(key) not in (None, "")), None)
+    duration = next((row[key] for key in durations if isinstance(row.get(key), int | float | Decimal)), None)
     state = row.get("state") or (row.get("status") if isinstance(row.get("status"), str) else None)
     return {
         "trace_id": row.get("trace_id") or row.get("request_id"),
@@ -249,10 +251,12 @@ def _mapping(value: Any, column: str) -> dict[str, Any]:
         said = "is a VARIANT in its binary form"
         raise ValueError(f"the column `{column}` {said}; save `to_json({column}) AS {column}`")
     if isinstance(value, list):  # as Arrow and others have a map: pairs, or objects with `key` and `value`
-        value = dict((each.get("key"), each.get("value")) if isinstance(each, dict) else each for each in value)
+        pairs = [(each.get("key"), each.get("value")) if isinstance(each, dict) else each for each in value]
+        with contextlib.suppress(TypeError, ValueError):
+            value = dict(pairs)
     if not isinstance(value, dict):
         raise ValueError(f"the column `{column}` is a map, got {value!r:.80}")
-    return {key: each for key, each in value.items() if each is not None}
+    return {str(key): each for key, each in value.items() if each is not None}
 
 
 def _list(value: Any, column: str) -> list[dict[str, Any]]:

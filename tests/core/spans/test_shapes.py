@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from datetime import datetime, timezone
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.spans import convert, shapes
 from pytest_mlflow_traces.core.trace import Trace
@@ -314,3 +317,43 @@ def test_what_cannot_be_read_says_what_is_wrong(says):
 def test_a_span_without_a_trace_is_none(given):
     with pytest.raises(ValueError, match=exactly(f"not a span: trace_id is a string, got {given!r}")):
         shapes.LooseSpans().add(span_rows(AGENT)[0] | {"trace_id": given}, "")
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2**70) | st.floats() | st.text(max_size=3) | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+SHAPES = [
+    AGENT,
+    SECOND,
+    unified_row(AGENT),
+    {"trace_id": "1", "trace": AGENT},
+    {"spans": AGENT["data"]["spans"]},
+    {"databricks_output": {"trace": AGENT}},
+]
+
+
+def places(said, path=()):
+    """Return the way to each value inside of `said`."""
+    inner = said.items() if isinstance(said, dict) else enumerate(said) if isinstance(said, list) else ()
+    yield path
+    for key, value in inner:
+        yield from places(value, (*path, key))
+
+
+@given(st.sampled_from(SHAPES), JUNK, st.data())
+def test_whatever_stands_somewhere_is_read_or_is_an_error(shape, junk, data):
+    said = copy.deepcopy(shape)
+    *above, last = data.draw(st.sampled_from([path for path in places(said) if path]))
+    inner = said
+    for key in above:
+        inner = inner[key]
+    inner[last] = junk
+
+    try:
+        trace = read(said)
+    except ValueError:
+        return
+    assert trace.problems is not None
+    json.dumps(shapes.trace_of(said, kept), default=str)
