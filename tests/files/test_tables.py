@@ -264,6 +264,7 @@ def test_rows_of_csv_say_where_they_stand(folder):
         writer = csv.DictWriter(out, ["trace_id", "request", "trace"])
         writer.writeheader()
         writer.writerows(rows)
+        out.write("\r\n")
 
     assert [each.where for each in stored_traces(["t"])] == ["t, line 2", "t, line 4"]
 

@@ -220,7 +220,7 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
         "trace_id": row.get("trace_id") or row.get("request_id"),
         "state": str(getattr(state, "value", state)).removeprefix("TraceState.") if state else None,
         "request_time": _time(time),
-        "execution_duration_ms": None if duration is None else float(duration),
+        "execution_duration_ms": float(duration) if isinstance(duration, Decimal) else duration,
         "trace_metadata": _mapping(row.get("trace_metadata", row.get("request_metadata")), "trace_metadata"),
         "tags": _mapping(row.get("tags"), "tags"),
     }
@@ -229,7 +229,10 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
 def _time(value: Any) -> str | None:
     """Return a time as MLflow's JSON has it; a number is of milliseconds, and a time without a zone is UTC."""
     if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
-        value = _EPOCH + timedelta(milliseconds=int(value))
+        try:
+            value = _EPOCH + timedelta(milliseconds=int(value))
+        except OverflowError:
+            raise ValueError(f"no time in milliseconds: {value!r:.40}") from None
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).isoformat(timespec="milliseconds")
     return value or None
@@ -246,7 +249,7 @@ def _decoded(value: Any, column: str) -> Any:
 
 def _mapping(value: Any, column: str) -> dict[str, Any]:
     """Return what a MAP, a STRUCT or a VARIANT holds, however it was read; what is null there is not there."""
-    value = _decoded(value, column) if value else {}
+    value = {} if value is None or value == "" else _decoded(value, column)
     if isinstance(value, dict) and isinstance(value.get("metadata"), bytes):
         said = "is a VARIANT in its binary form"
         raise ValueError(f"the column `{column}` {said}; save `to_json({column}) AS {column}`")
