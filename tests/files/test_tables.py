@@ -269,6 +269,19 @@ def test_rows_of_csv_say_where_they_stand(folder):
     assert [each.where for each in stored_traces(["t"])] == ["t, line 2", "t, line 4"]
 
 
+@pytest.mark.parametrize("without", [(), ("events",)])
+def test_a_table_of_spans_as_csv_has_json_in_its_fields(folder, expected, without):
+    rows = span_rows(AGENT)
+    with (folder / "t").open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        for row in rows:
+            said = {key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in row.items()}
+            writer.writerow(said | dict.fromkeys(without, ""))
+
+    assert [shown(trace) for trace in read_traces("t")] == [expected]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

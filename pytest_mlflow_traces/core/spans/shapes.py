@@ -249,21 +249,21 @@ def _decoded(value: Any, column: str) -> Any:
 
 def _mapping(value: Any, column: str) -> dict[str, Any]:
     """Return what a MAP, a STRUCT or a VARIANT holds, however it was read; what is null there is not there."""
-    value = {} if value is None or value == "" else _decoded(value, column)
+    value = {} if value is None or value == "" else _decoded(value, column)  # CSV has "" for what is null
     if isinstance(value, dict) and isinstance(value.get("metadata"), bytes):
         said = "is a VARIANT in its binary form"
         raise ValueError(f"the column `{column}` {said}; save `to_json({column}) AS {column}`")
     if isinstance(value, list):  # as Arrow and others have a map: pairs, or objects with `key` and `value`
-        pairs = [(each.get("key"), each.get("value")) if isinstance(each, dict) else each for each in value]
-        with contextlib.suppress(TypeError, ValueError):
-            value = dict(pairs)
+        with contextlib.suppress(TypeError, ValueError, AttributeError):
+            is_pairs = not value or not isinstance(value[0], dict)
+            value = dict(value) if is_pairs else {each.get("key"): each.get("value") for each in value}
     if not isinstance(value, dict):
         raise ValueError(f"the column `{column}` is a map, got {value!r:.80}")
     return {str(key): each for key, each in value.items() if each is not None}
 
 
 def _list(value: Any, column: str) -> list[dict[str, Any]]:
-    value = _decoded(value, column) if value is not None else []
+    value = [] if value is None or value == "" else _decoded(value, column)
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise ValueError(f"the column `{column}` is a list of objects, got {value!r:.80}")
     return value
