@@ -32,11 +32,11 @@ def spans_in_bytes(data: bytes) -> Iterator[dict[str, Any]]:
         ValueError: for bytes that are neither, and for a span without ids.
     """
     message = TracesData()
-    try:
+    with contextlib.suppress(DecodeError):
         message.ParseFromString(data)
-    except DecodeError:
-        raise ValueError("no OTLP of spans in protobuf, or it is cut off") from None
-    return _spans(message)
+        if message.resource_spans:  # other data may be fields that nobody knows
+            return _spans(message)
+    raise ValueError("no OTLP of spans in protobuf, or it is cut off")
 
 
 def spans_in_json(said: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -75,12 +75,20 @@ def _id(given: bytes, size: int) -> bytes:
 
 
 def as_stored(trace: dict[str, Any]) -> dict[str, Any]:
-    """Do with a trace in MLflow's form what its store does: translate other conventions, and sum usage and cost."""
-    stored = (translate_span_when_storing(_with_dict(span)) for span in trace["data"]["spans"])
-    spans = [translate_loaded_span(span) for span in stored]  # in MLflow 3.10, this alone tells the type
+    """Do with a trace in MLflow's form what its store does: translate other conventions, and sum usage and cost.
+
+    Raises:
+        ValueError: for a span with attributes that MLflow, and so its store, does not stand.
+    """
+    spans = [_translated(span) for span in trace["data"]["spans"]]
     metadata = sums([JsonSpan(span) for span in spans]) | trace["info"]["trace_metadata"]
     return {"info": trace["info"] | {"trace_metadata": metadata}, "data": {"spans": spans}}
 
 
-def _with_dict(span: dict[str, Any]) -> Any:
-    return SimpleNamespace(to_dict=lambda: dict(span))
+def _translated(span: dict[str, Any]) -> dict[str, Any]:
+    try:
+        stored = translate_span_when_storing(SimpleNamespace(to_dict=lambda: dict(span)))  # type: ignore[arg-type]
+        return translate_loaded_span(stored)  # in MLflow 3.10, this alone tells the type
+    except Exception as error:  # whatever it is
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"MLflow cannot translate the attributes of span {span['name']!r:.80}: {what}") from error

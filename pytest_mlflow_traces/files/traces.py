@@ -10,7 +10,7 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -142,6 +142,7 @@ def _as_stored(trace: dict[str, Any]) -> dict[str, Any]:
     return stored
 
 
+@cache
 def _otlp() -> Any:
     """Import the part that touches MLflow: its own JSON is read without."""
     with without_telemetry():

@@ -157,7 +157,14 @@ def test_a_trace_whose_root_is_elsewhere_is_in_progress(folder):
 def test_protobuf_that_is_cut_off_or_something_else(folder):
     data = traces_data(spans()).SerializeToString()
     noise = random.Random(5)
-    broken = [data[:-1], data[: len(data) // 2], b"\x00" * 50, noise.randbytes(4000), b"\n" + noise.randbytes(99)]
+    broken = [
+        b"\x08\x01\x10\x02",
+        data[:-1],
+        data[: len(data) // 2],
+        b"\x00" * 50,
+        noise.randbytes(4000),
+        b"\n" + noise.randbytes(99),
+    ]
 
     for content in broken:
         with pytest.raises(ValueError, match=r"\At: (binary, and neither Parquet nor Arrow; no OTLP|compressed)"):
@@ -193,6 +200,17 @@ def test_json_of_otlp_that_is_broken(change, says, folder):
 
     with pytest.raises(ValueError, match=exactly(f"t, line 1: {says}").removesuffix(r"\Z")):
         read_traces(write(folder, said))
+
+
+def test_attributes_that_mlflow_does_not_stand(folder, monkeypatch):
+    def translate(span):
+        return span.to_dict()["attributes"]["nothing"]
+
+    monkeypatch.setattr("pytest_mlflow_traces.otlp.translate_span_when_storing", translate)
+
+    says = "t, line 1: MLflow cannot translate the attributes of span 'search': KeyError: 'nothing'"
+    with pytest.raises(ValueError, match=exactly(says)):
+        read_traces(write(folder, as_json(traces_data(spans()))))
 
 
 @pytest.mark.parametrize("said", [{"resourceSpans": 5}, {"resourceSpans": [5]}, {"resourceSpans": {"scopeSpans": 1}}])
