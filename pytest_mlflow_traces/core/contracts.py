@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.explanations import mismatch_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_mlflow_traces.core.expectation import Expectation
+    from pytest_mlflow_traces.core.explaining.report.annotated_tree import Marks
 
 __tracebackhide__ = True
 
@@ -100,6 +101,7 @@ class Verdict:
 
     findings: tuple[Finding, ...]
     text: str
+    marks: Marks | None = field(default=None, repr=False, compare=False)
 
 
 def checked_expectation(value: Any) -> Any:
@@ -162,8 +164,15 @@ def assert_trace(traces: Any, *expectations: Pattern | Expectation | type) -> No
     """
     verdicts = _judge(traces, expectations)
     if verdicts:
-        findings = [finding for verdict in verdicts for finding in verdict.findings]
-        raise TraceAssertionError("\n\n".join(verdict.text for verdict in verdicts), findings)
+        raise error_of(verdicts)
+
+
+def error_of(verdicts: Sequence[Verdict]) -> TraceAssertionError:
+    """Return the error for what several expectations say."""
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    error = TraceAssertionError("\n\n".join(verdict.text for verdict in verdicts), findings)
+    error._marks = tuple(verdict.marks for verdict in verdicts if verdict.marks is not None)
+    return error
 
 
 def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
@@ -213,7 +222,7 @@ def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
         return expectation.verdicts(traces)
     if isinstance(expectation, Pattern):
         explanations = [mismatch_of(trace, expectation) for trace in traces if not trace == expectation]  # noqa: SIM201  # a pattern has no `!=`
-        return [Verdict(said.findings, said.text()) for said in explanations]
+        return [Verdict(said.findings, said.text(), said.marks) for said in explanations]
     check_all = getattr(expectation, "check_all", None)
     if isinstance(expectation, Rule) and expectation.terms.per == "trace":
         check_all = None  # so each finding stands below the name of its trace
@@ -226,7 +235,7 @@ def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
 def verdicts_where_it_applies(contract: Contract, traces: Sequence[Trace]) -> list[Verdict]:
     """Return what the expectations of a contract have to say against traces that it is known to apply to."""
     found = [verdict for each in contract.expectations for verdict in verdicts(traces, each)]
-    return [Verdict(verdict.findings, f"contract {contract.name!r}: {verdict.text}") for verdict in found]
+    return [replace(verdict, text=f"contract {contract.name!r}: {verdict.text}") for verdict in found]
 
 
 def _told(expectation: Any, subject: str, said: Any) -> list[Verdict]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.contracts import Contract, verdicts
-from pytest_mlflow_traces.core.findings import TraceAssertionError
+from pytest_mlflow_traces.core.contracts import Contract, error_of, verdicts
 from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.plugin.run_report import is_whole_suite
 from pytest_mlflow_traces.plugin.stash import APPLIED_ATTRIBUTE
@@ -48,8 +47,7 @@ class SuiteContracts:
             for verdict in verdicts([trace for trace in traces if _applies(each, trace)], each)
         ]
         if found:
-            findings = [finding for verdict in found for finding in verdict.findings]
-            raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)
+            raise error_of(found)
 
 
 def _applies(expectation: Any, trace: Trace) -> bool:

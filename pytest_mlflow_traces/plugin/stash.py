@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.plugin.assertrepr import FailedComparison
+    from pytest_mlflow_traces.core.explanations import FailedComparison
     from pytest_mlflow_traces.plugin.test_result import Result
 
 # of one phase of a test

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
+    from pytest_mlflow_traces.core.explanations import FailedComparison
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.runs.records import BaselineChange
-    from pytest_mlflow_traces.plugin.assertrepr import FailedComparison
     from pytest_mlflow_traces.plugin.baseline import BaselineFile
 
 _LINES = 60  # of one failure; the rest is in the log of the run

@@ -19,6 +19,11 @@ _SECRETS = {
     ),
     "an e-mail address": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,}\b", re.IGNORECASE),
 }
+# the same, with what belongs to it: the signature of a token, the lines of a key
+_WHOLE = [
+    re.compile(rf"(?:{looks.pattern})(?:(?<=PRIVATE KEY).*|[\w~+/=-]*)", looks.flags | re.DOTALL)
+    for looks in _SECRETS.values()
+]
 _NAME = re.compile(
     r"(?:.*[_.\-/ ])?(?:password|passwd|passphrase|secret|credentials?|(?:api|access|private|secret|auth)[_-]?key"
     r"|token)",
@@ -50,6 +55,17 @@ def masked(value: object) -> str:
     """
     text = value if isinstance(value, str) else _code(value)
     return f"{text[: min(3, len(text) // 4)]!r}... ({len(text)} characters)"
+
+
+def redacted(text: str) -> str:
+    """Return a text with each secret in it masked.
+
+    >>> redacted("ask ada@example.com, or bob")
+    "ask 'ada'... (15 characters), or bob"
+    """
+    for looks in _WHOLE:
+        text = looks.sub(lambda found: masked(found[0]), text)
+    return text
 
 
 def shown(key: object, value: object) -> str:
