@@ -22,6 +22,8 @@ DOORS = {
     "_pytest": {"plugin.hooks"},
     "click": {"cli"},
     "hypothesis": {"strategies"},
+    "jinja2": {"reports.html"},
+    "markupsafe": {"reports.html"},
     "mlflow": {"capture", "cli.tracking_store"},
     "opentelemetry": {"capture"},
     "pydantic": {"core.tags", "strategies"},

@@ -28,7 +28,7 @@ MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
-_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary")
+_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary", "--mlflow-traces-html")
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
 UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
@@ -57,6 +57,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_path,
         metavar="PATH",
         help="write what the traces of the run came to as Markdown to PATH; $GITHUB_STEP_SUMMARY gets it by itself",
+    )
+    group.addoption(
+        "--mlflow-traces-html",
+        type=_path,
+        metavar="PATH",
+        help="write one page of HTML to PATH: every trace of the run, and what each failed test expected of it; needs"
+        " pytest-mlflow-traces[html]",
     )
     group.addoption(
         "--mlflow-traces-update",

@@ -12,6 +12,7 @@ from pytest_mlflow_traces.plugin.contracts import CONTRACTS
 from pytest_mlflow_traces.plugin.stash import (
     APPLIED_ATTRIBUTE,
     FAILED_COMPARISONS,
+    PAGE_ATTRIBUTE,
     RECORD_ATTRIBUTE,
     RESULT,
     SAVED_ATTRIBUTE,
@@ -40,7 +41,7 @@ def complete(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo
             result.applied = contracts.applying(traces)  # what failed by itself was not checked, yet is not absence
     if call.when == "teardown" and result.baselines is not None:
         _write_baselines(report, result, result.baselines)
-    result.note(report, call, item.stash.get(FAILED_COMPARISONS, []))
+    result.note(report, call, item.stash.get(FAILED_COMPARISONS, []), item.config.rootpath)
     if call.when != "setup" and result.applied:
         setattr(report, APPLIED_ATTRIBUTE, result.applied)
     if call.when == "teardown":
@@ -73,6 +74,8 @@ def _add_record(report: pytest.TestReport, item: pytest.Item, result: Result) ->
     setattr(report, RECORD_ATTRIBUTE, result.record(test).to_dict())
     if result.traces and item.config.getoption("--mlflow-traces-save") is not None:
         setattr(report, SAVED_ATTRIBUTE, "".join(trace_line(trace, test) for trace in result.traces))
+    if item.config.getoption("--mlflow-traces-html") is not None:
+        setattr(report, PAGE_ATTRIBUTE, list(result.entry(test).parts()))
 
 
 def baseline_of(item: pytest.Item) -> TraceBaseline:

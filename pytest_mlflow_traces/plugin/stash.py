@@ -18,6 +18,7 @@ RESULT: pytest.StashKey[Result] = pytest.StashKey()
 # attributes of reports, plain data: pytest-xdist carries them to the controller
 RECORD_ATTRIBUTE = "mlflow_traces_record"
 SAVED_ATTRIBUTE = "mlflow_traces_saved"  # the traces as lines of JSON, where they are to be saved
+PAGE_ATTRIBUTE = "mlflow_traces_page"  # the test as parts of a page, where there is to be one
 APPLIED_ATTRIBUTE = "mlflow_traces_contracts"
 USED_ATTRIBUTE = "mlflow_traces_baselines"  # the baseline file, with the sections that were not used
 SECTION = "mlflow traces"  # of a report

@@ -6,18 +6,22 @@ later for the same test takes its place.
 
 from __future__ import annotations
 
+import linecache
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.explanations import FailedComparison
 from pytest_mlflow_traces.core.findings import TraceAssertionError
-from pytest_mlflow_traces.core.runs.records import TracedTest, TraceRecord
+from pytest_mlflow_traces.core.runs.records import FAILED, TracedTest, TraceRecord
 from pytest_mlflow_traces.core.text.counts import capped
+from pytest_mlflow_traces.reports.html.entries import Entry
 from pytest_mlflow_traces.reports.sections import section
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
-    from pytest_mlflow_traces.core.explanations import FailedComparison
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.runs.records import BaselineChange
     from pytest_mlflow_traces.plugin.baseline import BaselineFile
@@ -37,19 +41,24 @@ class Result:
         self._outcome = "passed"
         self._findings: list[Finding] = []
         self._failures: list[str] = []
+        self._explained: list[FailedComparison] = []
+        self._source: tuple[str, str] | None = None  # where the first assertion that failed stands, and what it says
 
     @property
     def has_passed(self) -> bool:
         """Whether no phase and no subtest so far ended otherwise."""
         return self._outcome in ("passed", "xpassed")
 
-    def note(self, report: pytest.TestReport, call: pytest.CallInfo[None], failed: list[FailedComparison]) -> None:
+    def note(
+        self, report: pytest.TestReport, call: pytest.CallInfo[None], failed: list[FailedComparison], root: Path
+    ) -> None:
         """Take in how one phase ended; `failed` explains the comparisons with traces that failed in it."""
         expected = hasattr(report, "wasxfail")
         if report.failed:
             if self._outcome != "failed":
                 self._outcome = "failed" if report.when == "call" else "error"
             self._fail(report, call, failed)
+            self._source = self._source or _source_of(report, call, root)
         elif report.skipped:
             self._outcome = "xfailed" if expected else "skipped"
         elif expected and report.when == "call":
@@ -60,9 +69,11 @@ class Result:
         text = str(error) if error is not None else report.longreprtext
         if isinstance(error, TraceAssertionError):
             self._findings += error.findings
+            self._explained.append(FailedComparison([], error.findings, error._marks))
         elif error is not None:
             # a test may have caught the error of another comparison
             explained = [each for each in failed if each.lines[0] in text]
+            self._explained += explained
             self._findings += [finding for each in explained for finding in each.findings]
             texts = ["\n".join(each.lines) for each in explained] or [f"{type(error).__name__}: {text}"]
             text = "\n\n".join(texts)
@@ -70,11 +81,44 @@ class Result:
 
     def record(self, test: str) -> TracedTest:
         """Return what is known when the test is over."""
+        known = () if self.traces is None else tuple(self.traces)
+        records = tuple(map(TraceRecord.of, known))
+        return TracedTest(test, self._outcome, records, tuple(self._findings), self._message(), tuple(self.changes))
+
+    def entry(self, test: str) -> Entry:
+        """Return the same for a page, with the traces, those that have not ended among them."""
         traces = self.traces
-        known = () if traces is None else tuple(traces)
+        compared = [(each.baseline, each.accept) for each in self._explained if each.baseline is not None]
+        compared += [(each.where, each.hint) for each in self._findings if each.rule == "baseline.missing"]
+        baseline, accept = compared[0] if compared else (None, None)
+        return Entry(
+            test,
+            self._outcome,
+            () if traces is None else (*traces, *traces.in_progress),
+            failed=self._outcome in FAILED,
+            findings=self._findings,
+            marks=[marks for each in self._explained for marks in each.marks],
+            message=self._message(),
+            source=self._source,
+            baseline=baseline,
+            accept=accept,
+        )
+
+    def _message(self) -> str | None:
+        traces = self.traces
         texts = list(self._failures)
         if texts and not self._findings and traces is not None:
-            texts.append(section(known, traces.unfinished, traces.lost))
-        failure = "\n".join(capped("\n\n".join(texts).split("\n"), _LINES)) if texts else None
-        records = tuple(map(TraceRecord.of, known))
-        return TracedTest(test, self._outcome, records, tuple(self._findings), failure, tuple(self.changes))
+            texts.append(section(tuple(traces), traces.unfinished, traces.lost))
+        return "\n".join(capped("\n\n".join(texts).split("\n"), _LINES)) if texts else None
+
+
+def _source_of(report: pytest.TestReport, call: pytest.CallInfo[None], root: Path) -> tuple[str, str] | None:
+    """Return where a report saw the failure; where the test begins, if what failed is not a line of it."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    is_shown = crash is not None and call.excinfo is not None and getattr(call.excinfo.value, "pytrace", True)
+    file, line = (crash.path, crash.lineno - 1) if is_shown else report.location[:2]
+    if line is None:
+        return None
+    path = root / file
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    return f"{shown}:{line + 1}", linecache.getline(str(path), line + 1).strip()

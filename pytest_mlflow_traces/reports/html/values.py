@@ -1,7 +1,7 @@
 """What code under test recorded, as text that may stand on a page.
 
-What looks like a secret is masked, what does not print is an escape, and what is long is cut, and says so. None of it is
-markup by then or ever: the page puts it into the document as text.
+What looks like a secret is masked, what does not print is an escape, and what is long is cut, and says so. None of it
+is markup then or ever: the page puts it into the document as text.
 """
 
 from __future__ import annotations
