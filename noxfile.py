@@ -18,8 +18,8 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
 nox.options.download_python = "never"
 
-# What the tests want; what stands beside us is tested wherever it is installed. The page is looked at in a browser where
-# the whole group of tests is installed, and not made at all without Jinja2, as in the slim sessions.
+# What the tests want; what stands beside us is tested wherever it is installed. The page of a run is looked at in a
+# browser where the whole group of tests is there, and not even made in the slim sessions, which have no Jinja2.
 FRIENDS = [
     "anyio",
     "apted",

@@ -19,10 +19,9 @@ _SECRETS = {
     ),
     "an e-mail address": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,}\b", re.IGNORECASE),
 }
-# the same, with what belongs to it: the signature of a token, the lines of a key
+_REST = {"a token": r"[\w.-]*", "a key": r"(?:(?<=PRIVATE KEY).*)?"}  # its signature, its lines
 _WHOLE = [
-    re.compile(rf"(?:{looks.pattern})(?:(?<=PRIVATE KEY).*|[\w~+/=-]*)", looks.flags | re.DOTALL)
-    for looks in _SECRETS.values()
+    re.compile(f"(?:{looks.pattern}){_REST.get(kind, '')}", looks.flags | re.DOTALL) for kind, looks in _SECRETS.items()
 ]
 _NAME = re.compile(
     r"(?:.*[_.\-/ ])?(?:password|passwd|passphrase|secret|credentials?|(?:api|access|private|secret|auth)[_-]?key"

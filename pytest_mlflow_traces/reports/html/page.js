@@ -150,7 +150,7 @@
         role: "tree", class: "tree", tabindex: "0",
         "aria-label": `Spans of ${this.facts.label} trace ${this.facts.name}`.replace("  ", " "),
       }, this.canvas);
-      this.panel = make("section", { class: "panel", hidden: "", "aria-label": "The span", tabindex: "-1" });
+      this.panel = make("div", { class: "panel", hidden: "" });
       this.tree.addEventListener("scroll", () => this.update());
       this.tree.addEventListener("keydown", (event) => this.pressed(event));
       this.tree.addEventListener("click", (event) => this.clicked(event));
@@ -227,7 +227,7 @@
       const error = this.errors.has(span) ? make("span", { class: "error" }, this.errors.get(span) || "error") : null;
       const below = opens && !this.open.has(k) ? make("span", { class: "below" }, `${node.end - k - 1} below`) : null;
       const type = span === undefined ? null : make("span", { class: "type" }, this.text("type", span));
-      const name = make("span", { class: hit ? "name hit" : "name" }, make("bdi", {}, label));
+      const name = make("bdi", { class: hit ? "name hit" : "name" }, label);
       const head = make("span", { class: "label" }, twist, ...chips, deep, name, type, error, below);
       head.style.setProperty("--depth", Math.min(node.depth, DEEPEST));
       const notes = node.lines.map(([mark, text]) => {
@@ -411,7 +411,7 @@
       const values = this.test.values()?.[this.number];
       const said = Object.entries(values?.spans[i] || {}).map(([what, text]) =>
         make("details", { open: what === "attributes" ? null : "" }, make("summary", {}, what),
-          make("pre", { tabindex: "0", role: "region", "aria-label": what }, text)));
+          make("pre", { tabindex: "0", role: "group", "aria-label": what }, text)));
       const left = !values ? `left out, to keep this page under ${limit}`
         : values.cut.includes(i) ? "left out: the spans of this test recorded more than a page shows of one" : "nothing";
       this.panel.replaceChildren(
@@ -495,7 +495,7 @@
       if (!entry.traces.length) this.body.append(make("p", {}, "No trace was captured."));
       if (entry.message) {
         this.body.append(make("details", { class: "message" }, make("summary", {}, "the message, as a terminal shows it"),
-          make("pre", { tabindex: "0", role: "region", "aria-label": "message" }, entry.message)));
+          make("pre", { tabindex: "0", role: "group", "aria-label": "message" }, entry.message)));
       }
       this.body.append(make("p", {}, link));
     }
@@ -538,7 +538,7 @@
       const values = this.values()?.[k] || {};
       const tags = ["tags", "metadata"].filter((what) => values[what]).map((what) =>
         make("details", {}, make("summary", {}, what),
-          make("pre", { tabindex: "0", role: "region", "aria-label": what }, values[what])));
+          make("pre", { tabindex: "0", role: "group", "aria-label": what }, values[what])));
       return [this.trees[k].element, ...tags];
     }
 
