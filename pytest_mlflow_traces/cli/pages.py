@@ -38,14 +38,12 @@ class PageFile:
         self._pages = Pages(spool)
         self._count = self._holding = 0
 
-    def add(
-        self, stored: StoredTrace, outcome: str, *, failed: bool, said: Sequence[Verdict] = (), most: int = _HOLDING
-    ) -> None:
+    def add(self, stored: StoredTrace, outcome: str, *, failed: bool, said: Sequence[Verdict] = ()) -> None:
         """Add a stored trace; of those against which nothing is said, no more than anybody looks at."""
         if self._path is None:
             return
         self._holding += not failed
-        if failed or self._holding <= most:
+        if failed or self._holding <= _HOLDING:
             self._put(
                 Entry(
                     stored.test or f"trace {visible(stored.trace.name)}, {stored.where}",

@@ -10,11 +10,12 @@ import json
 from typing import Any
 
 from pytest_mlflow_traces.core.spans.records import printable
-from pytest_mlflow_traces.core.text.redaction import masked, redacted, secret_kind
+from pytest_mlflow_traces.core.text.redaction import is_named_secret, masked, redacted, redacted_values
 
 _TEXT = 4_000  # characters of one text
 _VALUE = 20_000  # of a value that has texts in it
-_LOOKED_AT = _TEXT + 4_000  # a secret that the cut goes through is to be seen as one
+_LOOKED_AT = _TEXT + 1_000  # a secret that the cut goes through is to be seen as one
+_JSON = 100_000  # characters of a text that is looked into
 _ITEMS, _DEPTH, _NODES = 200, 30, 5_000  # of a value that has others in it
 
 
@@ -54,7 +55,9 @@ class _Copy:
     def of(self, key: object, value: object, depth: int = 0) -> Any:
         self._left -= 1
         if isinstance(value, str):
-            return masked(value) if _is_named_secret(key, value) else shown_text(value)
+            if value[:1] in ("{", "[") and len(value) <= _JSON:  # as the arguments of a tool call often are
+                value = redacted_values(value, str(key))
+            return masked(value) if is_named_secret(key, value) else shown_text(value)
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, dict | list | tuple) and (depth >= _DEPTH or self._left <= 0):
@@ -74,10 +77,6 @@ class _Copy:
                 break
             shown[shown_line(str(key))] = self.of(key, each, depth + 1)
         return shown
-
-
-def _is_named_secret(key: object, value: str) -> bool:
-    return (secret_kind(key, value) or "").startswith("a secret, by its name")
 
 
 def _code(value: object) -> str:

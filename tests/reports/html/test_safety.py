@@ -204,6 +204,7 @@ def test_a_secret_is_masked_wherever_it_stands(secret, shown, inside):
 
 
 def test_a_secret_is_known_by_its_name():
-    assert shown_value({"password": "correct horse", "has_token": "true"}) == (
-        '{\n  "password": "\'cor\'... (13 characters)",\n  "has_token": "true"\n}'
-    )
+    shown = shown_value({"password": "correct horse", "has_token": "true", "arguments": '{"api_key": "correct horse"}'})
+
+    assert "correct" not in shown
+    assert '"password": "\'cor\'... (13 characters)",\n  "has_token": "true"' in shown
