@@ -1,7 +1,8 @@
 """The page of a run in a browser: how long until a trace of 10,000 spans can be used, and how large a page is.
 
 Measured in the Chromium of this machine, from a file: until the first rows of the tree are drawn, and then what a key
-takes. The bar is a second for each. Without Chromium, or Playwright to drive it, nothing is measured, and it says so.
+takes. The bar is a second for each of one large trace, and the limit of a page for many small ones. Without Chromium,
+or Playwright to drive it, nothing is measured, and it says so.
 """
 
 from __future__ import annotations
@@ -111,8 +112,10 @@ def main(argv: list[str] | None = None) -> bool:
         for name, entries in pages.items():
             took, size = written(Path(folder, "page.html"), entries)
             ready, key = min(opened(browser, Path(folder, "page.html")) for _ in range(3))
-            print(f"| {name} | {took:.2f} | {size:,} | {ready:.2f} (bar {SECONDS:g}) | {key:.3f} |")
-            met &= ready < SECONDS and key < SECONDS and size <= LIMIT
+            is_timed = len(entries) == 1
+            bars = (f" (bar {SECONDS:g})", "") if is_timed else ("", f" (bar {LIMIT:,})")
+            print(f"| {name} | {took:.2f} | {size:,}{bars[1]} | {ready:.2f}{bars[0]} | {key:.3f} |")
+            met &= size <= LIMIT and (not is_timed or max(ready, key) < SECONDS)
         browser.close()
     return met
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pytest_mlflow_traces.core.runs.compare import SAME
+from pytest_mlflow_traces.core.runs.compare import SAME, paired
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.files.pages import NEEDS, Pages, can_make_pages
 from pytest_mlflow_traces.files.spool import Spool
-from pytest_mlflow_traces.reports.html.entries import Entry
+from pytest_mlflow_traces.reports.html.entries import OLD, Entry
 from pytest_mlflow_traces.reports.html.page import Head
 
 if TYPE_CHECKING:
@@ -61,15 +61,16 @@ class PageFile:
         """Add both sides of a comparison."""
         if self._path is None:
             return
-        sides = [(trace, label) for label, traces in (("new", new), ("old", old)) for trace in traces]
+        pairs = paired(old, new) if len(old) == len(new) else [(each,) for each in (*old, *new)]
+        traces = [trace for pair in pairs for trace in pair]
         said = [*([comparison.reason] if comparison.reason else []), *comparison.texts]
         self._put(
             Entry(
                 comparison.test,
                 comparison.verdict,
-                [trace for trace, _ in sides],
+                traces,
                 failed=comparison.verdict != SAME,
-                labels=[label for _, label in sides],
+                labels=[OLD if trace in old else "new" for trace in traces],
                 findings=[*comparison.findings, *comparison.soft],
                 marks=comparison.marks,
                 message="\n\n".join(said) or None,

@@ -111,12 +111,12 @@ def test_diff_shows_both_sides():
         ("test_a", "differs", True),
         ("test_same", "same", False),
     ]
-    assert [each["label"] for each in entry["traces"]] == ["new", "old"]
+    assert [each["label"] for each in entry["traces"]] == ["old", "new"]
     assert [[entry["texts"][k] for k in spans["name"]] for spans in data["spans-0"]] == [
-        ["agent", "plan", "answer"],
         ["agent", "plan", "search"],
+        ["agent", "plan", "answer"],
     ]
-    assert [[mark["mark"] for mark in spans["marks"]] for spans in data["spans-0"]] == [["~"], []]
+    assert [[mark["mark"] for mark in spans["marks"]] for spans in data["spans-0"]] == [[], ["~"]]
 
 
 def test_diff_shows_the_side_that_is_there():
@@ -156,3 +156,16 @@ def test_a_page_that_cannot_be_written_is_no_answer(command):
     assert result.exit_code == empty.exit_code == 2
     assert "the page was not written: " in result.stderr
     assert "--html: the path is empty" in empty.stderr
+
+
+def test_diff_puts_what_changed_without_being_wrong_on_the_new_side():
+    write("old.jsonl", line("agent @0-10", ["plan @1-2"], test="test_a"))
+    write("new.jsonl", line("agent @0-900", ["plan @1-2"], test="test_a"))
+
+    result, html = run("diff", "old.jsonl", "new.jsonl")
+
+    assert result.exit_code == 0
+    assert [[mark["text"] for mark in spans["marks"]] for spans in data_of(html)["spans-0"]] == [
+        [],
+        [["soft.latency: expected 10 ms, got 900 ms"]],
+    ]

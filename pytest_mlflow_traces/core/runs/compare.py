@@ -62,7 +62,7 @@ def compare(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Comparison
     soft: list[Finding] = []
     texts = []
     marks = []
-    for before, after in _paired(old, new):
+    for before, after in paired(old, new):
         pattern = recorded(before.table)
         # which of two that take turns by chance overlap is chance, too: the order is free if either run says so
         if not (after == pattern or before == recorded(after.table)):
@@ -100,7 +100,7 @@ def _incomparable(old: Sequence[Trace], new: Sequence[Trace]) -> str | None:
             wrong = "it has no spans" if not len(trace.table) else next(iter(trace.problems), None)
             if wrong is not None:
                 return f"the {which} trace '{visible(trace.name)}' is not whole: {wrong}"
-    for before, after in _paired(old, new):
+    for before, after in paired(old, new):
         if (before.token_usage is None) is not (after.token_usage is None):
             without = "old" if before.token_usage is None else "new"
             return f"the {without} trace '{visible(after.name)}' recorded no token usage, the other did"
@@ -113,7 +113,7 @@ def _only(these: Sequence[Trace], others: Sequence[Trace], when: str) -> str:
     return f"; only {when}: {shortened(names)}" if names else ""
 
 
-def _paired(old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
+def paired(old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
     """Pair the traces by name and then by start, since those of threads start as they like, or else by start."""
     sides = [_by_start(traces) for traces in (old, new)]
     if _are_named_alike(old, new):

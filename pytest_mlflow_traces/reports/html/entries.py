@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.trace import Trace
 
+OLD = "old"  # the label of a trace that others are compared with
 VALUES = 2_000_000  # characters of what the spans of one test recorded
 _FINDINGS = 200
 _MESSAGE = 20_000
@@ -83,7 +84,9 @@ class Entry:
         """Mark the spans that findings without marks name by their paths, each in the first trace that has it."""
         told = {row["finding"] for rows in marks for row in rows}
         left = {k: finding for k, finding in enumerate(findings) if k not in told}
-        for number, (trace, rows) in enumerate(zip(self.traces, marks, strict=True)):
+        known = dict(enumerate(self.labels))
+        for number in sorted(range(len(marks)), key=lambda k: known.get(k) == OLD):
+            trace, rows = self.traces[number], marks[number]
             if not left:
                 return
             paths = Paths(trace.table)

@@ -29,7 +29,8 @@
     if (Math.abs(us) < 1000) return `${us} µs`;
     return Math.abs(us) < 1e6 ? `${+(us / 1e3).toPrecision(3)} ms` : `${+(us / 1e6).toPrecision(3)} s`;
   };
-  const counted = (count, what) => `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
+  const numbers = new Intl.NumberFormat("en");
+  const counted = (count, what) => `${numbers.format(count)} ${what}${count === 1 ? "" : "s"}`;
   const limit = json("limit");
   let printing = false;
 
@@ -64,7 +65,7 @@
       this.spans = test.spans()[number];
       this.key = `t${test.number}-${number}`;
       this.made = new Map(); // the rows in the document, by their nodes
-      this.current = 0;
+      this.current = -1; // the node that is selected
       this.own = new Map(this.spans.path);
       this.errors = new Map(this.spans.error);
       this.build();
@@ -153,6 +154,7 @@
       this.panel = make("div", { class: "panel", hidden: "" });
       this.tree.addEventListener("scroll", () => this.update());
       this.tree.addEventListener("keydown", (event) => this.pressed(event));
+      this.tree.addEventListener("focus", () => this.current < 0 && this.nodes.length && this.show(0));
       this.tree.addEventListener("click", (event) => this.clicked(event));
       new ResizeObserver(() => this.update()).observe(this.tree);
       this.lay();
@@ -503,7 +505,7 @@
     finding(finding, k) {
       const sides = ["expected", "actual", "hint"].filter((side) => finding[side] !== undefined).map((side) =>
         make("span", { class: side }, make("b", {}, side === "actual" ? "got" : side), " ", make("bdi", {}, finding[side])));
-      const text = [make("span", { class: "rule" }, finding.rule), " ", make("bdi", { class: "where" }, finding.where), ...sides];
+      const text = [make("span", { class: finding.rule.startsWith("soft.") ? "rule soft" : "rule" }, finding.rule), " ", make("bdi", { class: "where" }, finding.where), ...sides];
       if (finding.trace === undefined || !this.spans()) return make("li", {}, make("div", {}, ...text));
       const button = make("button", { type: "button" }, ...text);
       button.addEventListener("click", () => this.goTo(finding.trace, k));

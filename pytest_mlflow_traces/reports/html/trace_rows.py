@@ -134,7 +134,7 @@ def located_row(finding: Finding, number: int, i: int) -> dict[str, Any]:
     sides = (("expected", finding.expected), ("got", finding.actual))
     said = ", ".join(f"{word} {text}" for word, text in sides if text is not None)
     text = shown_line(f"{finding.rule}: {said}" if said else finding.rule, 1_000)
-    return {"mark": "!", "text": [text], "finding": number, "at": i}
+    return {"mark": "~" if finding.rule.startswith("soft.") else "!", "text": [text], "finding": number, "at": i}
 
 
 def trace_facts(trace: Trace, label: str) -> dict[str, Any]:
