@@ -62,7 +62,7 @@ def written(path: Path, entries: Sequence[Entry]) -> tuple[float, int]:
     spool = Spool()
     pages = Pages(spool)
     for entry in entries:
-        pages.put((entry.name,), entry.failed, entry.parts())
+        pages.put((entry.name,), entry.parts(), failed=entry.failed, has_findings=bool(entry.findings))
     pages.write(path, Head("MLflow traces", "", failed=True))
     spool.close()
     return time.perf_counter() - began, path.stat().st_size

@@ -79,7 +79,8 @@ class PageFile:
 
     def _put(self, entry: Entry) -> None:
         self._count += 1
-        self._pages.put((entry.name, f"{self._count:09}"), entry.failed, entry.parts())
+        key = entry.name, f"{self._count:09}"
+        self._pages.put(key, entry.parts(), failed=entry.failed, has_findings=bool(entry.findings))
 
     def finish(self, title: str, *, failed: bool, notes: Sequence[str] = ()) -> None:
         """Write the page, where there is to be one."""

@@ -31,11 +31,11 @@ class Pages:
         self._spool = spool
         self._kept: dict[tuple[str, ...], Kept] = {}
 
-    def put(self, key: tuple[str, ...], failed: bool, parts: Sequence[str]) -> None:
+    def put(self, key: tuple[str, ...], parts: Sequence[str], *, failed: bool, has_findings: bool) -> None:
         """Keep one test, as `Entry.parts` made it; it is called as the key begins."""
         slices = [self._spool.put(part) for part in parts]
         entry, spans, values = (kept.size for kept in slices)
-        self._kept[key] = Kept(key[0], failed, (entry, spans, values), partial(self._read, slices))
+        self._kept[key] = Kept(key[0], failed, has_findings, (entry, spans, values), partial(self._read, slices))
 
     def _read(self, slices: list[Slice], which: int) -> str:
         return self._spool.get(slices[which])

@@ -68,7 +68,8 @@ class RunReport:
         self._traces[key] = self._spool.put(vars(report).pop(SAVED_ATTRIBUTE, ""))
         parts = vars(report).pop(PAGE_ATTRIBUTE, None)
         if parts is not None:
-            self._pages.put(key, record["outcome"] in FAILED, parts)
+            failed, has_findings = record["outcome"] in FAILED, bool(record["findings"])
+            self._pages.put(key, parts, failed=failed, has_findings=has_findings)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note what ends the run; with `pytest.exit(..., returncode=0)` its exit status does not tell."""

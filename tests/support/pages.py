@@ -43,7 +43,7 @@ def written(path: Path, *entries: Entry, head: Head = HEAD) -> Path:
     spool = Spool()
     pages = Pages(spool)
     for entry in entries:
-        pages.put((entry.name,), entry.failed, entry.parts())
+        pages.put((entry.name,), entry.parts(), failed=entry.failed, has_findings=bool(entry.findings))
     pages.write(path, head)
     spool.close()
     return path
@@ -52,11 +52,11 @@ def written(path: Path, *entries: Entry, head: Head = HEAD) -> Path:
 def made(*entries: Entry, **options: Any) -> str:
     """Return a page."""
     pytest.importorskip("jinja2")
-    parts = [(entry, entry.parts()) for entry in entries]
-    kept = [
-        Kept(entry.name, entry.failed, (len(texts[0]), len(texts[1]), len(texts[2])), texts.__getitem__)
-        for entry, texts in parts
-    ]
+    kept = []
+    for entry in entries:
+        one, two, three = texts = entry.parts()
+        sizes = len(one), len(two), len(three)
+        kept.append(Kept(entry.name, entry.failed, bool(entry.findings), sizes, texts.__getitem__))
     return "".join(page(HEAD, kept, **options))
 
 

@@ -69,13 +69,10 @@
       this.own = new Map(this.spans.path);
       this.errors = new Map(this.spans.error);
       this.build();
-      this.total = Math.max(1, ...this.reach(this.spans.start.map((start, i) => start + (this.spans.took[i] || 0))));
+      const { start, took } = this.spans;
+      this.total = start.reduce((last, from, i) => Math.max(last, from + (took[i] || 0)), 1);
       this.open = this.firstOpen();
       this.element = this.draw();
-    }
-
-    *reach(moments) { // Math.max takes no list of a hundred thousand
-      for (let k = 0; k < moments.length; k += 5000) yield Math.max(...moments.slice(k, k + 5000));
     }
 
     text(column, i) {
@@ -304,10 +301,9 @@
         return this.tops[this.row.get(k) || 0] + LINE / 2;
       };
       const edge = (i) => (i < this.at.length ? y(this.at[i]) - LINE / 2 : this.tops[this.tops.length - 1]);
-      const pairs = marks.filter((mark) => mark.mark === "<").map((away) => {
-        const there = marks.find((mark) => mark.mark === ">" && mark.finding === away.finding);
-        const home = this.nodes.findIndex((node) => node.marks.includes(away));
-        return there && [y(home), y(this.at[there.at])];
+      const pairs = marks.filter((mark) => mark.mark === ">").map((there) => {
+        const home = marks.find((mark) => mark.mark === "<" && mark.finding === there.finding) || marks[there.home];
+        return home && [y(this.nodes.findIndex((node) => node.marks.includes(home))), y(this.at[there.at])];
       });
       const orders = marks.filter((mark) => mark.mark === "^").map((mark) => [edge(mark.before), y(this.at[mark.at])]);
       const found = [...pairs.filter(Boolean), ...orders];
@@ -625,7 +621,7 @@
       } catch {
         return false; // it is no address of ours
       }
-      const [name, id] = parts;
+      const [name, id] = kind === "test" ? [parts.join("/")] : parts;
       const has = (test) => (kind === "test" ? test.entry.name === name : test.entry.traces.some((trace) => trace.id === name));
       const test = this.tests.find(has);
       if (!test) return false;

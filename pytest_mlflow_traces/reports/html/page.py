@@ -42,17 +42,18 @@ class Kept:
 
     name: str
     failed: bool
+    has_findings: bool
     sizes: tuple[int, int, int]
     read: Callable[[int], str]
 
 
 def page(head: Head, tests: Sequence[Kept], limit: int = LIMIT) -> Iterator[str]:
-    """Yield the page in pieces, those tests first that failed."""
+    """Yield the page in pieces, those tests first that failed, of these those with findings."""
     from jinja2 import Environment
     from markupsafe import Markup
 
     source, style, script = map(_resource, ("page.html.j2", "page.css", "page.js"))
-    ordered = sorted(tests, key=lambda test: not test.failed)
+    ordered = sorted(tests, key=lambda test: (not test.failed, not test.has_findings))
     shown = _fitted(ordered, limit - len(source) - len(style) - len(script) - _NOTES)
 
     def parts(which: int) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.explaining.align.subtree_hashes import positions_in
+from pytest_mlflow_traces.core.explaining.align.subtree_hashes import in_post_order, positions_in
 from pytest_mlflow_traces.core.patterns.nodes import SpanPattern, short
 from pytest_mlflow_traces.core.spans.critical_path import critical_path
 from pytest_mlflow_traces.reports.html.values import shown_line, shown_text, shown_value
@@ -83,12 +83,22 @@ def marked_rows(trace: Trace, marks: Sequence[Marks], findings: Mapping[int, int
     """Return the marks that are about a trace; `findings` are the numbers of findings by their identity."""
     table = trace.table
     places = {id(record): i for i, record in enumerate(table.records)}
-    return [
-        _marked(note, each.table, table, places, findings)
+    found = [
+        (note, _marked(note, each.table, table, places, findings))
         for each in marks
         if len(each.table) and id(each.table.records[0]) in places
         for note in sorted(each.notes, key=lambda note: note.order)
     ]
+    missing = {
+        id(part): k
+        for k, (note, _) in enumerate(found)
+        if note.mark == "-" and note.pattern is not None
+        for part in in_post_order(note.pattern)
+    }
+    for note, row in found:
+        if note.mark == ">" and id(note.pattern) in missing:
+            row["home"] = missing[id(note.pattern)]  # the mark of the missing parent
+    return [row for _, row in found]
 
 
 def _marked(
@@ -112,7 +122,8 @@ def _marked(
         row["depth"] = (table.depth(parent) + 1 if parent >= 0 else 0) if is_last else table.depth(row["before"])
     if note.span < 0:
         row["label"] = shown_line(note.label)
-        row["below"] = [[depth, shown_line(label)] for depth, label in _below(note.pattern)] if note.mark == "-" else []
+        is_gone = note.mark == "-" and not note.folded
+        row["below"] = [[depth, shown_line(label)] for depth, label in _below(note.pattern)] if is_gone else []
     return row
 
 

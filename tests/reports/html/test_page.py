@@ -101,6 +101,12 @@ def test_what_is_missing_has_a_place_and_what_belongs_below_it():
     ]  # fmt: skip
 
 
+def test_what_belongs_below_something_missing_and_is_there_is_not_missing():
+    [mark] = marks_of(failing("test", tree("agent", ["a", "b"]), span("agent")[span("wrap")[span("a")], span("b")]))
+
+    assert (mark["label"], mark["text"], mark["below"]) == ("wrap", ["missing; what belongs below it is here"], [])
+
+
 @pytest.mark.parametrize(
     ("expected", "before", "depth"),
     [

@@ -38,7 +38,7 @@ class Note:
     folded: bool = False  # nothing below it is of interest
     unfit: bool = False  # what is below it is not as expected as a whole
     finding: Finding | None = None  # what it is part of
-    pattern: Pattern | None = None  # what belongs on a line of its own
+    pattern: Pattern | None = None  # what belongs on a line of its own; of what moved, the missing parent
 
 
 @dataclass(frozen=True, slots=True)

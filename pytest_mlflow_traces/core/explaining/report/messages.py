@@ -94,7 +94,9 @@ class Messages:
         label = edit.pattern.label if isinstance(edit.pattern, SpanPattern) else short(edit.pattern, 56)
         order = edit.before, 0
         label = shortened(label, 56)
-        return Note(order, mark, [said], label=label, parent=edit.parent, before=edit.before, pattern=edit.pattern)
+        note = Note(order, mark, [said], label=label, parent=edit.parent, before=edit.before, pattern=edit.pattern)
+        note.folded = isinstance(edit, Missing) and edit.lifted
+        return note
 
     def _unexpected(self, edit: Unexpected) -> tuple[Finding, list[Note]]:
         i = edit.span
@@ -142,7 +144,8 @@ class Messages:
             said, away = _missing_holder(edit.holder), []
             expected = f"below {said} {expected}"
         finding = Finding("shape.moved", self._path(i), expected=expected, actual=actual)
-        return finding, [*away, Note((i, 1), ">", [f"moved: belongs below {said}"], span=i, folded=False)]
+        there = Note((i, 1), ">", [f"moved: belongs below {said}"], span=i, folded=False, pattern=edit.holder)
+        return finding, [*away, there]
 
     def _disordered(self, edit: Disordered) -> tuple[Finding, list[Note]]:
         table, parent = self._table, edit.parent
