@@ -115,8 +115,9 @@ class Result:
 def _source_of(report: pytest.TestReport, call: pytest.CallInfo[None], root: Path) -> tuple[str, str] | None:
     """Return where a report saw the failure; where the test begins, if what failed is not a line of it."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    is_shown = crash is not None and call.excinfo is not None and getattr(call.excinfo.value, "pytrace", True)
-    file, line = (crash.path, crash.lineno - 1) if is_shown else report.location[:2]
+    file, line = report.location[:2]
+    if crash is not None and call.excinfo is not None and getattr(call.excinfo.value, "pytrace", True):
+        file, line = crash.path, crash.lineno - 1
     if line is None:
         return None
     path = root / file

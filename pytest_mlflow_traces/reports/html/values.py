@@ -55,9 +55,10 @@ class _Copy:
     def of(self, key: object, value: object, depth: int = 0) -> Any:
         self._left -= 1
         if isinstance(value, str):
-            if value[:1] in ("{", "[") and len(value) <= _JSON:  # as the arguments of a tool call often are
-                value = redacted_values(value, str(key))
-            return masked(value) if is_named_secret(key, value) else shown_text(value)
+            if is_named_secret(key, value):
+                return masked(value)
+            is_json = value[:1] in ("{", "[") and len(value) <= _JSON  # as the arguments of a tool call often are
+            return shown_text(str(redacted_values(value)) if is_json else value)
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, dict | list | tuple) and (depth >= _DEPTH or self._left <= 0):
