@@ -238,13 +238,13 @@
         role: "treeitem", id: `${this.key}-${k}`, class: span === undefined ? "row ghost" : "row",
         "data-node": k, "aria-level": node.depth + 1, "aria-posinset": node.place, "aria-setsize": node.siblings,
         "aria-expanded": opens ? String(this.open.has(k)) : null, "aria-selected": String(k === this.current),
-      }, make("div", { class: "line" }, head, span === undefined ? this.emptyBar() : this.bar(span)), ...notes);
+      }, make("div", { class: "line" }, head, span === undefined ? this.noBar(kinds) : this.bar(span)), ...notes);
       element.style.top = `${this.tops[this.row.get(k)]}px`;
       return element;
     }
 
-    emptyBar() {
-      return make("span", { class: "times" }, make("span", { class: "took" }, "not there"));
+    noBar(kinds) {
+      return make("span", { class: "times" }, make("span", { class: "took" }, kinds.includes("<") ? "belongs here" : "not there"));
     }
 
     bar(i) {

@@ -116,7 +116,7 @@ def test_expected_and_actual_stand_side_by_side_in_one_tree(opened):
         "▾ agent AGENT 100 ms critical path, 22 ms its own",
         "▾ query UNKNOWN 70 ms critical path, 14 ms its own",
         "▾ cost UNKNOWN 48 ms critical path, 48 ms its own",
-        "< genie TOOL not there moved: is below 'query'",
+        "< genie TOOL belongs here moved: is below 'query'",
         "> genie TOOL 8 ms critical path, 8 ms its own moved: belongs below 'cost'",
         "+ extra UNKNOWN 4 ms critical path, 4 ms its own unexpected",
         "▾ - check not there missing, with 2 spans below",
