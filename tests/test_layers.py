@@ -23,6 +23,8 @@ DOORS = {
     "click": {"cli"},
     "hypothesis": {"strategies"},
     "inline_snapshot": {"inline_snapshots"},
+    "jinja2": {"reports.html"},
+    "markupsafe": {"reports.html"},
     "mlflow": {"capture", "cli.export", "cli.tracking_store"},
     "opentelemetry": {"capture"},
     "pydantic": {"core.contract_files", "core.tags", "strategies"},

@@ -213,7 +213,13 @@ def main() -> None:
 
     @seeded(asked.seed)
     @given(contracts(depth=1))
-    @settings(max_examples=asked.cases, phases=[Phase.generate], deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=asked.cases,
+        phases=[Phase.generate],
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     def check(contract: Contract) -> None:
         nonlocal ran
         ran += 1
