@@ -24,6 +24,7 @@ DOORS = {
     "hypothesis": {"strategies"},
     "mlflow": {"capture", "cli.tracking_store"},
     "opentelemetry": {"capture"},
+    "orjson": {"files.traces"},
     "pydantic": {"core.tags", "strategies"},
     "pydantic_core": {"core.tags"},
     "pytest": {"plugin", "warnings"},
