@@ -27,6 +27,7 @@ DOORS = {
     "markupsafe": {"reports.html"},
     "mlflow": {"capture", "cli.export", "cli.tracking_store"},
     "opentelemetry": {"capture"},
+    "orjson": {"files.traces"},
     "pydantic": {"core.contract_files", "core.tags", "strategies"},
     "pydantic_core": {"core.contract_files", "core.tags"},
     "pytest": {"plugin", "warnings"},

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+import orjson
 
 from pytest_mlflow_traces.core.spans import convert
 from pytest_mlflow_traces.core.spans.records import visible
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 TEST_NAME = "mlflow.test.name"  # MLflow's own tag: its pytest plugin sets it, too
 STDIN = "-"
+_BUFFERED = 2**16
 LONGEST_LINE = 128 * 2**20  # what is decoded of it takes several times as much memory
 # how a compressed file begins, and what unpacks it
 _PACKED = {
@@ -83,7 +87,7 @@ def stored_traces(
             raise TraceFileError("standard input: it is closed")
         yield from _traces_in(sys.stdin.buffer, "standard input", advance)
         return
-    with Path(name).open("rb") as stream:
+    with Path(name).open("rb", buffering=_BUFFERED) as stream:
         yield from _traces_in(stream, visible(name), advance)
 
 
@@ -124,6 +128,9 @@ def _document(first: bytes, stream: IO[bytes], name: str) -> Any:
 
 
 def _decoded(said: bytes, where: str) -> Any:
+    # orjson is fast, refuses what Python's own reads (NaN, lone surrogates), and says less of what is wrong
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(said)
     try:
         return json.loads(said)
     except json.JSONDecodeError as error:
