@@ -14,7 +14,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[hypothesis,time]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[html,hypothesis,time]' --group dev
 	@touch $@
 
 demo: $(READY) ## run the examples against the reference agent and show the span trees

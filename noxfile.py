@@ -18,7 +18,8 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
 nox.options.download_python = "never"
 
-# What the tests want; what stands beside us is tested wherever it is installed.
+# What the tests want; what stands beside us is tested wherever it is installed. The page of a run is looked at in a
+# browser where the whole group of tests is there, and not even made in the slim sessions, which have no Jinja2.
 FRIENDS = [
     "anyio",
     "apted",
@@ -66,7 +67,7 @@ def slim(session: nox.Session, pydantic: str) -> None:
 @nox.parametrize("python,mlflow", FULL)
 def tests(session: nox.Session, mlflow: str) -> None:
     """Run all tests with MLflow 3.16 and the latest."""
-    session.install("-e", ".[hypothesis,tables,time]", "--group", "test", "--group", "docs", f"mlflow{mlflow}")
+    session.install("-e", ".[html,hypothesis,tables,time]", "--group", "test", "--group", "docs", f"mlflow{mlflow}")
     _run(session)
 
 
@@ -101,7 +102,7 @@ def _run_away(session: nox.Session, away: Path) -> None:
         held = {name.partition("/")[0] for name in archive.namelist()}
     if not all(name.startswith("pytest_mlflow_traces") for name in held):
         session.error(f"the wheel holds more than the package: {sorted(held)}")
-    session.install(f"{built}[hypothesis,tables,time]", "--group", "test", "--group", "docs")
+    session.install(f"{built}[html,hypothesis,tables,time]", "--group", "test", "--group", "docs")
     for name in AWAY:
         copy = shutil.copytree if Path(name).is_dir() else shutil.copy
         copy(name, away / name)

@@ -24,8 +24,11 @@ DOORS = {
     "google": {"otlp"},  # its protobuf
     "hypothesis": {"strategies"},
     "inline_snapshot": {"inline_snapshots"},
+    "jinja2": {"reports.html"},
+    "markupsafe": {"reports.html"},
     "mlflow": {"capture", "cli.export", "cli.tracking_store", "otlp"},
     "opentelemetry": {"capture", "otlp"},
+    "orjson": {"files.objects"},
     "pyarrow": {"tables"},
     "pydantic": {"core.contract_files", "core.tags", "strategies"},
     "pydantic_core": {"core.contract_files", "core.tags"},

@@ -6,7 +6,7 @@ import gc
 import json
 import sys
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +15,29 @@ import click
 from pytest_mlflow_traces.cli.answers import answer, readable
 from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.cli.contract_files import explain, lint
+from pytest_mlflow_traces.cli.pages import html_option, page_file
 from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
+from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.files.traces import STDIN, stored_traces
-from pytest_mlflow_traces.reports.comparisons import comparison_data, comparison_markdown, comparison_text, overall
+from pytest_mlflow_traces.reports.comparisons import (
+    comparison_data,
+    comparison_markdown,
+    comparison_text,
+    conclusion,
+    overall,
+)
 from pytest_mlflow_traces.reports.sections import headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_mlflow_traces.cli.pages import PageFile
+    from pytest_mlflow_traces.core.runs.compare import Comparison
+    from pytest_mlflow_traces.core.trace import Trace
     from pytest_mlflow_traces.core.verdicts import Verdict
     from pytest_mlflow_traces.files.traces import StoredTrace
 
@@ -49,21 +60,25 @@ def main() -> None:
 @main.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--test", "part", metavar="TEXT", help="Show only traces of tests whose id contains TEXT.")
-def show(files: tuple[str, ...], part: str | None) -> None:
+@html_option
+def show(files: tuple[str, ...], part: str | None, html: str | None) -> None:
     """Print span trees, with what is wrong with a trace below its tree.
 
     \b
     pytest-mlflow-traces show traces.jsonl --test test_cost
     """  # noqa: D301  # click wraps what follows a backspace no more
     shown = 0
-    for stored in _stored(files):
-        test = stored.test
-        if part is not None and part not in (test or ""):
-            continue
-        said = f"\n{escaped(test)}" if test else ""
-        problems = "".join(f"\nproblem: {text}" for text in stored.trace.problems)
-        answer(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
-        shown += 1
+    with page_file(html) as pages:
+        for stored in _stored(files):
+            test = stored.test
+            if part is not None and part not in (test or ""):
+                continue
+            said = f"\n{escaped(test)}" if test else ""
+            problems = "".join(f"\nproblem: {text}" for text in stored.trace.problems)
+            answer(f"{stored.where}{said}\n{headline(stored.trace)}\n{stored.trace.tree()}{problems}\n")
+            pages.add(stored, "not whole" if problems else "whole", failed=bool(problems))
+            shown += 1
+        pages.finish(f"{counted(shown, 'trace')} of {', '.join(files)}" if shown else "no traces", failed=not shown)
     if not shown:
         raise click.ClickException("no traces" + ("" if part is None else f" of tests with {part!r} in their id"))
 
@@ -83,6 +98,7 @@ def show(files: tuple[str, ...], part: str | None) -> None:
               help="Pass though up to N traces could not be judged, since spans of them are missing.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="Print JSON Lines: every trace that does not hold, and the counts at the end.")  # fmt: skip
+@html_option
 def check(
     sources: tuple[str, ...],
     names: tuple[str, ...],
@@ -91,6 +107,7 @@ def check(
     most: int,
     allowed: int,
     as_json: bool,
+    html: str | None,
 ) -> None:
     """Check stored traces against contracts.
 
@@ -122,16 +139,20 @@ def check(
     checked = Check({name: _loaded(name) for name in names}, allowed)
 
     def tell(stored: StoredTrace, said: list[Verdict]) -> None:
+        pages.add(stored, "does not hold" if said else "holds", failed=bool(said), said=said)
         if said and as_json:
             answer(_failure_json(stored, said))
         elif said and checked.failed + checked.not_judged <= most:
             answer(_failure_text(stored, said))
 
-    with _frozen(), progress("checking", size_of(sources)) as advance:
-        for stored in _stored(sources, advance, checked.miss, search):
-            tell(stored, checked.check(stored))
-        for stored, said in checked.sessions():
-            tell(stored, said)
+    with page_file(html) as pages:
+        with _frozen(), progress("checking", size_of(sources)) as advance:
+            for stored in _stored(sources, advance, checked.miss, search):
+                tell(stored, checked.check(stored))
+            for stored, said in checked.sessions():
+                tell(stored, said)
+        first, *others = checked.conclusion()
+        pages.finish(first, failed=not checked.holds, notes=others)
     more = checked.failed + checked.not_judged - most
     which = "that do not hold, or are not judged" if checked.not_judged else "that do not hold"
     rest = f"... {more:,} more {which}\n\n" if more > 0 and most else ""
@@ -154,7 +175,8 @@ def _frozen() -> Iterator[None]:
 @click.argument("new")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for $GITHUB_STEP_SUMMARY or a comment.")
-def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
+@html_option
+def diff(old: str, new: str, as_json: bool, as_markdown: bool, html: str | None) -> None:
     """Compare the traces of two runs, test by test.
 
     OLD is what is expected, as the traces of the main branch; NEW are those of a branch. Each is a file of
@@ -178,15 +200,23 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool) -> None:
         before, after = TraceSet(old, advance), TraceSet(new, advance)
     tests = sorted({*before.tests, *after.tests})
     comparisons = []
-    with progress("comparing", len(tests)) as advance:
-        for test in tests:
-            comparisons.append(compare(test, before.traces(test), after.traces(test)))
-            advance(1)
+    with page_file(html) as pages:
+        with progress("comparing", len(tests)) as advance:
+            for test in tests:
+                comparisons.append(_compared(test, before.traces(test), after.traces(test), pages))
+                advance(1)
+        pages.finish(conclusion(comparisons), failed=overall(comparisons) != SAME)
     if as_json:
         answer(_json(comparison_data(comparisons)))
     else:
         answer((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
     sys.exit(0 if overall(comparisons) == SAME else 1)
+
+
+def _compared(test: str, old: list[Trace], new: list[Trace], pages: PageFile) -> Comparison:
+    comparison = compare(test, old, new)
+    pages.add_comparison(comparison, old, new)
+    return replace(comparison, marks=())  # they hold on to the traces
 
 
 @main.command()

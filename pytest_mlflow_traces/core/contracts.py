@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -274,8 +274,15 @@ def assert_trace(traces: Any, *expectations: Pattern | Expectation | type) -> No
     """
     verdicts = _judge(traces, expectations)
     if verdicts:
-        findings = [finding for verdict in verdicts for finding in verdict.findings]
-        raise TraceAssertionError("\n\n".join(verdict.text for verdict in verdicts), findings)
+        raise error_of(verdicts)
+
+
+def error_of(verdicts: Sequence[Verdict]) -> TraceAssertionError:
+    """Return the error for what several expectations say."""
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    error = TraceAssertionError("\n\n".join(verdict.text for verdict in verdicts), findings)
+    error._marks = tuple(verdict.marks for verdict in verdicts if verdict.marks is not None)
+    return error
 
 
 def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
@@ -334,7 +341,7 @@ def excesses(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
 
 
 def _of(contract: Contract, found: list[Verdict]) -> list[Verdict]:
-    return [Verdict(verdict.findings, f"contract {contract.name!r}: {verdict.text}") for verdict in found]
+    return [replace(verdict, text=f"contract {contract.name!r}: {verdict.text}") for verdict in found]
 
 
 def _traces_of(given: Any) -> list[Trace]:

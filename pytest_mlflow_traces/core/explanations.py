@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining import explain
@@ -11,7 +12,21 @@ from pytest_mlflow_traces.core.trace import Span, Trace
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explaining.explain import Explanation
+    from pytest_mlflow_traces.core.explaining.report.annotated_tree import Marks
+    from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class FailedComparison:
+    """Why a comparison failed, and, where it was with a baseline, where that stands and what accepts the change."""
+
+    lines: list[str]
+    findings: tuple[Finding, ...] = ()
+    marks: tuple[Marks, ...] = ()
+    baseline: str | None = None
+    accept: str | None = None
+    place: str | None = None  # the whole path of the baseline, and the line
 
 
 def mismatch_of(shown: Trace | Span, pattern: Pattern) -> Explanation:

@@ -56,6 +56,7 @@ class TraceAssertionError(AssertionError):
     def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
         super().__init__(message)
         self.findings = tuple(findings)
+        self._marks: tuple[Any, ...] = ()  # where they stand in the trees, for reports
 
 
 def __getattr__(name: str) -> Any:

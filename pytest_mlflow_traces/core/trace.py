@@ -251,7 +251,9 @@ class Trace(Compared):
             return found[0]
         if not found:
             absent = explain.absent(self.table, pattern, f"trace {visible(self.name)!r}")
-            raise TraceAssertionError(absent.text(), absent.findings)
+            error = TraceAssertionError(absent.text(), absent.findings)
+            error._marks = () if absent.marks is None else (absent.marks,)
+            raise error
         listed = "".join(f"\n  {each.path}" for each in found[:_LISTED])
         listed += f"\n  ... {len(found) - _LISTED} more" if len(found) > _LISTED else ""
         finding = Finding("shape.ambiguous", self.name, f"one {short(pattern)}", f"{len(found)} such spans")

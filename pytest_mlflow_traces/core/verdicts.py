@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.expectation import Has
@@ -16,6 +16,7 @@ from pytest_mlflow_traces.core.spans.records import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_mlflow_traces.core.explaining.report.annotated_tree import Marks
     from pytest_mlflow_traces.core.trace import Trace
 
 __tracebackhide__ = True  # a failure points at the test, not in here
@@ -29,6 +30,7 @@ class Verdict:
 
     findings: tuple[Finding, ...]
     text: str
+    marks: Marks | None = field(default=None, repr=False, compare=False)
 
 
 def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
@@ -42,7 +44,7 @@ def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
             explanations = expectation.explained(traces)
         else:
             explanations = [mismatch_of(trace, expectation) for trace in traces if not trace == expectation]  # noqa: SIM201  # a pattern has no `!=`
-        return [Verdict(said.findings, said.text()) for said in explanations]
+        return [Verdict(said.findings, said.text(), said.marks) for said in explanations]
     check_all = getattr(expectation, "check_all", None)
     if isinstance(expectation, Rule) and expectation.terms.per == "trace":
         check_all = None  # so each finding stands below the name of its trace

@@ -29,7 +29,7 @@ MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
-_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary", EXPORT)
+_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary", "--mlflow-traces-html", EXPORT)
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
 UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
@@ -66,6 +66,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="URI[#EXPERIMENT]",
         help="after the run, send every captured trace to the tracking server at URI, with its test, its outcome and"
         " what was found; without it, nothing is sent anywhere",
+    )
+    group.addoption(
+        "--mlflow-traces-html",
+        type=_path,
+        metavar="PATH",
+        help="write one page of HTML to PATH: every trace of the run, and what each failed test expected of it; needs"
+        " pytest-mlflow-traces[html]",
     )
     group.addoption(
         "--mlflow-traces-update",

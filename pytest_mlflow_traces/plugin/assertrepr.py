@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_mlflow_traces.capture.selection import SelectedTraces
 from pytest_mlflow_traces.capture.traces import CapturedTraces
-from pytest_mlflow_traces.core.explanations import absent_in, matched, mismatch_of, present_in
+from pytest_mlflow_traces.core.explanations import FailedComparison, absent_in, matched, mismatch_of, present_in
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
 from pytest_mlflow_traces.core.trace import Span, Trace
 from pytest_mlflow_traces.plugin.baseline import TraceBaseline
@@ -17,18 +16,7 @@ from pytest_mlflow_traces.plugin.baseline import TraceBaseline
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.findings import Finding
-
 _SO_FAR = "this trace has not ended: that is how far it went"
-
-
-@dataclass(frozen=True, slots=True)
-class FailedComparison:
-    """Why a comparison failed, and where the baseline stands that it was with."""
-
-    lines: list[str]
-    findings: tuple[Finding, ...] = ()
-    baseline: str | None = None
 
 
 def explained(config: pytest.Config, op: str, left: object, right: object) -> FailedComparison | None:
@@ -47,13 +35,15 @@ def explained(config: pytest.Config, op: str, left: object, right: object) -> Fa
         return None
     shown, expected = (left, right) if isinstance(right, Pattern | TraceBaseline) else (right, left)
     if isinstance(expected, TraceBaseline) and isinstance(shown, Trace):
-        return FailedComparison(*expected.explained(shown, verbose=verbose))
+        return expected.explained(shown, verbose=verbose)
     if not isinstance(expected, Pattern) or not isinstance(shown, Trace | Span):
         return None
     if shown == expected:
         return FailedComparison([matched(shown, expected, wrong=op == "!=")])
     said = mismatch_of(shown, expected)
-    return FailedComparison(said.lines(verbose), said.findings if op == "==" else ())
+    wrong = op == "=="
+    marks = (said.marks,) if wrong and said.marks is not None else ()
+    return FailedComparison(said.lines(verbose), said.findings if wrong else (), marks)
 
 
 def _sought(
@@ -66,6 +56,7 @@ def _sought(
     shown = those or traces
     said = [present_in(each, pattern, wrong=wrong) if those else absent_in(each, pattern) for each in shown]
     findings = tuple(finding for each in said for finding in each.findings) if wrong else ()
+    marks = tuple(each.marks for each in said if each.marks is not None) if wrong else ()
     told = [
         [
             *each.lines(verbose),
@@ -74,10 +65,10 @@ def _sought(
         for trace, each in zip(shown, said, strict=True)
     ]
     if len(told) == 1:
-        return FailedComparison(told[0], findings)
+        return FailedComparison(told[0], findings, marks)
     lines = [f"{short(pattern)} is in {len(those) or 'none'} of {len(traces)} traces"]
     most = len(said) if verbose else 3
     for each in told[:most]:
         lines += ["", *each]
     lines += [f"... {len(said) - most} more traces, -vv shows all"] if len(said) > most else []
-    return FailedComparison(lines, findings)
+    return FailedComparison(lines, findings, marks)

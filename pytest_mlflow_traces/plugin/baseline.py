@@ -16,7 +16,7 @@ from pytest_mlflow_traces.core.baselines.file_format import (
     new_section,
 )
 from pytest_mlflow_traces.core.baselines.inventory import ATTRIBUTES, CALLS, TAGS
-from pytest_mlflow_traces.core.explanations import mismatch_of
+from pytest_mlflow_traces.core.explanations import FailedComparison, mismatch_of
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.matching.matcher import find
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
@@ -176,10 +176,8 @@ class BaselineFile:
         lines += ["it would be:", "", *capped(would_be, _WOULD_BE, "    ... {} more lines"), ""]
         return TraceAssertionError("\n".join([*lines, f"to accept it: {self.command}"]), [finding])
 
-    def explained(
-        self, trace: Trace, name: str, options: Options, *, verbose: bool
-    ) -> tuple[list[str], tuple[Finding, ...], str | None]:
-        """Say why a trace is not what is held, where that is, and what to do; then the path and the line alone."""
+    def explained(self, trace: Trace, name: str, options: Options, *, verbose: bool) -> FailedComparison:
+        """Say why a trace is not what is held, where that is, and what to do."""
         section = self._section(name)
         if section is None:
             raise AssertionError("unreachable: a comparison without a baseline raises")
@@ -192,7 +190,7 @@ class BaselineFile:
         elif beside:
             lines = [f"trace '{visible(trace.name)}' is not what the baseline holds:"]
         else:  # pytest asks about what holds too: under `not`, and beside what failed in an `and`
-            return [f"trace '{visible(trace.name)}' is what the baseline holds: {where}"], (), None
+            return FailedComparison([f"trace '{visible(trace.name)}' is what the baseline holds: {where}"])
         lines += capped(list(map(str, beside)), len(beside) if verbose else _ROOM - 2, "... {} more, -vv shows all")
         findings = (*(() if mismatch is None else mismatch.findings), *beside)
         table = shown.table
@@ -200,8 +198,9 @@ class BaselineFile:
             names = [visible(table.names[i]) for i in range(len(table)) if table.records[i].span_id in table.turns]
             ran = ", ".join(capped(names, _TAKING_TURNS, "..."))
             lines += ["", f"the order is not fixed of what ran in tasks or threads of its own: {ran}"]
-        told = [*lines, "", f"baseline: {where}", f"to accept it: {self.command}"]
-        return told, findings, f"{self.path}:{section.first}"
+        lines += ["", f"baseline: {where}", f"to accept it: {self.command}"]
+        marks = () if mismatch is None or mismatch.marks is None else (mismatch.marks,)
+        return FailedComparison(lines, findings, marks, where, self.command, f"{self.path}:{section.first}")
 
     def write(self, *, passed: bool) -> list[BaselineChange]:
         """Write what changed; return what was done, and what was not."""
@@ -293,8 +292,8 @@ class TraceBaseline:
         name = f" {self._name!r}" if self._name else ""
         return f"<trace baseline{name} in {self._file.shown_path}>"
 
-    def explained(self, trace: Trace, *, verbose: bool) -> tuple[list[str], tuple[Finding, ...], str | None]:
-        """Say why a trace is not this one, and where that stands."""
+    def explained(self, trace: Trace, *, verbose: bool) -> FailedComparison:
+        """Say why a trace is not this one."""
         return self._file.explained(trace, self._name, self._options, verbose=verbose)
 
 

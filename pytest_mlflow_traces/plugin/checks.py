@@ -37,7 +37,7 @@ class _FailureError(TraceAssertionError, pytest.fail.Exception):  # type: ignore
     def __init__(self, error: TraceAssertionError) -> None:
         pytest.fail.Exception.__init__(self, str(error), pytrace=False)
         self.args = (str(error),)
-        self.findings = error.findings
+        self.findings, self._marks = error.findings, error._marks
 
 
 @contextmanager

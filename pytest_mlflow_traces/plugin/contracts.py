@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.contracts import Contract, excesses, parts_of, seen_by, split_by_scope
-from pytest_mlflow_traces.core.findings import TraceAssertionError
+from pytest_mlflow_traces.core.contracts import Contract, error_of, excesses, parts_of, seen_by, split_by_scope
 from pytest_mlflow_traces.core.verdicts import verdicts
 from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.plugin.run_report import is_whole_suite
@@ -72,8 +71,7 @@ def _against(expectations: Iterable[Any | None], traces: Sequence[Trace]) -> lis
 def raise_where_any(found: Sequence[Verdict]) -> None:
     """Raise a TraceAssertionError with every finding of some verdicts, where there are any."""
     if found:
-        findings = [finding for verdict in found for finding in verdict.findings]
-        raise TraceAssertionError("\n\n".join(verdict.text for verdict in found), findings)
+        raise error_of(found)
 
 
 def _applies(expectation: Any, trace: Trace) -> bool:

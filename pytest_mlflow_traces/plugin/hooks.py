@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.assertion import util
 
+from pytest_mlflow_traces.files.pages import NEEDS, can_make_pages
 from pytest_mlflow_traces.plugin import marker
 from pytest_mlflow_traces.plugin.run_report import RunReport
 from pytest_mlflow_traces.plugin.stash import FAILED_COMPARISONS, RESULT, SECTION
@@ -25,6 +26,8 @@ _MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        if config.getoption("--mlflow-traces-html") is not None and not can_make_pages():
+            raise pytest.UsageError(f"--mlflow-traces-html {NEEDS}")
         names = config.getini("mlflow_traces_contract")
         if names:
             from pytest_mlflow_traces.plugin.contracts import UnappliedContracts

@@ -13,6 +13,7 @@ from pytest_mlflow_traces.plugin.stash import (
     APPLIED_ATTRIBUTE,
     EXPORT,
     FAILED_COMPARISONS,
+    PAGE_ATTRIBUTE,
     RECORD_ATTRIBUTE,
     RESULT,
     SAVED_ATTRIBUTE,
@@ -74,6 +75,8 @@ def _add_record(report: pytest.TestReport, item: pytest.Item, result: Result) ->
     setattr(report, RECORD_ATTRIBUTE, result.record(test).to_dict())
     if result.traces and any(item.config.getoption(name) is not None for name in ("--mlflow-traces-save", EXPORT)):
         setattr(report, SAVED_ATTRIBUTE, "".join(trace_line(trace, test) for trace in result.traces))
+    if item.config.getoption("--mlflow-traces-html") is not None:
+        setattr(report, PAGE_ATTRIBUTE, list(result.entry(test, item.config.rootpath).parts()))
 
 
 def baseline_of(item: pytest.Item) -> TraceBaseline:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_mlflow_traces.core.runs.records import FAILED
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.plugin.stash import EXPORT, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
+from pytest_mlflow_traces.files.pages import Pages
+from pytest_mlflow_traces.files.spool import Spool
+from pytest_mlflow_traces.plugin.stash import EXPORT, PAGE_ATTRIBUTE, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs.records import BaselineChange, Run
+    from pytest_mlflow_traces.files.spool import Slice
 
 Key = tuple[str, str]
 # settings that decide what is a test; given by `-o`, they are for this run alone
@@ -30,10 +33,13 @@ class RunReport:
         self._config = config
         save = config.getoption("--mlflow-traces-save")
         self._save = None if save is None else Path(save).absolute()
-        self._spool = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the session
+        html = config.getoption("--mlflow-traces-html")
+        self._html = None if html is None else Path(html).absolute()
+        self._spool = Spool()
         config.add_cleanup(self._spool.close)
         self._records: dict[Key, dict[str, Any]] = {}
-        self._pieces: dict[Key, tuple[int, int]] = {}  # of the spool: where the traces begin, and how long they are
+        self._traces: dict[Key, Slice] = {}
+        self._pages = Pages(self._spool)
         self._failed: set[str] = set()
         self._lines: list[str] = []
         self._stopped: str | None = None
@@ -44,7 +50,8 @@ class RunReport:
     def pytest_sessionstart(self) -> None:
         """Remove what an earlier run left where this one writes: of one that dies, it would be taken for the result."""
         asked = self._config.getoption("--mlflow-traces-summary")
-        for path in [] if self._config.option.collectonly else [self._save, asked and Path(asked).absolute()]:
+        paths = [self._save, self._html, asked and Path(asked).absolute()]
+        for path in [] if self._config.option.collectonly else paths:
             with suppress(OSError):  # it is told when the file is written
                 if path and path.is_file():
                     path.resolve().unlink()
@@ -57,9 +64,12 @@ class RunReport:
             return
         key = record["test"], getattr(report, "worker_id", "")
         self._records[key] = record
-        lines = vars(report).pop(SAVED_ATTRIBUTE, "").encode()  # pytest keeps all reports, in memory
-        self._pieces[key] = self._spool.tell(), len(lines)
-        self._spool.write(lines)
+        # pytest keeps all reports, in memory
+        self._traces[key] = self._spool.put(vars(report).pop(SAVED_ATTRIBUTE, ""))
+        parts = vars(report).pop(PAGE_ATTRIBUTE, None)
+        if parts is not None:
+            failed, has_findings = record["outcome"] in FAILED, bool(record["findings"])
+            self._pages.put(key, parts, failed=failed, has_findings=has_findings)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note what ends the run; with `pytest.exit(..., returncode=0)` its exit status does not tell."""
@@ -70,6 +80,8 @@ class RunReport:
         written = [self._save is None or self._write_traces(self._save)]
         if self._stopped is not None:
             self._stopped = f"{self._progress(session.testscollected)}{self._stopped}"
+        if self._html is not None and not self._config.option.collectonly:
+            written.append(self._write_page(self.run(int(session.exitstatus)), self._html))
         for path, mode in self._summaries():
             written.append(self._write_summary(self.run(int(session.exitstatus)), path, mode))
         if not all(written):
@@ -104,16 +116,14 @@ class RunReport:
 
     def _saved(self, key: Key) -> bytes:
         """Return the traces of a test, as lines of JSON."""
-        start, length = self._pieces[key]
-        self._spool.seek(start)
-        return self._spool.read(length)
+        return self._spool.get(self._traces[key]).encode()
 
     def _write_traces(self, path: Path) -> bool:
         from pytest_mlflow_traces.files.atomic import replacing
 
         try:
             with replacing(path) as stream:
-                for key in sorted(self._pieces):
+                for key in sorted(self._traces):
                     stream.write(self._saved(key))
         except OSError as error:
             self._lines.append(f"the traces were not saved: {error}")
@@ -146,6 +156,17 @@ class RunReport:
             self._lines.append(f"summary written to {self._shown(target)}")
         return True
 
+    def _write_page(self, run: Run, path: Path) -> bool:
+        from pytest_mlflow_traces.reports.headlines import page_head
+
+        try:
+            self._pages.write(path, page_head(run))
+        except OSError as error:
+            self._lines.append(f"the page was not written: {error}")
+            return False
+        self._lines.append(f"page written to {self._shown(path)}")
+        return True
+
     def _shown(self, path: Path) -> str:
         inside = path.is_relative_to(self._config.invocation_params.dir)
         return str(path.relative_to(self._config.invocation_params.dir) if inside else path)
@@ -158,7 +179,7 @@ class RunReport:
 
         tests = [
             {**{word: self._records[key][word] for word in ("test", "outcome", "findings")}, "traces": self._saved(key)}
-            for key in sorted(self._pieces)
+            for key in sorted(self._traces)
         ]
         said, is_sent = Export(target).send(tests, reporter)
         reporter.write_line(f"mlflow traces: {said}", yellow=not is_sent)

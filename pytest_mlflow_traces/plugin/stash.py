@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.plugin.assertrepr import FailedComparison
+    from pytest_mlflow_traces.core.explanations import FailedComparison
     from pytest_mlflow_traces.plugin.test_result import Result
 
 EXPORT = "--mlflow-traces-export"  # an option that several modules ask for
@@ -20,6 +20,7 @@ RESULT: pytest.StashKey[Result] = pytest.StashKey()
 # attributes of reports, plain data: pytest-xdist carries them to the controller
 RECORD_ATTRIBUTE = "mlflow_traces_record"
 SAVED_ATTRIBUTE = "mlflow_traces_saved"  # the traces as lines of JSON, where they are to be saved
+PAGE_ATTRIBUTE = "mlflow_traces_page"  # the test as parts of a page, where there is to be one
 APPLIED_ATTRIBUTE = "mlflow_traces_contracts"
 USED_ATTRIBUTE = "mlflow_traces_baselines"  # the baseline file, with the sections that were not used
 SECTION = "mlflow traces"  # of a report

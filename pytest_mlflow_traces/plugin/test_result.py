@@ -6,12 +6,15 @@ later for the same test takes its place.
 
 from __future__ import annotations
 
+import linecache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.explanations import FailedComparison
 from pytest_mlflow_traces.core.findings import TraceAssertionError
-from pytest_mlflow_traces.core.runs.records import TracedTest, TraceRecord
+from pytest_mlflow_traces.core.runs.records import FAILED, TracedTest, TraceRecord
 from pytest_mlflow_traces.core.text.counts import capped
+from pytest_mlflow_traces.reports.html.entries import Entry
 from pytest_mlflow_traces.reports.sections import section
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.runs.records import BaselineChange
-    from pytest_mlflow_traces.plugin.assertrepr import FailedComparison
     from pytest_mlflow_traces.plugin.baseline import BaselineFile
 
 _LINES = 60  # of one failure; the rest is in the log of the run
@@ -39,8 +41,8 @@ class Result:
         self._outcome = "passed"
         self._findings: list[Finding] = []
         self._failures: list[str] = []
-        self._source: str | None = None  # of the first failure
-        self._baseline: str | None = None
+        self._explained: list[FailedComparison] = []
+        self._source: str | None = None  # the path and the line of the first failure
 
     @property
     def has_passed(self) -> bool:
@@ -67,26 +69,49 @@ class Result:
         text = str(error) if error is not None else report.longreprtext
         if isinstance(error, TraceAssertionError):
             self._findings += error.findings
+            self._explained.append(FailedComparison([], error.findings, error._marks))
         elif error is not None:
             # a test may have caught the error of another comparison
             explained = [each for each in failed if each.lines[0] in text]
+            self._explained += explained
             self._findings += [finding for each in explained for finding in each.findings]
-            self._baseline = next((each.baseline for each in explained if each.baseline), self._baseline)
             texts = ["\n".join(each.lines) for each in explained] or [f"{type(error).__name__}: {text}"]
             text = "\n\n".join(texts)
         self._failures.append(text)
 
     def record(self, test: str) -> TracedTest:
         """Return what is known when the test is over."""
+        known = () if self.traces is None else tuple(self.traces)
+        records = tuple(map(TraceRecord.of, known))
+        found = tuple(self._findings), self._message(), tuple(self.changes)
+        place = next((each.place for each in self._explained if each.place), None)
+        return TracedTest(test, self._outcome, records, *found, self._source, place)
+
+    def entry(self, test: str, root: Path) -> Entry:
+        """Return the same for a page, with the traces, those that have not ended among them; paths are below `root`."""
         traces = self.traces
-        known = () if traces is None else tuple(traces)
+        compared = [(each.baseline, each.accept) for each in self._explained if each.baseline is not None]
+        compared += [(each.where, each.hint) for each in self._findings if each.rule == "baseline.missing"]
+        baseline, accept = compared[0] if compared else (None, None)
+        return Entry(
+            test,
+            self._outcome,
+            () if traces is None else (*traces, *traces.in_progress),
+            failed=self._outcome in FAILED,
+            findings=self._findings,
+            marks=[marks for each in self._explained for marks in each.marks],
+            message=self._message(),
+            source=_shown_source(self._source, root),
+            baseline=baseline,
+            accept=accept,
+        )
+
+    def _message(self) -> str | None:
+        traces = self.traces
         texts = list(self._failures)
         if texts and not self._findings and traces is not None:
-            texts.append(section(known, traces.unfinished, traces.lost))
-        failure = "\n".join(capped("\n\n".join(texts).split("\n"), _LINES)) if texts else None
-        records = tuple(map(TraceRecord.of, known))
-        found = tuple(self._findings), failure, tuple(self.changes)
-        return TracedTest(test, self._outcome, records, *found, self._source, self._baseline)
+            texts.append(section(tuple(traces), traces.unfinished, traces.lost))
+        return "\n".join(capped("\n\n".join(texts).split("\n"), _LINES)) if texts else None
 
 
 def _source_of(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]) -> str | None:
@@ -97,3 +122,13 @@ def _source_of(report: pytest.TestReport, item: pytest.Item, call: pytest.CallIn
         return f"{crash.path}:{crash.lineno}"
     line = item.location[1]
     return None if line is None else f"{item.path}:{line + 1}"
+
+
+def _shown_source(source: str | None, root: Path) -> tuple[str, str] | None:
+    """Return where a failure stands, as a person writes it, and what the line says."""
+    if source is None:
+        return None
+    name, _, line = source.rpartition(":")
+    path = Path(name)
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else name
+    return f"{shown}:{line}", linecache.getline(name, int(line)).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.runs.compare import DIFFERS, NOT_COMPARABLE, SAME
@@ -87,5 +87,11 @@ def comparison_data(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     return {
         "verdict": overall(comparisons),
         "counts": {verdict: counts[verdict] for verdict in _WORST_FIRST},
-        "tests": [asdict(each) for each in comparisons],
+        "tests": [_data(each) for each in comparisons],
     }
+
+
+def _data(comparison: Comparison) -> dict[str, Any]:
+    said = asdict(replace(comparison, marks=()))
+    del said["marks"]
+    return said

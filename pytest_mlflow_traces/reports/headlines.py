@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.runs.records import total_tokens, total_tools
 from pytest_mlflow_traces.core.spans.records import escaped
 from pytest_mlflow_traces.core.text.counts import capped, counted
+from pytest_mlflow_traces.reports.html.page import Head
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.runs.records import Run
@@ -49,6 +50,21 @@ def totals(run: Run) -> str:
         *([counted(findings, "finding")] if findings else []),
     ]
     return ", ".join(said)
+
+
+def page_head(run: Run) -> Head:
+    """Return what stands at the top of a page: the verdict, the totals, and what to know before trusting it."""
+    notes = []
+    if run.stopped is not None:
+        notes.append(f"The run stopped early: {run.stopped}.")
+    if run.uncollected:
+        names = ", ".join(capped(run.uncollected, _LINES, "{} more"))
+        notes.append(f"Not collected, so that their tests did not run: {names}.")
+    changed = [f"{change.kind} {change.file}" for change in run.baseline_changes]
+    if changed:
+        notes.append(f"What this run did to baselines: {', '.join(capped(changed, _LINES, '{} more'))}.")
+    failed = bool(run.failed or run.exit_status or not run.tests or run.stopped is not None)
+    return Head(f"MLflow traces: {verdict(run)}", totals(run), failed, (*notes, *run.notes))
 
 
 def change_lines(run: Run) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 
 import reference_agent
 from reference_agent import genie, intent, memory, orchestrator, synthesis, utilities, workers
+from tests.support.pages import data_of
 
 GATE = Path(__file__).parents[2] / "examples" / "ci"
 MODULES = (genie, intent, memory, orchestrator, synthesis, utilities, workers)
@@ -169,3 +170,29 @@ def test_it_can_be_accepted_and_then_holds(gate, monkeypatch, how):
     assert sum(map(len, changed)) == len(lines) * (len(red) + (SECOND in red))
     assert gate.inline_run().countoutcomes() == [5, 0, 0]
     assert baselines(gate) == after
+
+
+@pytest.mark.parametrize("how", CHANGES, ids=lambda how: how.__name__)
+def test_who_has_only_the_page_can_name_it(gate, monkeypatch, how):
+    pytest.importorskip("jinja2")
+    red, named, _ = CHANGES[how]
+    change(monkeypatch, how)
+
+    gate.inline_run("--mlflow-traces-html=page.html")
+
+    data = data_of((gate.path / "page.html").read_text())
+    failed = [entry for entry in data["entries"] if entry["failed"]]
+    assert {entry["name"].partition("::")[2] for entry in failed} == red
+    for k, entry in enumerate(failed):
+        rows = [row for spans in data[f"spans-{k}"] for row in marked(entry["texts"], spans)]
+        assert any(all(part in row for part in named) for row in rows), "\n".join(rows)
+        assert entry["baseline"].startswith("__traces__/test_gate/")
+        assert entry["accept"].startswith("pytest --mlflow-traces-update ")
+
+
+def marked(texts, spans):
+    """Return what the page shows of each row that is marked."""
+    for mark in spans["marks"]:
+        at = mark.get("at")
+        label = mark["label"] if at is None else f"{texts[spans['name'][at]]}  {texts[spans['type'][at]]}"
+        yield f"{label}  {'; '.join(mark['text'])}"

@@ -9,11 +9,11 @@ here is asked before it has said no, and then there is always at least one findi
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explaining.align.differences import differences
-from pytest_mlflow_traces.core.explaining.report.annotated_tree import AnnotatedTree, Note
+from pytest_mlflow_traces.core.explaining.report.annotated_tree import AnnotatedTree, Marks, Note
 from pytest_mlflow_traces.core.explaining.report.field_diffs import Hints
 from pytest_mlflow_traces.core.explaining.report.messages import Messages
 from pytest_mlflow_traces.core.explaining.report.near_misses import nearest_spans
@@ -52,6 +52,7 @@ class Explanation:
     findings: tuple[Finding, ...]
     headline: str
     _body: Callable[[int | None], list[str]] = field(repr=False, compare=False)
+    marks: Marks | None = field(default=None, repr=False, compare=False)
 
     def lines(self, verbose: bool = False, room: int = _LINES) -> list[str]:
         """Return the message, about `room` lines of it unless `verbose`."""
@@ -76,7 +77,7 @@ def mismatch(table: SpanTable, pattern: Pattern, spans: Sequence[int], subject: 
     def body(most: int | None) -> list[str]:
         return [*_drawn(picture, None if most is None else most - len(spelling)), *spelling]
 
-    return Explanation(findings, f"{subject} does not match: {said}", body)
+    return Explanation(findings, f"{subject} does not match: {said}", body, Marks(table, tuple(notes)))
 
 
 def absent(table: SpanTable, pattern: Pattern, subject: str) -> Explanation:
@@ -92,6 +93,8 @@ def absent(table: SpanTable, pattern: Pattern, subject: str) -> Explanation:
     hint = "; ".join([*spelling, *nearby]) or None
     finding = Finding("shape.missing", subject, expected=short(pattern), actual="no such span", hint=hint)
 
+    marks = [replace(note, finding=finding) for _, edits in near[:1] for note in _told(messages, edits)[1]]
+
     def body(most: int | None) -> list[str]:
         lines = ["nearest:"] if near else [f"its spans are {messages.listed(list(dict.fromkeys(table.names)))}"]
         room = None if most is None else max(4, (most - len(spelling) - 2) // max(1, len(near)))
@@ -101,7 +104,7 @@ def absent(table: SpanTable, pattern: Pattern, subject: str) -> Explanation:
             lines.append(f"... {counted(others, 'more span')} of that name")
         return lines + [f"hint: {each}" for each in spelling]
 
-    return Explanation((finding,), f"{subject} has no {short(pattern)}", body)
+    return Explanation((finding,), f"{subject} has no {short(pattern)}", body, Marks(table, tuple(marks)))
 
 
 def _near_miss(messages: Messages, table: SpanTable, i: int, edits: list[Edit], most: int | None) -> list[str]:
@@ -120,6 +123,10 @@ def present(table: SpanTable, pattern: Pattern, subject: str, *, wrong: bool = T
     expected = f"no {short(pattern)}"
     told, paths = found[:_FOUND], Paths(table)
     findings = [Finding("shape.unexpected", paths.of(i), expected, span_label(table, i)) for i in told]
+    notes = [
+        Note((i, 1), "+", [f"unexpected: {expected}"], span=i, finding=each)
+        for i, each in zip(told, findings, strict=True)
+    ]
     if len(found) > len(told) or not found:
         more = counted(len(found) - len(told), "more such span") if found else "such a span"
         findings.append(Finding("shape.unexpected", subject, expected, more))
@@ -130,7 +137,7 @@ def present(table: SpanTable, pattern: Pattern, subject: str, *, wrong: bool = T
         return lines + ([f"... {len(found) - room:,} more, -vv shows all"] if room < len(found) else [])
 
     headline = f"{subject} has {counted(len(found), 'span')} like {short(pattern)}{', expected none' if wrong else ''}"
-    return Explanation(tuple(findings), headline, body)
+    return Explanation(tuple(findings), headline, body, Marks(table, tuple(notes)) if wrong else None)
 
 
 def _empty(subject: str, pattern: Pattern) -> Explanation:
@@ -140,6 +147,9 @@ def _empty(subject: str, pattern: Pattern) -> Explanation:
 
 def _told(messages: Messages, edits: list[Edit]) -> tuple[tuple[Finding, ...], list[Note]]:
     told = sorted((messages.told(edit) for edit in edits), key=lambda each: each[1][0].order)
+    for finding, notes in told:
+        for note in notes:
+            note.finding = finding
     return tuple(finding for finding, _ in told), [note for _, notes in told for note in notes]
 
 

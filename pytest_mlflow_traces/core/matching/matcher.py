@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pytest_mlflow_traces.core.matching.automaton import Automaton, content_of
 from pytest_mlflow_traces.core.matching.predicates import Predicates
 from pytest_mlflow_traces.core.matching.siblings import PatternTooComplexError, Siblings
-from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, alternatives_of, short
+from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, alternatives_of, asks_structure_alone, short
 from pytest_mlflow_traces.core.spans.overlaps import overlap
 
 if TYPE_CHECKING:
@@ -56,7 +56,12 @@ def matches(table: SpanTable, pattern: Pattern, spans: Sequence[int]) -> bool:
     Raises:
         PatternTooComplexError: where groups inside groups make the question too hard.
     """
-    return Matcher(table).accepts((pattern,), spans)
+    key = ("matches", id(pattern), *spans)
+    if table.answers is not None and key in table.answers:
+        return bool(table.answers[key][1])
+    answer = Matcher(table).accepts((pattern,), spans)
+    _keep(table, key, pattern, answer)
+    return answer
 
 
 def find(table: SpanTable, pattern: Pattern) -> list[int]:
@@ -65,9 +70,21 @@ def find(table: SpanTable, pattern: Pattern) -> list[int]:
     Raises:
         PatternTooComplexError: where groups inside groups make the question too hard.
     """
+    key = "find", id(pattern)
+    if table.answers is not None and key in table.answers:
+        return list(table.answers[key][1])
     if isinstance(pattern, SpanPattern) and pattern.children is None and not pattern.has and not pattern.lacks:
-        return list(Predicates(table).narrowed(pattern))  # nothing to look at but the spans by themselves
-    return Matcher(table).find(pattern)
+        found = list(Predicates(table).narrowed(pattern))  # nothing to look at but the spans by themselves
+    else:
+        found = Matcher(table).find(pattern)
+    _keep(table, key, pattern, tuple(found))
+    return found
+
+
+def _keep(table: SpanTable, key: tuple[Any, ...], pattern: Pattern, answer: object) -> None:
+    """Keep an answer for all tables of the same structure, where the pattern asks for nothing else."""
+    if table.answers is not None and asks_structure_alone(pattern):
+        table.answers[key] = pattern, answer  # kept alive: it is known by its id
 
 
 class _Known:

@@ -255,6 +255,27 @@ def span_patterns_of(pattern: Pattern) -> tuple[SpanPattern, ...]:
     return tuple(each for each in alternatives_of(pattern) if isinstance(each, SpanPattern))
 
 
+def asks_structure_alone(pattern: Pattern) -> bool:
+    """Return whether `pattern` looks at nothing but names, types, statuses, and who is below whom in which order."""
+    stack: list[Item] = [pattern]
+    seen: set[int] = set()
+    while stack:
+        each = stack.pop()
+        if id(each) in seen or not isinstance(each, Pattern):
+            continue
+        seen.add(id(each))
+        if isinstance(each, AnyOrder) and each.overlapping:
+            return False
+        if isinstance(each, SpanPattern) and (
+            isinstance(each.inputs, Operand)
+            or isinstance(each.outputs, Operand)
+            or not (each.attributes is None and each.error is None and each.within_ns is None)
+        ):
+            return False
+        stack.extend(each.parts)
+    return True
+
+
 def short(pattern: Pattern, width: int = 60) -> str:
     """Return the code of `pattern`, cut where it is longer than `width`."""
     text, stack = "", list(reversed(pattern._code()))

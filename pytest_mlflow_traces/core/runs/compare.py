@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.explaining.report.value_diffs import differing, shortened
@@ -23,6 +23,7 @@ from pytest_mlflow_traces.core.text.durations import readable_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_mlflow_traces.core.explaining.report.annotated_tree import Marks
     from pytest_mlflow_traces.core.spans.table import SpanTable
     from pytest_mlflow_traces.core.trace import Trace
 
@@ -49,6 +50,7 @@ class Comparison:
     findings: tuple[Finding, ...] = ()
     soft: tuple[Finding, ...] = ()
     texts: tuple[str, ...] = ()  # the marked tree of each trace that differs
+    marks: tuple[Marks, ...] = field(default=(), repr=False, compare=False)
 
 
 def compare(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Comparison:
@@ -59,13 +61,15 @@ def compare(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Comparison
     findings: list[Finding] = []
     soft: list[Finding] = []
     texts = []
-    for before, after in _paired(old, new):
+    marks = []
+    for before, after in paired(old, new):
         pattern = recorded(before.table)
         # which of two that take turns by chance overlap is chance, too: the order is free if either run says so
         if not (after == pattern or before == recorded(after.table)):
             said = mismatch_of(after, pattern)
             findings += said.findings
             texts.append(said.text())
+            marks += [] if said.marks is None else [said.marks]
         elif not after == before.to_pattern():  # noqa: SIM201  # traces have no `!=` of their own
             soft.append(
                 Finding("soft.order", visible(after.name), "spans that overlap in time as before", "another order")
@@ -80,7 +84,8 @@ def compare(test: str, old: Sequence[Trace], new: Sequence[Trace]) -> Comparison
     if len(soft) > _LISTED:
         more = len(soft) - _LISTED
         soft = [*soft[:_LISTED], Finding("soft.more", test, actual=f"{more} more soft differences")]
-    return Comparison(test, DIFFERS if findings else SAME, None, tuple(findings), tuple(soft), tuple(texts))
+    told = tuple(findings), tuple(soft), tuple(texts), tuple(marks)
+    return Comparison(test, DIFFERS if findings else SAME, None, *told)
 
 
 def _incomparable(old: Sequence[Trace], new: Sequence[Trace]) -> str | None:
@@ -95,7 +100,7 @@ def _incomparable(old: Sequence[Trace], new: Sequence[Trace]) -> str | None:
             wrong = "it has no spans" if not len(trace.table) else next(iter(trace.problems), None)
             if wrong is not None:
                 return f"the {which} trace '{visible(trace.name)}' is not whole: {wrong}"
-    for before, after in _paired(old, new):
+    for before, after in paired(old, new):
         if (before.token_usage is None) is not (after.token_usage is None):
             without = "old" if before.token_usage is None else "new"
             return f"the {without} trace '{visible(after.name)}' recorded no token usage, the other did"
@@ -108,7 +113,7 @@ def _only(these: Sequence[Trace], others: Sequence[Trace], when: str) -> str:
     return f"; only {when}: {shortened(names)}" if names else ""
 
 
-def _paired(old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
+def paired(old: Sequence[Trace], new: Sequence[Trace]) -> Iterator[tuple[Trace, Trace]]:
     """Pair the traces by name and then by start, since those of threads start as they like, or else by start."""
     sides = [_by_start(traces) for traces in (old, new)]
     if _are_named_alike(old, new):

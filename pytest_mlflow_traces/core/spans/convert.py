@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces.core.spans.alike import Structures
 from pytest_mlflow_traces.core.spans.table import SpanTable, status_of
 
 if TYPE_CHECKING:
@@ -151,6 +152,9 @@ class JsonSpan:
         ]
 
 
+_STRUCTURES = Structures(JsonSpan)
+
+
 def parse_json(text: str | bytes) -> tuple[TraceFacts, SpanTable, Any]:
     """Read `mlflow.entities.Trace.to_json()`; raise a ValueError that names what is wrong with it."""
     try:
@@ -180,9 +184,7 @@ def parse_dict(said: Any) -> tuple[TraceFacts, SpanTable]:
         start_ns=_time_ns(info.get("request_time")),
         duration_ms=duration_ms if isinstance(duration_ms, int | float) and not isinstance(duration_ms, bool) else None,
     )
-    records = [JsonSpan(each) for each in spans]
-    table = SpanTable(records)
-    table.note_dropped({record.span_id: record.dropped for record in records if record.dropped})
+    table = _STRUCTURES.table(spans)
     turns = said.get(TURNS)
     if isinstance(turns, dict):
         table.turns = turns

@@ -97,4 +97,6 @@ def escaped(text: str) -> str:
 
 def printable(text: str) -> str:
     """Return `text` with an escape for each character that does not print; spaces stay."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -8,6 +8,7 @@ come in the order of their start times.
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from itertools import compress, repeat
 from operator import eq, gt
@@ -34,8 +35,8 @@ class SpanTable:
     `records` are the spans as they came, with the public attributes of `mlflow.entities.Span`.
     """
 
-    __slots__ = ("_asked", "_by_name", "_decoded", "ends", "names", "parents", "records", "starts", "statuses",
-                 "stops", "structural_problems", "turns", "types")  # fmt: skip
+    __slots__ = ("_asked", "_by_name", "_decoded", "answers", "ends", "names", "parents", "records", "starts",
+                 "statuses", "stops", "structural_problems", "turns", "types")  # fmt: skip
 
     def __init__(self, records: Sequence[Any]) -> None:
         ids: list[str] = [record.span_id for record in records]
@@ -79,6 +80,8 @@ class SpanTable:
         self.stops = _stops(self.parents)
         # by the ids of spans, the number of the siblings with which each took turns: any of them might have been first
         self.turns: Mapping[str, int] = {}
+        # what patterns that ask for the structure alone were answered, where tables of the same structure share that
+        self.answers: dict[Any, Any] | None = None
         self._decoded: dict[tuple[str, int], Any] = {}
         self._by_name: dict[str, list[int]] | None = None
         self._asked = False
@@ -233,6 +236,12 @@ class SpanTable:
     def _unaddable(self, attribute: str, i: int) -> str:
         return f"recorded {self.attribute(i, attribute)!r:.120}, which MLflow cannot add"
 
+    def with_times(self, records: Sequence[Any], starts: list[int], ends: Sequence[int | None]) -> SpanTable:
+        """Another table of the same structure."""
+        new = copy(self)
+        new.records, new.starts, new.ends, new.turns, new._decoded = records, starts, list(ends), {}, {}
+        return new
+
     def without(self, removed: Iterable[int]) -> SpanTable:
         """The same table with the spans at `removed` gone and their children in their place."""
         gone = set(removed)
@@ -249,7 +258,7 @@ class SpanTable:
         new.parents = [renumbered.get(above[i], -1) for i in kept]
         new.stops = _stops(new.parents)
         new.structural_problems, new.turns = self.structural_problems, self.turns
-        new._decoded, new._by_name, new._asked = {}, None, False
+        new._decoded, new._by_name, new._asked, new.answers = {}, None, False, None
         return new
 
 

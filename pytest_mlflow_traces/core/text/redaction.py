@@ -43,8 +43,18 @@ def secret_kind(key: object, value: object) -> str | None:
     for kind, looks in SECRETS.items():
         if looks.search(text):
             return kind
-    named = isinstance(value, str) and isinstance(key, str) and len(text) >= _SHORTEST and not _HARMLESS.fullmatch(text)
-    return BY_NAME if named and SECRET_NAME.fullmatch(str(key)) else None
+    return BY_NAME if is_named_secret(key, value) else None
+
+
+def is_named_secret(key: object, value: object) -> bool:
+    """Return whether a value is called as secrets are, and is none of what says nothing, as a number.
+
+    >>> is_named_secret("api_key", "correct horse"), is_named_secret("has_token", "true")
+    (True, False)
+    """
+    if not (isinstance(value, str) and isinstance(key, str)) or SECRET_NAME.fullmatch(key) is None:
+        return False
+    return len(value) >= _SHORTEST and not _HARMLESS.fullmatch(value[:_LOOKED_AT])
 
 
 def masked(value: object) -> str:

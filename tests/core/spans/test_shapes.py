@@ -227,6 +227,14 @@ def test_a_span_that_lost_something_is_not_whole(where):
     assert (read(row).table.missing(), read(row).problems) == (said, (said,))
 
 
+def test_a_loss_is_seen_where_many_traces_are_alike():
+    row = unified_row(AGENT)
+    whole = [read(row).table.missing() for _ in range(3)]
+    row["spans"][1]["dropped_attributes_count"] = 1
+
+    assert (whole, read(row).table.missing() is None) == ([None, None, None], False)
+
+
 def test_links_that_were_dropped_are_no_loss_since_nothing_asks_for_them():
     row = unified_row(AGENT)
     row["spans"][1]["dropped_links_count"] = 3

@@ -16,6 +16,8 @@ from pytest_mlflow_traces.core.spans.render import Row, draw, span_notes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_mlflow_traces.core.findings import Finding
+    from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
 _LABEL = 40
@@ -35,6 +37,16 @@ class Note:
     before: int = -1
     folded: bool = False  # nothing below it is of interest
     unfit: bool = False  # what is below it is not as expected as a whole
+    finding: Finding | None = None  # what it is part of
+    pattern: Pattern | None = None  # what belongs on a line of its own; of what moved, the missing parent
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The notes on the spans of `table` as data, for a picture other than this one."""
+
+    table: SpanTable
+    notes: tuple[Note, ...]
 
 
 @dataclass(slots=True)

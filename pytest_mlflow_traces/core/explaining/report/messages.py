@@ -93,7 +93,10 @@ class Messages:
     def _line(self, mark: str, edit: Missing | Moved, said: str) -> Note:
         label = edit.pattern.label if isinstance(edit.pattern, SpanPattern) else short(edit.pattern, 56)
         order = edit.before, 0
-        return Note(order, mark, [said], label=shortened(label, 56), parent=edit.parent, before=edit.before)
+        label = shortened(label, 56)
+        note = Note(order, mark, [said], label=label, parent=edit.parent, before=edit.before, pattern=edit.pattern)
+        note.folded = isinstance(edit, Missing) and edit.lifted
+        return note
 
     def _unexpected(self, edit: Unexpected) -> tuple[Finding, list[Note]]:
         i = edit.span
@@ -141,7 +144,8 @@ class Messages:
             said, away = _missing_holder(edit.holder), []
             expected = f"below {said} {expected}"
         finding = Finding("shape.moved", self._path(i), expected=expected, actual=actual)
-        return finding, [*away, Note((i, 1), ">", [f"moved: belongs below {said}"], span=i, folded=False)]
+        there = Note((i, 1), ">", [f"moved: belongs below {said}"], span=i, folded=False, pattern=edit.holder)
+        return finding, [*away, there]
 
     def _disordered(self, edit: Disordered) -> tuple[Finding, list[Note]]:
         table, parent = self._table, edit.parent
@@ -165,7 +169,7 @@ class Messages:
             if overlap(table.starts[each.span], table.ends[each.span], table.starts[near], table.ends[near]):
                 hint = "they overlap in time: any_order(...) takes them as they come"
                 said.append(f"{self._name(each.span)} and {numbered[near]} {hint.removeprefix('they ')}")
-            notes.append(Note((each.span, 1), "^", said, span=each.span))
+            notes.append(Note((each.span, 1), "^", said, span=each.span, parent=parent, before=each.before))
         expected, actual = self._names(order), self._names(spans)
         return Finding("shape.order", self._path(parent), expected, actual, hint), notes
 

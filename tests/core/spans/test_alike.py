@@ -1,0 +1,122 @@
+"""A table that shares its columns with others is the table that `SpanTable` makes of the same spans."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_mlflow_traces import Trace, any_order, one_of, optional, parallel, span
+from pytest_mlflow_traces.core.matching import matcher
+from pytest_mlflow_traces.core.patterns.nodes import asks_structure_alone
+from pytest_mlflow_traces.core.spans.alike import Structures
+from pytest_mlflow_traces.core.spans.convert import JsonSpan
+from pytest_mlflow_traces.core.spans.table import SpanTable
+
+COLUMNS = ("names", "types", "statuses", "starts", "ends", "parents", "stops", "structural_problems")
+ODD = st.sampled_from([None, 0, "", 1.0, True, [], {}, "s0", "7", -1, 2**64, "STATUS_CODE_OK", "what"])
+FIELDS = ["name", "span_id", "parent_span_id", "start_time_unix_nano", "end_time_unix_nano", "status", "attributes",
+          "events", "context"]  # fmt: skip
+
+
+def said(number, parent, name="a", start=None, **more):
+    start = number + 1 if start is None else start
+    return {
+        "span_id": f"s{number}",
+        "parent_span_id": parent,
+        "name": name,
+        "start_time_unix_nano": start,
+        "end_time_unix_nano": start + 5,
+        "status": {"code": "STATUS_CODE_OK"},
+        "attributes": {"mlflow.spanType": '"TOOL"'},
+        "events": [],
+        **more,
+    }
+
+
+@st.composite
+def traces(draw):
+    """Draw a few spans, and the same with something odd."""
+    count = draw(st.integers(0, 4))
+    spans = [
+        said(
+            number,
+            f"s{draw(st.integers(0, number - 1))}" if number else None,
+            draw(st.sampled_from("ab")),
+            draw(st.integers(1, 3)),
+        )
+        for number in range(count)
+    ]
+    usual = copy.deepcopy(spans)
+    for _ in range(draw(st.integers(0, 2)) if spans else 0):
+        draw(st.sampled_from(spans))[draw(st.sampled_from(FIELDS))] = draw(ODD)
+    if spans and draw(st.booleans()):
+        draw(st.sampled_from(spans)).pop(draw(st.sampled_from(FIELDS)), None)
+    return usual, spans
+
+
+def made(make):
+    """Return the columns of a table, or the text of the error."""
+    try:
+        table = make()
+    except (ValueError, TypeError, AttributeError) as error:
+        return type(error), str(error)
+    return [getattr(table, column) for column in COLUMNS], [each.span_id for each in table.records], table.problems()
+
+
+@settings(max_examples=int(os.environ.get("ALIKE_BATCHES", "300")), deadline=None)
+@given(st.lists(traces(), min_size=1, max_size=4))
+def test_it_is_the_table_that_is_made_without_sharing(batch):
+    structures = Structures(JsonSpan)
+    for spans in [spans for pair in batch for spans in pair] * 2:
+        alone = made(lambda: SpanTable([JsonSpan(each) for each in copy.deepcopy(spans)]))  # noqa: B023  # at once
+        assert made(lambda: structures.table(spans)) == alone  # noqa: B023
+
+
+def test_what_patterns_found_out_is_shared_and_times_and_values_are_not():
+    def trace(answer, start):
+        attributes = {"mlflow.spanType": '"TOOL"', "mlflow.spanOutputs": json.dumps(answer)}
+        spans = [said(0, None), said(1, "s0", "b", start, attributes=attributes), said(2, "s0", "c", 9)]
+        return Trace.from_json(json.dumps({"info": {"trace_id": "tr-1", "state": "OK"}, "data": {"spans": spans}}))
+
+    first, second, late = trace("yes", 2), trace("no", 3), trace("yes", 20)
+    tree, answered = span("a")[span("b"), span("c")], span("b", outputs="yes")
+
+    assert [each == tree for each in (first, second, late)] == [True, True, False]
+    assert [answered in each for each in (first, second, late)] == [True, False, True]
+    assert [each.table.starts[1] for each in (first, second)] == [2, 3]
+    assert first.table.answers is second.table.answers
+    assert first.table.answers is not late.table.answers
+    assert any(kept[0] is tree for kept in second.table.answers.values())
+    assert not any(kept[0] is answered for kept in second.table.answers.values())
+    assert second.find(span("b"))[0].outputs == "no"
+    assert matcher.find(second.table, span("b")) == [1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "alone"),
+    [
+        (span("a", type="TOOL", status="OK")[..., any_order(span("b"), optional(one_of(span("c"), span("d"))))], True),
+        (span("a", has=span("b"), lacks=span("c")), True),
+        (span("a")[parallel(span("b"), span("c"))], False),
+        (span("a", has=span("b", inputs=0)), False),
+        (span("a", lacks=span("b", outputs=None)), False),
+        (span("a")[span("b", attributes={"k": 1})], False),
+        (span("a")[span("b", error=True)], False),
+        (span("a")[optional(span("b", within="1s"))], False),
+    ],
+)
+def test_which_patterns_look_at_structure_alone(pattern, alone):
+    assert asks_structure_alone(pattern) is alone
+
+
+def test_it_knows_a_limited_number_of_structures(monkeypatch):
+    monkeypatch.setattr("pytest_mlflow_traces.core.spans.alike._MOST", 2)
+    structures = Structures(JsonSpan)
+    for name in "abcde":
+        assert structures.table([said(0, None, name)]).names == [name]
+    assert len(structures._known) <= 2
