@@ -23,7 +23,7 @@ DOORS = {
     "click": {"cli"},
     "hypothesis": {"strategies"},
     "inline_snapshot": {"inline_snapshots"},
-    "mlflow": {"capture", "cli.export", "cli.tracking_store"},
+    "mlflow": {"capture", "cli.export", "cli.tracking_store", "scorers"},
     "opentelemetry": {"capture"},
     "pydantic": {"core.contract_files", "core.tags", "strategies"},
     "pydantic_core": {"core.contract_files", "core.tags"},
