@@ -281,11 +281,11 @@ import json, os, sys
 import mlflow
 from mlflow.genai.scorers import Scorer
 
-dumped, folder = json.loads(sys.argv[1]), sys.argv[2]
+dumped = json.loads(sys.argv[1])
 os.environ["MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS"] = "true"
 mlflow.set_tracking_uri("databricks")  # what MLflow 3.10 asks for where a scorer is loaded
 scorers = [Scorer.model_validate(each) for each in dumped]
-mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
 mlflow.set_experiment("agents")
 
 def agent(*names, session):
@@ -311,9 +311,10 @@ print(json.dumps({"metrics": {name: float(value) for name, value in result.metri
 """
 
 
-def run(program, *args, **environment):
+def run(program, *args, cwd=None, **environment):
     done = subprocess.run(
         [sys.executable, "-c", program, *args],
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **environment},
         capture_output=True,
         text=True,
@@ -329,7 +330,7 @@ def test_a_scorer_that_was_stored_gives_our_verdicts_where_mlflow_evaluates(rule
     dumped = json.dumps([scorer.model_dump() for scorer in scorers])
     paths = os.pathsep.join([str(ROOT), str(tmp_path), os.environ.get("PYTHONPATH", "")])
 
-    said = json.loads(run(EVALUATE, dumped, str(tmp_path), PYTHONPATH=paths).splitlines()[-1])
+    said = json.loads(run(EVALUATE, dumped, cwd=tmp_path, PYTHONPATH=paths).splitlines()[-1])
 
     by_scorer = {
         name: {span: rest for span, each, *rest in said["told"] if each == name} for name in ("careful", "paid")
