@@ -91,7 +91,7 @@ def feedback_of(traces: Any, contract: str) -> Feedback | None:
     >>> feedback.value, feedback.rationale
     ('yes', "contract 'careful' holds")
 
-    Where MLflow has no feedback without a value, as in 3.10, a contract that does not apply gives `None`, and a trace
+    Before 3.12, MLflow has no feedback without a value: a contract that does not apply gives `None` there, and a trace
     that is not judged an error.
 
     Args:

@@ -343,5 +343,5 @@ def test_a_scorer_that_was_stored_gives_our_verdicts_where_mlflow_evaluates(rule
     )
     why = "contract 'careful' does not apply: no span matches span('agent')"
     assert careful.get("other") == ([None, why, "not applicable", "None"] if HAS_EMPTY_FEEDBACK else None)
-    assert {span: rest[0] for span, rest in by_scorer["paid"].items()} == {"plan": "no", "other": "yes"}
+    assert sorted(rest[0] for rest in by_scorer["paid"].values()) == ["no", "yes"]  # each at the first of its session
     assert said["metrics"] == {"careful/mean": 0.75, "paid/mean": 0.5, "in code/mean": 1.0}
