@@ -43,12 +43,7 @@ def test_a_server_runs_the_contract_and_keeps_what_it_said(tmp_path):
 
     log = (tmp_path / "server.log").read_text()
     assert done.returncode == 0, f"{done.stderr[-2000:]}\n{log[-3000:]}"
-    lines = done.stdout.splitlines()
-    assert lines[:2] == [
-        "refunds: not applicable: contract 'refunds' does not apply: no span matches span('refund', type='TOOL')",
-        "refunds: yes: contract 'refunds' holds",
-    ]
-    assert lines[2] == "refunds: no: contract 'refunds': trace 'agent':"
-    assert lines[3].startswith(
-        "  order.after at agent > refund: expected span('check_policy') of the same inputs.order 7"
-    )
+    # what follows are the times of a tree
+    said = "\n".join(done.stdout.splitlines()[:4])
+    assert f"\n{said}\n```" in (ROOT / "examples/production/README.md").read_text(encoding="utf-8"), said
+    assert [line.split(": ")[1] for line in said.splitlines()[:3]] == ["not applicable", "yes", "no"]
