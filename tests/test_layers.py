@@ -26,7 +26,7 @@ DOORS = {
     "inline_snapshot": {"inline_snapshots"},
     "jinja2": {"reports.html"},
     "markupsafe": {"reports.html"},
-    "mlflow": {"capture", "cli.export", "cli.tracking_store", "otlp"},
+    "mlflow": {"capture", "cli.export", "cli.tracking_store", "otlp", "scorers"},
     "opentelemetry": {"capture", "otlp"},
     "orjson": {"files.objects"},
     "pyarrow": {"tables"},

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.contracts import Contract, split_by_scope, verdicts_where_it_applies
-from pytest_mlflow_traces.core.findings import Finding
+from pytest_mlflow_traces.core.judgements import Judge, not_judged, unjudged
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.verdicts import Verdict, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_mlflow_traces.core.trace import Trace
+    from pytest_mlflow_traces.core.verdicts import Verdict
     from pytest_mlflow_traces.files.traces import StoredTrace
 
 
@@ -27,15 +26,14 @@ class Check:
     """What a stream of traces comes to."""
 
     def __init__(self, expectations: Mapping[str, Any], allowed: int = 0) -> None:
-        self._expectations = expectations
+        self._judges = {name: Judge(each) for name, each in expectations.items()}
         self._allowed = allowed  # traces that need not be judged
         self._applied: Counter[str] = Counter()
         self._rules: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self.traces = self.failed = self.unasked = self.not_judged = 0
         self._empty: list[str] = []
-        self._scopes = {name: split_by_scope(each) for name, each in expectations.items()}
-        self._together = {name: together for name, (_, together) in self._scopes.items() if together is not None}
+        self._together = [judge for judge in self._judges.values() if judge.together is not None]
         self._sessions: dict[str, list[tuple[StoredTrace, bool]]] = {}  # with whether it has failed by itself
 
     def check(self, stored: StoredTrace) -> list[Verdict]:
@@ -48,8 +46,8 @@ class Check:
     def sessions(self) -> Iterator[tuple[StoredTrace, list[Verdict]]]:
         """Yield what the expectations have to say against all traces of a session together, with the first of them."""
         for kept in self._sessions.values():
-            traces = [stored.trace for stored, _ in kept if _unjudged(stored.trace) is None]
-            said = [verdict for each in self._together.values() for verdict in _verdicts(each, traces)]
+            traces = [stored.trace for stored, _ in kept if unjudged(stored.trace) is None]
+            said = [verdict for judge in self._together for verdict in judge.verdicts_together(traces)]
             if said:
                 self.failed += not any(failed for _, failed in kept)
                 self._rules.update(finding.rule for verdict in said for finding in verdict.findings)
@@ -57,24 +55,18 @@ class Check:
 
     def _judge(self, trace: Trace) -> list[Verdict]:
         self.traces += 1
-        reason = _unjudged(trace)
+        reason = unjudged(trace)
         if reason is not None:
             self.not_judged += 1
             self._reasons[reason.partition(":")[0]] += 1
-            return [
-                Verdict((Finding("trace.not_judged", visible(trace.name), actual=reason),), f"not judged: {reason}")
-            ]
+            return [not_judged(trace, reason)]
         said: list[Verdict] = []
         asked = False
-        for name, expectation in self._expectations.items():
-            if isinstance(expectation, Contract) and not expectation.applies(trace):
-                continue
-            alone, together = self._scopes[name]
-            said += _verdicts(alone, [trace])
-            if trace.session_id is None:
-                said += _verdicts(together, [trace])
-            self._applied[name] += 1
-            asked = True
+        for name, judge in self._judges.items():
+            if judge.applies(trace):
+                said += judge.verdicts(trace)
+                self._applied[name] += 1
+                asked = True
         self.unasked += not asked
         if said:
             self.failed += 1
@@ -88,7 +80,7 @@ class Check:
     @property
     def holds(self) -> bool:
         """Whether all held; nothing passes on absence, of traces in a source or of some that a contract is for."""
-        has_applied = all(self._applied[name] for name in self._expectations)
+        has_applied = all(self._applied[name] for name in self._judges)
         is_judged = self.not_judged <= self._allowed
         return bool(self.traces) and not self.failed and has_applied and is_judged and not self._empty
 
@@ -103,7 +95,7 @@ class Check:
         if self._rules:
             lines.append("  " + ", ".join(f"{rule} {count:,}" for rule, count in self._rules.most_common()))
         lines += [f"  not judged: {reason} {count:,}" for reason, count in self._reasons.most_common()]
-        for name in self._expectations:
+        for name in self._judges:
             count = self._applied[name]
             if count < self.traces - self.not_judged or not count:
                 lines.append(f"{visible(name)} applies to {f'{count:,} of them' if count else 'none of them'}")
@@ -119,21 +111,6 @@ class Check:
             **({"unasked": self.unasked} if self.unasked else {}),
             **({"not_judged": self.not_judged} if self.not_judged else {}),
             "findings": dict(self._rules.most_common()),
-            "applied": {name: self._applied[name] for name in self._expectations},
+            "applied": {name: self._applied[name] for name in self._judges},
             **({"empty": self._empty} if self._empty else {}),
         }
-
-
-def _unjudged(trace: Trace) -> str | None:
-    """Return why a trace cannot be judged, `None` where it can."""
-    # of what lost its root, MLflow says that it is in progress
-    is_open = trace.status == "IN_PROGRESS" and not trace.table.structural_problems
-    return "it is in progress" if is_open else trace.table.missing()
-
-
-def _verdicts(expectation: Any, traces: list[Trace]) -> list[Verdict]:
-    if expectation is None:
-        return []
-    if not isinstance(expectation, Contract):
-        return verdicts(traces, expectation)
-    return verdicts_where_it_applies(expectation, [trace for trace in traces if expectation.applies(trace)])

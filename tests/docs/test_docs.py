@@ -105,6 +105,7 @@ def run(page: Path) -> int:
 
 
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow, where it is first imported
+@pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0")  # MLflow, where it evaluates
 @pytest.mark.parametrize("page", OTHER_PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_does_what_the_page_says(page):
     run(page)

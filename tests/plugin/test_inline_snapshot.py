@@ -39,6 +39,7 @@ def run(project, monkeypatch):
     (info / "entry_points.txt").write_text(
         "[inline_snapshot]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
     )
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # beside xdist, nothing is written
     monkeypatch.setenv("PYTHONPATH", f"{info.parent}:{project.path}:{ROOT}")
 
     def run(*arguments):

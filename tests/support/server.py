@@ -34,8 +34,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def tracking_server(folder: Path) -> Iterator[str]:
-    """Start `mlflow server` with its files in `folder`; the value is its URI."""
+def tracking_server(folder: Path, **environment: str) -> Iterator[str]:
+    """Start `mlflow server` with its files in `folder`, and no jobs; the value is its URI."""
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
     store = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/artifacts"]
@@ -43,6 +43,7 @@ def tracking_server(folder: Path) -> Iterator[str]:
     env = {key: value for key, value in os.environ.items() if "MLFLOW" not in key} | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        **environment,
     }
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
