@@ -49,9 +49,8 @@ def verdicts(traces: Sequence[Trace], expectation: Any) -> list[Verdict]:
     if isinstance(expectation, Rule) and expectation.terms.per == "trace":
         check_all = None  # so each finding stands below the name of its trace
     if check_all is not None:
-        subject = _named(traces[0]) if len(traces) == 1 else f"{len(traces)} traces"
-        return _told(expectation, subject, check_all(traces))
-    return [verdict for trace in traces for verdict in _told(expectation, _named(trace), expectation.check(trace))]
+        return _told(expectation, traces, check_all(traces))
+    return [verdict for trace in traces for verdict in _told(expectation, [trace], expectation.check(trace))]
 
 
 def broken_already(trace: Trace, expectation: Any) -> list[Verdict]:
@@ -59,10 +58,10 @@ def broken_already(trace: Trace, expectation: Any) -> list[Verdict]:
     check_open = getattr(expectation, "check_open", None)
     if check_open is None:
         return []
-    return _told(expectation, f"{_named(trace)}, which has not ended", check_open(trace))
+    return _told(expectation, [trace], check_open(trace), ", which has not ended")
 
 
-def _told(expectation: Any, subject: str, said: Any) -> list[Verdict]:
+def _told(expectation: Any, traces: Sequence[Trace], said: Any, more: str = "") -> list[Verdict]:
     findings = list(said) if isinstance(said, Iterable) else [said]
     if not all(isinstance(each, Finding) for each in findings):  # a check that forgets to return would always pass
         raise TypeError(f"the check of {expectation!r:.80} returned {said!r:.80}: return a list of findings, or []")
@@ -71,8 +70,5 @@ def _told(expectation: Any, subject: str, said: Any) -> list[Verdict]:
     lines = [f"  {finding}" for finding in findings[:_LISTED]]
     if len(findings) > _LISTED:
         lines.append(f"  ... {len(findings) - _LISTED} more findings")
-    return [Verdict(tuple(findings), "\n".join([f"{subject}:", *lines]))]
-
-
-def _named(trace: Trace) -> str:
-    return f"trace {visible(trace.name)!r}"
+    subject = f"trace {visible(traces[0].name)!r}" if len(traces) == 1 else f"{len(traces)} traces"
+    return [Verdict(tuple(findings), "\n".join([f"{subject}{more}:", *lines]))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.budgets.latency import ENOUGH_FOR_P95, rank
@@ -201,20 +202,27 @@ def _has_cost(span: Span) -> bool:
 
 def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:
     """Check how many spans there are."""
-    spans, what = trace.find(limit.pattern), short(limit.pattern)
-    if limit.least <= 1:
-        expected = f"at most {counted(limit.most, 'call')} of {what}" if limit.most else f"no call of {what}"
-    else:
-        low = "exactly" if limit.least == limit.most else f"{limit.least:,} to"
-        expected = f"{low} {counted(limit.most, 'call')} of {what}"
+    spans = trace.find(limit.pattern)
     if not spans and (limit.least > 0 or not len(trace.table)):
-        yield from _absent(trace, limit, expected, spans)
+        yield from _absent(trace, limit, _expected_calls(limit), spans)
     elif spans and not limit.least <= len(spans) <= limit.most:
         ratio = _ratio(len(spans), limit.most) if len(spans) > limit.most else ""
         shown = [*(span.path for span in spans[:8]), *(["..."] if len(spans) > 8 else [])]
         yield Finding(
-            "budget.calls", visible(trace.name), expected, f"{len(spans):,}{ratio}", "\n".join(["at", *shown])
+            "budget.calls",
+            visible(trace.name),
+            _expected_calls(limit),
+            f"{len(spans):,}{ratio}",
+            "\n".join(["at", *shown]),
         )
+
+
+def _expected_calls(limit: Limit) -> str:
+    what = short(limit.pattern)
+    if limit.least <= 1:
+        return f"at most {counted(limit.most, 'call')} of {what}" if limit.most else f"no call of {what}"
+    low = "exactly" if limit.least == limit.most else f"{limit.least:,} to"
+    return f"{low} {counted(limit.most, 'call')} of {what}"
 
 
 def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
@@ -273,6 +281,7 @@ def _id(span: Span) -> str:
     return str(span._table.records[span._position].span_id)
 
 
+@lru_cache(maxsize=256)  # of a stream of traces, each is asked the same
 def _at_most(most: int) -> str:
     return f"at most {readable_duration(most, exact=True)}"
 

@@ -169,17 +169,23 @@ def parse_dict(said: Any) -> tuple[TraceFacts, SpanTable]:
     if not isinstance(said, dict) or not isinstance(said.get("info"), dict) or not isinstance(said.get("data"), dict):
         raise ValueError("not a trace: expected an object with `info` and `data`, as Trace.to_json() of MLflow writes")
     info, spans = said["info"], said["data"].get("spans")
-    if not isinstance(spans, list) or not all(isinstance(each, dict) for each in spans):
+    if not isinstance(spans, list) or not (
+        {*map(type, spans)} <= {dict} or all(isinstance(each, dict) for each in spans)
+    ):
         raise ValueError("not a trace: data.spans is a list of objects")
     tags, metadata = info.get("tags") or {}, info.get("trace_metadata") or {}
     if not isinstance(tags, dict) or not isinstance(metadata, dict):
         raise ValueError("not a trace: info.tags and info.trace_metadata are objects")
     duration_ms = info.get("execution_duration_ms")
+    own: dict[str, Any] = {}
+    system: dict[str, Any] = {}
+    for key, value in tags.items():
+        (system if is_system(key) else own)[key] = value
     facts = TraceFacts(
         id=str(info.get("trace_id") or ""),
         status=str(info.get("state") or "STATE_UNSPECIFIED"),
-        tags={key: value for key, value in tags.items() if not is_system(key)},
-        system_tags={key: value for key, value in tags.items() if is_system(key)},
+        tags=own,
+        system_tags=system,
         metadata=metadata,
         start_ns=_time_ns(info.get("request_time")),
         duration_ms=duration_ms if isinstance(duration_ms, int | float) and not isinstance(duration_ms, bool) else None,

@@ -8,7 +8,6 @@ come in the order of their start times.
 
 from __future__ import annotations
 
-from copy import copy
 from functools import partial
 from itertools import compress, repeat
 from operator import eq, gt
@@ -238,8 +237,11 @@ class SpanTable:
 
     def with_times(self, records: Sequence[Any], starts: list[int], ends: Sequence[int | None]) -> SpanTable:
         """Another table of the same structure."""
-        new = copy(self)
-        new.records, new.starts, new.ends, new.turns, new._decoded = records, starts, list(ends), {}, {}
+        new = object.__new__(SpanTable)
+        new.names, new.types, new.statuses = self.names, self.types, self.statuses
+        new.parents, new.stops, new.structural_problems = self.parents, self.stops, self.structural_problems
+        new.records, new.starts, new.ends, new.turns, new.answers = records, starts, list(ends), {}, self.answers
+        new._decoded, new._by_name, new._asked = {}, None, False
         return new
 
     def without(self, removed: Iterable[int]) -> SpanTable:
