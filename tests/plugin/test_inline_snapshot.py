@@ -79,8 +79,7 @@ def test_fix_writes_what_is_so_now_and_without_it_the_test_fails(project, run):
     )
     Path("test_it.py").write_text(wrong)
 
-    failed = run()
-    failed.assert_outcomes(failed=1, errors=1)  # the error is of inline-snapshot
+    assert run().parseoutcomes()["failed"] == 1  # and an error of inline-snapshot's own, where that is not a CI
     assert code() == wrong
 
     run("--inline-snapshot=fix")
