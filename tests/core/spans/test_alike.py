@@ -114,6 +114,15 @@ def test_which_patterns_look_at_structure_alone(pattern, alone):
     assert asks_structure_alone(pattern) is alone
 
 
+@pytest.mark.parametrize("twin", ["EXFo8yivX8B=", "117168f328af5fc0"])
+def test_an_id_that_is_written_in_two_ways_is_there_twice(twin):
+    structures, first = Structures(JsonSpan), "EXFo8yivX8A="
+    for other in ("AAAAAAAAAAA=", "a" * 16, twin):
+        spans = [said(0, None, span_id=first), said(1, first, span_id=other)]
+        assert structures.table(spans).structural_problems == SpanTable([*map(JsonSpan, spans)]).structural_problems
+    assert "duplicate id" in structures.table(spans).structural_problems[0]
+
+
 def test_it_knows_a_limited_number_of_structures(monkeypatch):
     monkeypatch.setattr("pytest_mlflow_traces.core.spans.alike._MOST", 2)
     structures = Structures(JsonSpan)
