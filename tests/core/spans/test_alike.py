@@ -123,6 +123,13 @@ def test_an_id_that_is_written_in_two_ways_is_there_twice(twin):
     assert "duplicate id" in structures.table(spans).structural_problems[0]
 
 
+def test_of_patterns_that_are_written_anew_each_time_a_limited_number_is_kept():
+    structures = Structures(JsonSpan)
+    for number in range(3_000):
+        assert matcher.find(structures.table([said(0, None)]), span("a")) == [0], number
+    assert len(structures.table([said(0, None)]).answers) <= 1_000
+
+
 def test_it_knows_a_limited_number_of_structures(monkeypatch):
     monkeypatch.setattr("pytest_mlflow_traces.core.spans.alike._MOST", 2)
     structures = Structures(JsonSpan)
