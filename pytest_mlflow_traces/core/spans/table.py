@@ -24,6 +24,7 @@ _STATUSES = {
     **{code: code for code in ("OK", "ERROR", "UNSET")},
     **{f"STATUS_CODE_{code}": code for code in ("OK", "ERROR", "UNSET")},
 }
+_KEPT = 1_000  # answers
 _LISTED = 50  # of each kind of problem; a path costs a look at the siblings
 PATH_WHOLE, PATH_ENDS = 12, 4  # names of a path that is shown whole, and at each end of one that is not
 
@@ -92,6 +93,13 @@ class SpanTable:
         """Return whether two siblings ran in tasks or threads that were there at one time: either may be first."""
         turn = self.turns.get(self.records[i].span_id) if self.turns else None
         return turn is not None and turn == self.turns.get(self.records[k].span_id)
+
+    def keep(self, key: tuple[Any, ...], owner: object, answer: object) -> None:
+        """Keep an answer for all tables of the same structure, of which `key` says by its id who asked."""
+        if self.answers is not None:
+            if len(self.answers) >= _KEPT:  # a test may write its pattern anew for each trace
+                self.answers.clear()
+            self.answers[key] = owner, answer  # kept alive: it is known by its id
 
     def roots(self) -> list[int]:
         """The positions of the spans without a parent."""
