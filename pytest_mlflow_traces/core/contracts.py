@@ -205,7 +205,7 @@ def parts_of(contract: Contract) -> tuple[Any, ...]:
     Raises:
         ValueError: for a name that stands for no expectation.
     """
-    return tuple(_loaded(contract, each) if isinstance(each, Reference) else each for each in contract.expectations)
+    return tuple([_loaded(contract, each) if isinstance(each, Reference) else each for each in contract.expectations])
 
 
 def _loaded(contract: Contract, reference: Reference) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_mlflow_traces.core.budgets.latency import ENOUGH_FOR_P95, rank
 from pytest_mlflow_traces.core.budgets.spent import cost_spent, tokens_spent
@@ -79,10 +79,10 @@ def latency(trace: Trace, most: int) -> Iterator[Finding]:
 
 
 def _is_within(trace: Trace, most: int) -> bool:
-    ends = [end for end in trace.table.ends if end is not None]
-    if trace.status == "IN_PROGRESS" or trace.real_waits or not ends or len(ends) < len(trace.table):
+    starts, ends = trace.table.starts, cast("list[int]", trace.table.ends)
+    if trace.status == "IN_PROGRESS" or trace.real_waits or not ends or None in ends:
         return False
-    return (trace.duration_ms or 0) >= 0 and max(ends) - min(trace.table.starts) <= most
+    return starts[0] <= ends[0] and max(ends) - min(starts) <= most  # so the first root has not ended before it started
 
 
 def latency_of(trace: Trace, limit: Limit) -> Iterator[Finding]:

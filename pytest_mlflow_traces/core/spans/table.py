@@ -209,9 +209,9 @@ class SpanTable:
         """Why this is not the whole of a trace, so that what is absent from it may have been there, or `None`."""
         if not len(self):
             return "it has no spans"
-        open_at = next((i for i, end in enumerate(self.ends) if end is None), None)
-        unfinished = None if open_at is None else f"unfinished: span {self.path(open_at)} has no end time"
-        return next(iter(self.structural_problems), unfinished)
+        if self.structural_problems:
+            return self.structural_problems[0]
+        return f"unfinished: span {self.path(self.ends.index(None))} has no end time" if None in self.ends else None
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with this trace, each as a text that names the span."""
