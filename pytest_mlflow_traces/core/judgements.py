@@ -65,7 +65,9 @@ class Judge:
     def verdicts(self, trace: Trace) -> list[Verdict]:
         """Return what does not hold of a trace that it applies to, sessions left for later."""
         said = _verdicts(left_of(self.alone, trace), [trace])
-        return said + _verdicts(self.together, [trace]) if trace.session_id is None else said
+        if self.together is not None and trace.session_id is None:
+            said += _verdicts(self.together, [trace])
+        return said
 
     def verdicts_together(self, traces: Sequence[Trace]) -> list[Verdict]:
         """Return what of its rules over sessions does not hold of all traces of one."""

@@ -13,6 +13,7 @@ from pytest_mlflow_traces.core.budgets.limits import Limit
 from pytest_mlflow_traces.core.findings import NO_TRACE
 from pytest_mlflow_traces.core.order.rule import Rule, where_present
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, span
+from pytest_mlflow_traces.core.patterns.nodes import asks_structure_alone
 from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration
 from pytest_mlflow_traces.core.text.suggestions import listed, unknown_keywords
 
@@ -162,6 +163,18 @@ class Budget:
         for limit in self.said.get("p95_of", ()):
             found += limits.p95(traces, limit)
         return found
+
+    def left_of(self, trace: Trace) -> Budget | None:
+        """Return this budget without the counts that hold of all traces with the structure of this one."""
+        counts = tuple(
+            limit
+            for limit in self.said.get("calls", ())
+            if not asks_structure_alone(limit.pattern) or any(True for _ in limits.calls(trace, limit))
+        )
+        said = {word: value for word, value in {**self.said, "calls": counts}.items() if value != ()}
+        left = object.__new__(Budget)
+        object.__setattr__(left, "said", said)
+        return self if said == self.said else left if said else None
 
     def check_open(self, trace: Trace) -> list[Finding]:
         """Return in what a trace that has not ended exceeds this budget, whatever comes: calls, tokens and costs."""
