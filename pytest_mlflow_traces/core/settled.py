@@ -9,7 +9,7 @@ from __future__ import annotations
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.budgets.budget import Budget
+from pytest_mlflow_traces.core.budgets.budget import Budget, without_settled_counts
 from pytest_mlflow_traces.core.contracts import Contract, narrowed, parts_of, seen_by
 from pytest_mlflow_traces.core.expectation import Has
 from pytest_mlflow_traces.core.matching import matcher
@@ -41,7 +41,7 @@ def applies_by_structure(contract: Contract) -> bool:
 
 def _left(expectation: Any, trace: Trace) -> Any | None:
     if isinstance(expectation, Budget):
-        return expectation.left_of(trace)
+        return without_settled_counts(expectation, trace)
     if not isinstance(expectation, Contract):
         return None if _looks_at_structure(expectation, trace) and _holds(expectation, trace) else expectation
     if not all(map(asks_structure_alone, expectation.only)):

@@ -164,18 +164,6 @@ class Budget:
             found += limits.p95(traces, limit)
         return found
 
-    def left_of(self, trace: Trace) -> Budget | None:
-        """Return this budget without the counts that hold of all traces with the structure of this one."""
-        counts = tuple(
-            limit
-            for limit in self.said.get("calls", ())
-            if not asks_structure_alone(limit.pattern) or any(True for _ in limits.calls(trace, limit))
-        )
-        said = {word: value for word, value in {**self.said, "calls": counts}.items() if value != ()}
-        left = object.__new__(Budget)
-        object.__setattr__(left, "said", said)
-        return self if said == self.said else left if said else None
-
     def check_open(self, trace: Trace) -> list[Finding]:
         """Return in what a trace that has not ended exceeds this budget, whatever comes: calls, tokens and costs."""
         asked = [limits.calls(trace, replace(limit, least=0, optional=True)) for limit in self.said.get("calls", ())]
@@ -201,6 +189,19 @@ class Budget:
 
     def __repr__(self) -> str:
         return f"Budget({', '.join(f'{word}={_code(word, said)}' for word, said in self.said.items())})"
+
+
+def without_settled_counts(budget: Budget, trace: Trace) -> Budget | None:
+    """Return a budget without the counts that hold of all traces with the structure of this one; `None` for nothing."""
+    counts = tuple(
+        limit
+        for limit in budget.said.get("calls", ())
+        if not asks_structure_alone(limit.pattern) or any(True for _ in limits.calls(trace, limit))
+    )
+    said = {word: value for word, value in {**budget.said, "calls": counts}.items() if value != ()}
+    left = object.__new__(Budget)
+    object.__setattr__(left, "said", said)
+    return budget if said == budget.said else left if said else None
 
 
 def _duration(value: object, what: str) -> int:
