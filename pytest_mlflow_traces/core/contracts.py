@@ -205,7 +205,7 @@ def parts_of(contract: Contract) -> tuple[Any, ...]:
     Raises:
         ValueError: for a name that stands for no expectation.
     """
-    return tuple(_loaded(contract, each) if isinstance(each, Reference) else each for each in contract.expectations)
+    return tuple([_loaded(contract, each) if isinstance(each, Reference) else each for each in contract.expectations])
 
 
 def _loaded(contract: Contract, reference: Reference) -> Any:
@@ -235,15 +235,15 @@ def split_by_scope(expectation: Any) -> tuple[Any | None, Any | None]:
     if not isinstance(expectation, Contract):
         is_per_session = isinstance(expectation, Rule) and expectation.terms.per == "session"
         return (None, expectation) if is_per_session else (expectation, None)
-    halves = zip(*map(split_by_scope, parts_of(expectation)), strict=True)
-    kept = ([each for each in half if each is not None] for half in halves)
-    said: dict[str, Any] = {
-        "applies_to": expectation.applies_to,
-        "only": expectation.only or None,
-        "about": expectation.about,
-    }
-    alone, together = (Contract(expectation.name, *half, **said) if half else None for half in kept)
-    return alone, together
+    alone, together = zip(*map(split_by_scope, parts_of(expectation)), strict=True)
+    return narrowed(expectation, alone), narrowed(expectation, together)
+
+
+def narrowed(contract: Contract, parts: Iterable[Any | None]) -> Contract | None:
+    """Return a contract with some of its expectations alone, those that are not `None`; `None` where all are."""
+    kept = [each for each in parts if each is not None]
+    only, about = contract.only or None, contract.about
+    return Contract(contract.name, *kept, applies_to=contract.applies_to, only=only, about=about) if kept else None
 
 
 def check(traces: Any, *expectations: Pattern | Expectation | type) -> list[Finding]:
