@@ -29,7 +29,7 @@ DOORS = {
     "mlflow": {"capture", "cli.export", "cli.tracking_store", "otlp", "scorers"},
     "opentelemetry": {"capture", "otlp"},
     "orjson": {"files.objects"},
-    "pyarrow": {"tables"},
+    "pyarrow": {"files.arrow", "tables"},
     "pydantic": {"core.contract_files", "core.tags", "strategies"},
     "pydantic_core": {"core.contract_files", "core.tags"},
     "pytest": {"plugin", "warnings"},

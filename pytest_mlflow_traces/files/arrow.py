@@ -1,4 +1,4 @@
-"""Tables of traces or of spans in files of Arrow and Parquet."""
+"""Tables of traces or of spans in Arrow: in its files, in those of Parquet, and in memory."""
 
 from __future__ import annotations
 
@@ -23,11 +23,16 @@ def rows(stream: IO[bytes], kind: str) -> Iterator[dict[str, Any]]:
     """
     try:
         for batch in _PARTS[kind](stream):
-            kept = batch.select([name for name in batch.schema.names if name in COLUMNS])
-            for start in range(0, kept.num_rows, _ROWS):
-                yield from kept.slice(start, _ROWS).to_pylist()
+            yield from rows_of(batch)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise ValueError(f"no {kind} that can be read: {error}") from None
+
+
+def rows_of(batch: Any) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a batch that is in memory, likewise."""
+    kept = batch.select([name for name in batch.schema.names if name in COLUMNS])
+    for start in range(0, kept.num_rows, _ROWS):
+        yield from kept.slice(start, _ROWS).to_pylist()
 
 
 def _parquet(stream: IO[bytes]) -> Any:
