@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pytest_mlflow_traces.core.contracts import Contract, split
-from pytest_mlflow_traces.core.judgements import Judge, Judgement, unseen
+from pytest_mlflow_traces.core.contracts import Contract
+from pytest_mlflow_traces.core.judgements import Judge, Judgement, began_ns, unseen
+from pytest_mlflow_traces.core.percentiles import split_percentiles
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.shapes import is_span, refuse_columns
 from pytest_mlflow_traces.files.arrow import rows_of
@@ -72,18 +73,12 @@ def judge(
     if is_span(dict.fromkeys(batch.schema.names)):
         raise ValueError("judge() takes a row a trace, and these are a row a span: findings() of Spark groups them")
     expectation = given_contract(contract, "judge")
-    if split(expectation, percentiles_apart)[1] is not None:
+    if split_percentiles(expectation)[1] is not None:
         raise ValueError(
             "judge(): p95_of is about a whole table, and this is a part of one: findings() of Spark has it"
         )
     title = title_of(expectation, contract)
     return batch_of(judged(batch, Judge(expectation, nanoseconds(watermark, "judge", "watermark")), title))
-
-
-def percentiles_apart(expectation: Any) -> tuple[Any | None, Any | None]:
-    """Return what of an expectation looks at each trace, and what at a percentile over all."""
-    halves = getattr(expectation, "halves", None)
-    return (expectation, None) if halves is None else halves()
 
 
 def title_of(expectation: Any, given: object) -> str:
@@ -116,16 +111,23 @@ def _judged(row: dict[str, Any], judge: Judge, title: str) -> dict[str, Any]:
     try:
         trace = trace_of_row(row)
     except ValueError as error:
-        return unseen_row(_id_of(row), _time_of(row), title, f"it cannot be read: {visible(str(error))}")
-    return verdict_row(trace, judge.judge(trace), title, _time_of(row))
+        return unseen_row(id_of(row), time_of(row), title, unread(error))
+    return verdict_row(trace, judge.judge(trace), title, time_of(row))
 
 
-def _id_of(row: Mapping[str, Any]) -> str | None:
+def unread(error: ValueError) -> str:
+    """Return the reason why a row is not judged that cannot be read."""
+    return f"it cannot be read: {visible(str(error))}"
+
+
+def id_of(row: Mapping[str, Any]) -> str | None:
+    """Return the id of a trace, as its row has it."""
     found = next((row[key] for key in ("trace_id", "request_id", "databricks_request_id") if row.get(key)), None)
     return None if found is None else str(found)
 
 
-def _time_of(row: Mapping[str, Any]) -> datetime | None:
+def time_of(row: Mapping[str, Any]) -> datetime | None:
+    """Return the time of the request, as the row of a trace has it."""
     time = row.get("request_time")
     return time if isinstance(time, datetime) else None
 
@@ -137,10 +139,15 @@ def unseen_row(trace_id: str | None, time: datetime | None, title: str, reason: 
 
 def verdict_row(trace: Trace, judgement: Judgement, title: str, time: datetime | None = None) -> dict[str, Any]:
     """Return what a judgement on a trace is in a table."""
-    began = trace._facts.start_ns or trace.start_ns
+    began = began_ns(trace)
     if time is None and began is not None:
         time = _EPOCH + timedelta(microseconds=began // 1_000)
     return _row(trace.id or None, time, title, judgement, trace.shape)
+
+
+def table_row(judgement: Judgement, title: str) -> dict[str, Any]:
+    """Return what a judgement on all traces together is in a table."""
+    return _row(None, None, title, judgement, None)
 
 
 def _row(

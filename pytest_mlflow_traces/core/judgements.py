@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.trace import Trace
 
-_YOUNG = "it is younger than the watermark"
+YOUNG = "it is younger than the watermark"
 _OF_A_SESSION = "it is one trace of a session, of which the contract wants all"
 
 
@@ -44,7 +44,7 @@ class Judge:
     """
 
     def __init__(self, expectation: Any, watermark_ns: int | None = None) -> None:
-        """Take an expectation apart; raise a ValueError where code that it names cannot be imported.
+        """Take an expectation apart, or `None` for nothing; raise a ValueError where code it names cannot be imported.
 
         Traces that began at `watermark_ns` or later, in nanoseconds since the epoch, are not judged: spans of theirs
         may be on the way.
@@ -57,6 +57,8 @@ class Judge:
 
     def applies(self, trace: Trace) -> bool:
         """Return whether the expectation has a say about a trace."""
+        if self.expectation is None:
+            return False
         return not isinstance(self.expectation, Contract) or self.expectation.applies(trace)
 
     def verdicts(self, trace: Trace) -> list[Verdict]:
@@ -70,7 +72,7 @@ class Judge:
 
     def judge(self, trace: Trace) -> Judgement:
         """Return what it comes to on one trace, of a session or not."""
-        reason = self._unjudged(trace)
+        reason = self.unjudged(trace)
         if reason is None and not self.applies(trace):
             return self._not_applicable()
         is_deferred = self.together is not None and trace.session_id is not None
@@ -113,7 +115,7 @@ class Judge:
         return said
 
     def _judge_alone(self, trace: Trace) -> Judgement:
-        reason = self._unjudged(trace)
+        reason = self.unjudged(trace)
         if reason is not None:
             said = not_judged(trace, reason)
             return Judgement("not judged", said.text, said.findings)
@@ -122,15 +124,18 @@ class Judge:
     def _lost(self, traces: Sequence[Trace]) -> Judgement | None:
         """Return that a session is not judged, where a trace of it is not: a rule may look for what that has lost."""
         for trace in traces:
-            reason = self._unjudged(trace)
+            reason = self.unjudged(trace)
             if reason is not None:
                 text = f"not judged: trace {visible(trace.name)!r}: {reason}"
                 return Judgement("not judged", text, not_judged(trace, reason).findings)
         return None
 
-    def _unjudged(self, trace: Trace) -> str | None:
-        if self._watermark_ns is not None and (trace.start_ns is None or trace.start_ns >= self._watermark_ns):
-            return _YOUNG
+    def unjudged(self, trace: Trace) -> str | None:
+        """Return why a trace cannot be judged, `None` where it can."""
+        if self._watermark_ns is not None:
+            began = began_ns(trace)
+            if began is None or began >= self._watermark_ns:
+                return YOUNG
         return unjudged(trace)
 
     def _judgement(self, said: list[Verdict], later: str = "") -> Judgement:
@@ -140,9 +145,17 @@ class Judge:
         return Judgement("fails", "\n\n".join(each.text for each in said), findings)
 
     def _not_applicable(self) -> Judgement:
+        if self.expectation is None:
+            return Judgement("not applicable", "it says nothing of a trace by itself")
         asked = getattr(self.expectation, "applies_to", None)
         why = "no span matches " + (repr(asked) if asked is not None else "what the contracts in it are about")
         return Judgement("not applicable", f"{self._subject} does not apply: {why}")
+
+
+def began_ns(trace: Trace) -> int | None:
+    """Return when a trace began, in nanoseconds since the epoch: its request, or else its first span."""
+    asked = trace._facts.start_ns
+    return trace.start_ns if asked is None else asked
 
 
 def unjudged(trace: Trace) -> str | None:

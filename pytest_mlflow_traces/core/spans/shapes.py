@@ -149,6 +149,8 @@ def trace_of(said: Any, translate: Translate) -> Any:
     if said.get("trace") is not None:
         return trace_of(_decoded(said["trace"], "trace"), translate)
     if "spans" in said:
+        if "trace_id" in said and not (said["trace_id"] or said.get("request_id")):
+            raise ValueError("it has no trace_id, so its spans may be those of many traces")
         return _of_row(said, translate)
     if "databricks_request_id" in said and "response" in said:
         return trace_of(_decoded(said["response"], "response"), translate)
