@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.spans import convert, shapes
+from pytest_mlflow_traces.core.spans.annotation_rows import is_annotation
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files.objects import TraceFileError as TraceFileError  # of all who read traces
@@ -86,8 +87,8 @@ def stored_traces(
                         yield _stored(partial(shapes.trace_of, each), at)
         if is_empty:
             miss(name)
-    for at, spans in loose.traces():
-        yield _stored(partial(shapes.trace_of_spans, spans), at)
+    for at, made in loose.traces():
+        yield _stored(made, at)
 
 
 @contextmanager
@@ -131,6 +132,9 @@ def _trace(made: Callable[[shapes.Translate], Any]) -> Trace:
 
 def _taken(said: Any, loose: shapes.LooseSpans, where: str) -> int | None:
     """Put spans that came alone with the others, and return how many; `None` for what is a trace, or nothing."""
+    if isinstance(said, dict) and is_annotation(said):
+        loose.annotate(said)
+        return 1
     is_otlp = isinstance(said, dict) and ("resourceSpans" in said or "resource_spans" in said)
     if not is_otlp and not shapes.is_span(said):
         return None
