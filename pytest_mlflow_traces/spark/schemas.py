@@ -45,13 +45,20 @@ def traces_of(df: DataFrame, annotations: DataFrame | None, since_ns: int | None
         return df.select(_read(df))
     kept = [name for name in df.columns if name in COLUMNS]
     spans = df.select(_read(df)).groupBy("trace_id")
-    grouped = spans.agg(F.collect_list(F.struct(*kept)).alias("spans"), F.min(_BEGAN).alias(_BEGAN))
+    grouped = spans.agg(F.collect_list(F.struct(*kept)).alias("spans"), began().alias(_BEGAN))
     if since_ns is not None:
         grouped = grouped.where(F.col(_BEGAN).isNull() | (F.col(_BEGAN) >= since_ns))
     if annotations is None:
         return grouped.select("trace_id", "spans")
     said = _said(annotations)
     return grouped.withColumn(KEY, key_of("trace_id")).join(said, KEY, "left").drop(KEY, _BEGAN)
+
+
+def began() -> Column:
+    """Return when the first of some spans began; one that never did, which is 0, makes no trace old."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    return F.min(F.when(F.col(_BEGAN) > 0, F.col(_BEGAN)))
 
 
 def key_of(column: Any) -> Column:
