@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.spans import convert, shapes
+from pytest_mlflow_traces.core.spans.annotation_rows import is_annotation
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files.objects import TraceFileError as TraceFileError  # of all who read traces
@@ -22,7 +23,7 @@ from pytest_mlflow_traces.files.objects import objects_in
 from pytest_mlflow_traces.mlflow_import import without_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 TEST_NAME = "mlflow.test.name"  # MLflow's own tag: its pytest plugin sets it, too
 STDIN = "-"
@@ -86,8 +87,8 @@ def stored_traces(
                         yield _stored(partial(shapes.trace_of, each), at)
         if is_empty:
             miss(name)
-    for at, spans in loose.traces():
-        yield _stored(partial(shapes.trace_of_spans, spans), at)
+    for at, made in loose.traces():
+        yield _stored(made, at)
 
 
 @contextmanager
@@ -110,15 +111,31 @@ def _each(said: Any, where: str) -> Iterable[tuple[Any, str]]:
 
 def _stored(made: Callable[[shapes.Translate], Any], where: str) -> StoredTrace:
     try:
-        said = made(_as_stored)
-        facts, table = convert.parse_dict(said)
+        return StoredTrace(_trace(made), where)
     except ValueError as error:
         raise _named(error, where) from None
-    return StoredTrace(Trace(table, facts, said), where)
+
+
+def trace_of_row(row: Mapping[str, Any]) -> Trace:
+    """Return the trace of a row of a table.
+
+    Raises:
+        ValueError: that says what is wrong with it.
+    """
+    return _trace(partial(shapes.trace_of, row))
+
+
+def _trace(made: Callable[[shapes.Translate], Any]) -> Trace:
+    said = made(_as_stored)
+    facts, table = convert.parse_dict(said)
+    return Trace(table, facts, said)
 
 
 def _taken(said: Any, loose: shapes.LooseSpans, where: str) -> int | None:
     """Put spans that came alone with the others, and return how many; `None` for what is a trace, or nothing."""
+    if isinstance(said, dict) and is_annotation(said):
+        loose.annotate(said)
+        return 1
     is_otlp = isinstance(said, dict) and ("resourceSpans" in said or "resource_spans" in said)
     if not is_otlp and not shapes.is_span(said):
         return None

@@ -187,7 +187,7 @@ def test_the_store_of_mlflow_is_asked_for_other_conventions_alone():
 
 
 def traces(loose):
-    return [(where, read({"spans": spans})) for where, spans in loose.traces()]
+    return [(where, read(made(kept))) for where, made in loose.traces()]
 
 
 def test_loose_spans_come_in_any_order_and_are_once_each():
@@ -371,3 +371,9 @@ def test_whatever_stands_somewhere_is_read_or_is_an_error(shape, junk, data):
         return
     assert trace.problems is not None
     json.dumps(shapes.trace_of(said, kept), default=str)
+
+
+@pytest.mark.parametrize("trace_id", [None, ""])
+def test_a_row_of_spans_without_the_id_of_their_trace_is_none(trace_id):
+    with pytest.raises(ValueError, match=exactly("it has no trace_id, so its spans may be those of many traces")):
+        shapes.trace_of({"trace_id": trace_id, "spans": []}, dict)
