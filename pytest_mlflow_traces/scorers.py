@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import linecache
-import os
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,11 @@ from pytest_mlflow_traces.core.contracts import Contract
 from pytest_mlflow_traces.core.expectation import is_contract_file
 from pytest_mlflow_traces.core.judgements import Judge
 from pytest_mlflow_traces.core.trace import Trace
-from pytest_mlflow_traces.files.expectations import loaded_expectation
+from pytest_mlflow_traces.files.expectations import given_contract
 
 if TYPE_CHECKING:
+    import os
+
     from mlflow.entities import Feedback
     from mlflow.genai.scorers import Scorer
 
@@ -136,14 +137,9 @@ def _stored(contract: object) -> str:
         except ValueError as error:
             cure = "give as_scorer() the module:NAME of the contract, in a package that is installed where it runs"
             raise ValueError(f"as_scorer(): MLflow stores a scorer as text: {error}, or {cure}") from None
-    if not isinstance(contract, str | os.PathLike):
-        raise TypeError(f"as_scorer() takes a contract, its file, or its module:NAME, got {contract!r:.80}")
+    expectation = given_contract(contract, "as_scorer")
     if isinstance(contract, str) and "\n" in contract:
         return contract
-    try:
-        expectation = loaded_expectation(contract)
-    except ValueError as error:
-        raise ValueError(f"as_scorer({os.fspath(contract)!r:.80}): {error}") from None
     if is_contract_file(contract):
         return str(expectation.to_toml())
     if str(contract).startswith("__main__:"):
@@ -159,7 +155,7 @@ def _title(judge: Judge, contract: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def _judge_of(contract: str) -> Judge:
-    return Judge(Contract.from_toml(contract) if "\n" in contract else loaded_expectation(contract))
+    return Judge(given_contract(contract, "feedback_of"))
 
 
 def _function(contract: str, given: str) -> Any:

@@ -19,7 +19,7 @@ from pytest_mlflow_traces.core.verdicts import Verdict, broken_already, verdicts
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_mlflow_traces.core.expectation import Expectation
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
@@ -232,18 +232,27 @@ def _compared(expectation: Any) -> Any:
 
 def split_by_scope(expectation: Any) -> tuple[Any | None, Any | None]:
     """Return what of an expectation looks at each trace by itself, and what at all of a session; `None` for nothing."""
+    return split(expectation, _by_scope)
+
+
+def _by_scope(expectation: Any) -> tuple[Any | None, Any | None]:
+    is_per_session = isinstance(expectation, Rule) and expectation.terms.per == "session"
+    return (None, expectation) if is_per_session else (expectation, None)
+
+
+def split(expectation: Any, halve: Callable[[Any], tuple[Any | None, Any | None]]) -> tuple[Any | None, Any | None]:
+    """Return the two halves of an expectation, of a contract two contracts; `None` for a half with nothing in it."""
     if not isinstance(expectation, Contract):
-        is_per_session = isinstance(expectation, Rule) and expectation.terms.per == "session"
-        return (None, expectation) if is_per_session else (expectation, None)
-    halves = zip(*map(split_by_scope, parts_of(expectation)), strict=True)
+        return halve(expectation)
+    halves = zip(*(split(each, halve) for each in parts_of(expectation)), strict=True)
     kept = ([each for each in half if each is not None] for half in halves)
     said: dict[str, Any] = {
         "applies_to": expectation.applies_to,
         "only": expectation.only or None,
         "about": expectation.about,
     }
-    alone, together = (Contract(expectation.name, *half, **said) if half else None for half in kept)
-    return alone, together
+    first, second = (Contract(expectation.name, *half, **said) if half else None for half in kept)
+    return first, second
 
 
 def check(traces: Any, *expectations: Pattern | Expectation | type) -> list[Finding]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.trace import Trace
 
+YOUNG = "it is younger than the watermark"
 _OF_A_SESSION = "it is one trace of a session, of which the contract wants all"
 
 
@@ -42,15 +43,22 @@ class Judge:
     What looks at all traces of a session is asked of them together, and of a trace that has no session by itself.
     """
 
-    def __init__(self, expectation: Any) -> None:
-        """Take an expectation apart; raise a ValueError where code that it names cannot be imported."""
+    def __init__(self, expectation: Any, watermark_ns: int | None = None) -> None:
+        """Take an expectation apart, or `None` for nothing; raise a ValueError where code it names cannot be imported.
+
+        Traces that began at `watermark_ns` or later, in nanoseconds since the epoch, are not judged: spans of theirs
+        may be on the way.
+        """
         self.expectation = expectation
+        self._watermark_ns = watermark_ns
         self.alone, self.together = split_by_scope(expectation)
         named = isinstance(expectation, Contract)
         self._subject = f"contract {expectation.name!r}" if named else f"{expectation!r:.80}"
 
     def applies(self, trace: Trace) -> bool:
         """Return whether the expectation has a say about a trace."""
+        if self.expectation is None:
+            return False
         return not isinstance(self.expectation, Contract) or self.expectation.applies(trace)
 
     def verdicts(self, trace: Trace) -> list[Verdict]:
@@ -64,7 +72,7 @@ class Judge:
 
     def judge(self, trace: Trace) -> Judgement:
         """Return what it comes to on one trace, of a session or not."""
-        reason = unjudged(trace)
+        reason = self.unjudged(trace)
         if reason is None and not self.applies(trace):
             return self._not_applicable()
         is_deferred = self.together is not None and trace.session_id is not None
@@ -80,15 +88,55 @@ class Judge:
         """Return what it comes to on all traces of a session, its rules for each of them included."""
         if not traces:
             return Judgement("not judged", "not judged: the session has no traces", (NO_TRACE,))
-        for trace in traces:
-            reason = unjudged(trace)
-            if reason is not None:  # a rule over the session may look for what this trace has lost
-                text = f"not judged: trace {visible(trace.name)!r}: {reason}"
-                return Judgement("not judged", text, not_judged(trace, reason).findings)
+        lost = self._lost(traces)
+        if lost is not None:
+            return lost
         applicable = [trace for trace in traces if self.applies(trace)]
         if not applicable:
             return self._not_applicable()
         return self._judgement(_verdicts(self.expectation, applicable))
+
+    def judge_each(self, traces: Sequence[Trace]) -> list[Judgement]:
+        """Return what it comes to on each trace of a session.
+
+        What does not hold of all of them together is said of the first that it applies to.
+        """
+        said = [self._judge_alone(trace) for trace in traces]
+        first = next((k for k, each in enumerate(said) if each.verdict in ("holds", "fails")), None)
+        if first is None or self.together is None:
+            return said
+        lost = self._lost(traces)
+        together = lost or self._judgement(self.verdicts_together(traces))
+        if said[first].verdict == "holds":
+            said[first] = together
+        elif together.verdict == "fails":
+            text = f"{said[first].text}\n\n{together.text}"
+            said[first] = Judgement("fails", text, said[first].findings + together.findings)
+        return said
+
+    def _judge_alone(self, trace: Trace) -> Judgement:
+        reason = self.unjudged(trace)
+        if reason is not None:
+            said = not_judged(trace, reason)
+            return Judgement("not judged", said.text, said.findings)
+        return self._judgement(_verdicts(self.alone, [trace])) if self.applies(trace) else self._not_applicable()
+
+    def _lost(self, traces: Sequence[Trace]) -> Judgement | None:
+        """Return that a session is not judged, where a trace of it is not: a rule may look for what that has lost."""
+        for trace in traces:
+            reason = self.unjudged(trace)
+            if reason is not None:
+                text = f"not judged: trace {visible(trace.name)!r}: {reason}"
+                return Judgement("not judged", text, not_judged(trace, reason).findings)
+        return None
+
+    def unjudged(self, trace: Trace) -> str | None:
+        """Return why a trace cannot be judged, `None` where it can."""
+        if self._watermark_ns is not None:
+            began = began_ns(trace)
+            if began is None or began >= self._watermark_ns:
+                return YOUNG
+        return unjudged(trace)
 
     def _judgement(self, said: list[Verdict], later: str = "") -> Judgement:
         if not said:
@@ -97,9 +145,17 @@ class Judge:
         return Judgement("fails", "\n\n".join(each.text for each in said), findings)
 
     def _not_applicable(self) -> Judgement:
+        if self.expectation is None:
+            return Judgement("not applicable", "it says nothing of a trace by itself")
         asked = getattr(self.expectation, "applies_to", None)
         why = "no span matches " + (repr(asked) if asked is not None else "what the contracts in it are about")
         return Judgement("not applicable", f"{self._subject} does not apply: {why}")
+
+
+def began_ns(trace: Trace) -> int | None:
+    """Return when a trace began, in nanoseconds since the epoch: its request, or else its first span."""
+    asked = trace._facts.start_ns
+    return trace.start_ns if asked is None else asked
 
 
 def unjudged(trace: Trace) -> str | None:
@@ -112,6 +168,12 @@ def unjudged(trace: Trace) -> str | None:
 def not_judged(trace: Trace, reason: str) -> Verdict:
     """Return what is said of a trace that cannot be judged."""
     return Verdict((Finding("trace.not_judged", visible(trace.name), actual=reason),), f"not judged: {reason}")
+
+
+def unseen(where: str, reason: str) -> Judgement:
+    """Return what is said of a trace that nobody has seen: it cannot be read, or it is known by its id alone."""
+    finding = Finding("trace.not_judged", visible(where), actual=reason)
+    return Judgement("not judged", f"not judged: {reason}", (finding,))
 
 
 def _verdicts(expectation: Any, traces: list[Trace]) -> list[Verdict]:

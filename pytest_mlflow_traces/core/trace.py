@@ -16,6 +16,7 @@ from pytest_mlflow_traces.core.span import Spans
 from pytest_mlflow_traces.core.spans import convert, critical_path
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.render import tree_lines
+from pytest_mlflow_traces.core.spans.structure import structure_hash
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -305,6 +306,23 @@ class Trace(Compared):
     def tree(self) -> str:
         """Return the picture of the tree that failures and reports show."""
         return "\n".join(tree_lines(self.table))
+
+    @property
+    def shape(self) -> str:
+        """A hash of its structure: of two traces the same just where `to_pattern` is, in every process.
+
+        Inputs, outputs, tags, times and ids are no part of it. The order of siblings is that of their starts.
+
+        >>> import mlflow
+        >>> from pytest_mlflow_traces import capture_traces
+        >>> with capture_traces() as traces:
+        ...     for question in ("why?", "how?"):
+        ...         with mlflow.start_span("agent", span_type="AGENT") as agent:
+        ...             agent.set_inputs(question)
+        >>> [trace.shape for trace in traces]
+        ['dcf314588e6764b4', 'dcf314588e6764b4']
+        """
+        return structure_hash(self.table)
 
     def to_pattern(self) -> Pattern:
         """Return the strict pattern of this trace: name, type, status and children of every span, nothing else.

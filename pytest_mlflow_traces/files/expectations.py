@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from pytest_mlflow_traces.core.references import named
 from pytest_mlflow_traces.files.contracts import read_contract
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
 
 
@@ -29,6 +29,25 @@ def loaded_expectation(name: str | os.PathLike[str], folders: Iterable[Path] = (
         return checked_expectation(named(str(name)))
     except TypeError as error:
         raise ValueError(str(error)) from None
+
+
+def given_contract(contract: object, call: str) -> Any:
+    """Return what a call was given as a contract: a `Contract`, the text of one, its file, or its `module:NAME`.
+
+    Raises:
+        TypeError: for anything else.
+        ValueError: that says what is wrong with it.
+    """
+    if isinstance(contract, Contract):
+        return contract
+    if not isinstance(contract, str | os.PathLike):
+        raise TypeError(f"{call}() takes a contract, its file, or its module:NAME, got {contract!r:.80}")
+    if isinstance(contract, str) and "\n" in contract:
+        return Contract.from_toml(contract)
+    try:
+        return loaded_expectation(contract)
+    except ValueError as error:
+        raise ValueError(f"{call}({os.fspath(contract)!r:.80}): {error}") from None
 
 
 def _read(paths: list[Path]) -> Contract:

@@ -176,7 +176,7 @@ def _spans(stream: IO[bytes], name: str, advance: Callable[[int], object]) -> It
 
 def _rows(stream: IO[bytes], kind: str, name: str, advance: Callable[[int], object]) -> Iterator[tuple[Any, str]]:
     try:
-        from pytest_mlflow_traces.tables import rows
+        from pytest_mlflow_traces.files.arrow import rows
     except ImportError:
         extra = "pip install 'pytest-mlflow-traces[tables]'"
         raise TraceFileError(f"{name}: {kind}, which needs pyarrow: {extra}") from None

@@ -22,7 +22,7 @@ from pytest_mlflow_traces.files.objects import objects_in
 from pytest_mlflow_traces.mlflow_import import without_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 TEST_NAME = "mlflow.test.name"  # MLflow's own tag: its pytest plugin sets it, too
 STDIN = "-"
@@ -111,9 +111,22 @@ def _each(said: Any, where: str) -> Iterator[tuple[Any, str]]:
 
 def _stored(made: Callable[[shapes.Translate], Any], where: str) -> StoredTrace:
     with _naming(where):
-        said = made(_as_stored)
-        facts, table = convert.parse_dict(said)
-    return StoredTrace(Trace(table, facts, said), where)
+        return StoredTrace(_trace(made), where)
+
+
+def trace_of_row(row: Mapping[str, Any]) -> Trace:
+    """Return the trace of a row of a table.
+
+    Raises:
+        ValueError: that says what is wrong with it.
+    """
+    return _trace(partial(shapes.trace_of, row))
+
+
+def _trace(made: Callable[[shapes.Translate], Any]) -> Trace:
+    said = made(_as_stored)
+    facts, table = convert.parse_dict(said)
+    return Trace(table, facts, said)
 
 
 def _taken(said: Any, loose: shapes.LooseSpans, where: str) -> int | None:

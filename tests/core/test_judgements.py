@@ -142,3 +142,66 @@ def test_code_that_a_contract_names_is_imported_by_its_judge():
 
     with pytest.raises(ValueError, match="No module named 'nowhere'"):
         Judge(contract)
+
+
+# -- all traces of a session, with a judgement for each
+
+
+def of_session(*specs, session="s-1"):
+    return tree(*specs, metadata={SESSION: session})
+
+
+BOTH = Contract("both", ONCE, never(span("delete_table")))
+
+
+def test_what_fails_of_a_session_is_said_of_its_first_trace():
+    traces = [of_session("pay"), of_session("delete_table"), of_session("look")]
+
+    said = Judge(BOTH).judge_each(traces)
+
+    assert [judgement.verdict for judgement in said] == ["fails", "fails", "holds"]
+    assert [judgement.rules for judgement in said] == [("order.after",), ("order.never",), ()]
+
+
+def test_a_first_trace_that_fails_by_itself_says_both():
+    (said,) = Judge(BOTH).judge_each([of_session("pay", "delete_table")])
+
+    assert (said.verdict, said.rules) == ("fails", ("order.never", "order.after"))
+    assert said.text.count("contract 'both': ") == 2
+
+
+def test_what_a_session_fulfils_together_holds_of_each():
+    said = Judge(BOTH).judge_each([of_session("auth @1-2"), of_session("pay @5-6")])
+
+    assert [judgement.verdict for judgement in said] == ["holds", "holds"]
+
+
+def test_of_a_session_that_is_not_whole_the_first_is_not_judged_though_it_is():
+    said = Judge(BOTH).judge_each([of_session("pay"), orphan()])
+
+    assert [judgement.verdict for judgement in said] == ["not judged", "not judged"]
+    assert said[0].text.startswith("not judged: trace 'agent': orphan: ")
+
+
+def test_what_fails_by_itself_fails_in_a_session_that_is_not_whole_too():
+    said = Judge(BOTH).judge_each([of_session("delete_table"), orphan()])
+
+    assert [judgement.rules for judgement in said] == [("order.never",), ("trace.not_judged",)]
+
+
+def test_the_first_that_the_contract_applies_to_says_what_the_session_fails():
+    contract = Contract("paying", ONCE, applies_to=span("pay"))
+
+    said = Judge(contract).judge_each([of_session("look"), of_session("pay")])
+
+    assert [judgement.verdict for judgement in said] == ["not applicable", "fails"]
+
+
+def test_a_trace_younger_than_the_watermark_is_not_judged_and_nor_is_its_session():
+    old, young = of_session("auth @1-2"), of_session("pay @5-6")
+
+    said = Judge(BOTH, watermark_ns=5_000_000).judge_each([old, young])
+
+    assert [judgement.verdict for judgement in said] == ["not judged", "not judged"]
+    assert said[1].text == "not judged: it is younger than the watermark"
+    assert Judge(BOTH, watermark_ns=5_000_001).judge_each([old, young])[1].verdict == "holds"

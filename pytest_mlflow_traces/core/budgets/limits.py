@@ -230,7 +230,7 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
     homes = {span: number for number, trace in enumerate(traces) for span in trace.find(limit.pattern)}
     where = {span: f"[{number}] {span.path}" if len(traces) > 1 else span.path for span, number in homes.items()}
     taken = {span: span.end_ns - span.start_ns for span in homes if span.end_ns is not None}
-    what, expected = short(limit.pattern), f"a p95 of {_at_most(limit.most)}"
+    expected = f"a p95 of {_at_most(limit.most)}"
     unfinished = [span for span in homes if span not in taken]
     yield from _few(
         [Finding("budget.unfinished", where[span], expected, "a span that never ended") for span in unfinished], limit
@@ -243,19 +243,30 @@ def p95(traces: Sequence[Trace], limit: Limit) -> Iterator[Finding]:
     yield from _few(
         [each for span in waits for each in _unseen(waits[span], where[span], expected, taken[span])], limit
     )
-    if not homes:
-        if not limit.optional or not any(len(trace.table) for trace in traces):
-            actual = f"no such span in {counted(len(traces), 'trace')}"
-            yield Finding("budget.absent", what, expected, actual, _meant(limit, *traces))
-    elif len(taken) < ENOUGH_FOR_P95:
-        few = f"{len(taken)} in {counted(len(traces), 'trace')}"
+    if not homes and limit.optional and any(len(trace.table) for trace in traces):
+        return
+    at = sorted(taken, key=taken.__getitem__)[rank(95, len(taken))] if taken else None
+    hint = _meant(limit, *traces) if at is None else _path_hint(traces[homes[at]], at)
+    slow = None if at is None else (taken[at], where[at])
+    yield from tail(limit, len(homes), len(taken), slow, len(traces), hint)
+
+
+def tail(
+    limit: Limit, found: int, ended: int, slow: tuple[int, str] | None, traces: int, hint: str | None = None
+) -> Iterator[Finding]:
+    """Check a 95th percentile, which is `slow` and where it was, of some spans that ended of those that were found."""
+    what = short(limit.pattern)
+    if not found:
+        actual = f"no such span in {counted(traces, 'trace')}"
+        yield Finding("budget.absent", what, f"a p95 of {_at_most(limit.most)}", actual, hint)
+    elif ended < ENOUGH_FOR_P95:
+        few = f"{ended} in {counted(traces, 'trace')}"
         cure = "of fewer it is the maximum: run it more often, or limit each span by latency_of"
         yield Finding("budget.samples", what, f"at least {ENOUGH_FOR_P95} samples for a p95", few, cure)
-    else:
-        at = sorted(taken, key=taken.__getitem__)[rank(95, len(taken))]
-        if taken[at] > limit.most:
-            actual = _taken(taken[at], limit.most, f" of {len(taken)} samples")
-            yield Finding("budget.p95", where[at], expected, actual, _path_hint(traces[homes[at]], at))
+    elif slow is not None and slow[0] > limit.most:
+        taken, where = slow
+        actual = _taken(taken, limit.most, f" of {ended:,} samples")
+        yield Finding("budget.p95", where, f"a p95 of {_at_most(limit.most)}", actual, hint)
 
 
 def _unseen(waits: Iterable[RealWait], where: str, expected: str, taken: int) -> list[Finding]:

@@ -28,6 +28,7 @@ _SESSIONS, _USERS = ("session.id", "gen_ai.conversation.id"), ("user.id",)
 # what a row of a table of spans must say, or else what is absent from it would prove nothing
 _SPAN = ("trace_id", "span_id", "parent_span_id", "name", "start_time_unix_nano", "end_time_unix_nano", "attributes",
          "events", "status")  # fmt: skip
+_NEEDED = frozenset(_SPAN[1:])
 # what of a row of a table is read
 COLUMNS = frozenset(
     (*_SPAN, "trace", "spans", "request_id", "request_time", "timestamp_ms", "state", "status", "execution_duration",
@@ -79,10 +80,9 @@ def span_of(row: Mapping[str, Any]) -> dict[str, Any]:
     context = row.get("context")
     if isinstance(context, dict):
         return _span_of_mlflow_2(row, context)
-    lacking = [name for name in _SPAN[1:] if name not in row]
-    if lacking:
-        raise ValueError(f"not a span: it lacks {listed(lacking)}")
-    status = _mapping(row["status"], "status")
+    if not row.keys() >= _NEEDED:
+        raise ValueError(f"not a span: it lacks {listed([name for name in _SPAN[1:] if name not in row])}")
+    status = row["status"] if type(row["status"]) is dict else _mapping(row["status"], "status")
     made = {
         "trace_id": row.get("trace_id"),  # known of all, where the spans are those of a trace
         "span_id": convert.text(row, "span_id"),
@@ -91,16 +91,27 @@ def span_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "start_time_unix_nano": convert.whole(row, "start_time_unix_nano"),
         "end_time_unix_nano": convert.whole(row, "end_time_unix_nano"),
         "status": {"code": status.get("code") or "STATUS_CODE_UNSET", "message": status.get("message")},
-        "attributes": {
-            name: value if isinstance(value, str) else json.dumps(value, default=str)
-            for name, value in _mapping(row["attributes"], "attributes").items()
-        },
+        "attributes": _attributes(row["attributes"]),
         "events": [
             {**event, "attributes": _mapping(event.get("attributes"), "attributes of events")}
             for event in _list(row["events"], "events")
         ],
     }
-    return made | {key: row[key] for key in convert.DROPPED if row.get(key)}
+    for key in convert.DROPPED:
+        if row.get(key):
+            made[key] = row[key]
+    return made
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    if type(value) is list and value and type(value[0]) is tuple:  # as Arrow has a map, and nearly all of texts
+        pairs = dict(value)
+        if {*map(type, pairs), *map(type, pairs.values())} == {str}:
+            return pairs
+    return {
+        name: each if isinstance(each, str) else json.dumps(each, default=str)
+        for name, each in _mapping(value, "attributes").items()
+    }
 
 
 def _span_of_mlflow_2(row: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,6 +149,8 @@ def trace_of(said: Any, translate: Translate) -> Any:
     if said.get("trace") is not None:
         return trace_of(_decoded(said["trace"], "trace"), translate)
     if "spans" in said:
+        if "trace_id" in said and not (said["trace_id"] or said.get("request_id")):
+            raise ValueError("it has no trace_id, so its spans may be those of many traces")
         return _of_row(said, translate)
     if "databricks_request_id" in said and "response" in said:
         return trace_of(_decoded(said["response"], "response"), translate)

@@ -800,3 +800,11 @@ def test_a_failure_over_several_traces_is_one_text_of_bounded_length():
         "  ... 2 more findings",
     ]
     assert len(raised.value.findings) == 22
+
+
+def test_the_halves_of_a_budget_are_what_limits_each_trace_and_what_all_of_them():
+    both = Budget(latency="2s", p95_of={"a": "1s"})
+
+    assert both.halves() == (Budget(latency="2s"), Budget(p95_of={"a": "1s"}))
+    assert Budget(tokens=5).halves() == (Budget(tokens=5), None)
+    assert Budget(p95_of={"a": "1s"}).halves() == (None, Budget(p95_of={"a": "1s"}))
