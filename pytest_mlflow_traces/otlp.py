@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from pytest_mlflow_traces.capture.enrich import sums
 from pytest_mlflow_traces.capture.mlflow_internals import translate_loaded_span, translate_span_when_storing
 from pytest_mlflow_traces.core.spans.convert import DROPPED, JsonSpan
+from pytest_mlflow_traces.core.spans.shapes import is_translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ def as_stored(trace: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: for a span with attributes that MLflow, and so its store, does not stand.
     """
-    spans = [_translated(span) for span in trace["data"]["spans"]]
+    spans = [_translated(span) if is_translated(span["attributes"]) else span for span in trace["data"]["spans"]]
     metadata = sums([JsonSpan(span) for span in spans]) | trace["info"]["trace_metadata"]
     return {"info": trace["info"] | {"trace_metadata": metadata}, "data": {"spans": spans}}
 
