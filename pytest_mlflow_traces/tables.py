@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.trace import Trace
 
-__all__ = ["VERDICTS", "judge"]
+__all__ = ["judge"]
 
 _TEXTS = ("rule", "where", "expected", "actual", "hint")
 VERDICTS = pa.schema(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.contracts import Contract
+from pytest_mlflow_traces.core.contracts import Contract, split_by_scope
 from pytest_mlflow_traces.core.judgements import YOUNG
 from pytest_mlflow_traces.core.percentiles import limits_of, split_percentiles
 from pytest_mlflow_traces.files.expectations import given_contract
@@ -47,12 +47,18 @@ def findings(
 ) -> DataFrame:
     """Return what a contract comes to on each trace of a table: a data frame with a row for each.
 
-    Its columns are those of `pytest_mlflow_traces.tables.VERDICTS`. The columns of `df` tell what it is: the view
-    `_trace_unified`, a table `_otel_spans`, `trace_logs`, an inference table, or Parquet of any of them.
+    It has the columns of what `pytest_mlflow_traces.tables.judge` returns. The columns of `df` tell what it is: the
+    view `_trace_unified`, a table `_otel_spans`, `trace_logs`, an inference table, or Parquet of any of them.
 
     Rules over sessions (`per="session"`) are asked of all traces of a session together, and what does not hold of them
     is said of the first. Percentiles (`Budget(p95_of=...)`) are of the whole table, and have a row of their own,
     without a trace id.
+
+    >>> from datetime import datetime, timedelta, timezone
+    >>> def nightly(spark, last):
+    ...     now = datetime.now(timezone.utc) - timedelta(hours=1)  # by then the last spans have arrived
+    ...     view, spans = spark.table("main.agents.prod_trace_unified"), spark.table("main.agents.prod_otel_spans")
+    ...     return findings(view, "answers.contract.toml", spans=spans, since=last, watermark=now)
 
     Args:
         df: The traces, or their spans.
@@ -77,14 +83,14 @@ def findings(
     except ImportError:
         raise ImportError("findings() needs pyspark: pip install 'pytest-mlflow-traces[spark]'") from None
     expectation = given_contract(contract, "findings")
-    together = split_percentiles(expectation)[1]
+    rest, together = split_percentiles(expectation)
     asked = Asked(
         _portable(expectation),
         title_of(expectation, contract),
         nanoseconds(watermark, "findings", "watermark"),
         nanoseconds(since, "findings", "since"),
     )
-    is_per_session = asked.judge.together is not None
+    is_per_session = split_by_scope(rest)[1] is not None
     rows = traces_of(df, annotations, None if is_per_session else asked.since_ns)
     found = [_judged_together(rows, asked) if is_per_session else rows.mapInArrow(asked.judged, _VERDICTS)]
     if together is not None:
@@ -139,7 +145,7 @@ def _dropped(view: DataFrame, spans: DataFrame, asked: Asked) -> DataFrame:
     from pyspark.sql import functions as F  # noqa: N812
 
     if is_of_spans(view) or "trace_id" not in view.columns:
-        raise ValueError("findings(): spans= are beside a view with a column `trace_id`, not beside the spans themselves")
+        raise ValueError("findings(): spans= are beside a view with a `trace_id`, not beside the spans themselves")
     if not is_of_spans(spans):
         raise ValueError("findings(): spans= is a table with a row a span, and this one has a row a trace")
     began = F.min("start_time_unix_nano")

@@ -45,10 +45,8 @@ def traces_of(df: DataFrame, annotations: DataFrame | None, since_ns: int | None
         grouped = grouped.where(F.col(_BEGAN).isNull() | (F.col(_BEGAN) >= since_ns))
     if annotations is None:
         return grouped.select("trace_id", "spans")
-    said = _said(annotations)
-    return (
-        grouped.withColumn(KEY, key_of("trace_id")).join(said, KEY, "left").select("trace_id", "spans", *said.columns[1:])
-    )
+    joined = grouped.withColumn(KEY, key_of("trace_id")).join(_said(annotations), KEY, "left")
+    return joined.select("trace_id", "spans", *_SAID)
 
 
 def key_of(column: Any) -> Column:
@@ -104,7 +102,7 @@ def _said(annotations: DataFrame) -> DataFrame:
 
 
 def _of_logs(logs: DataFrame) -> DataFrame:
-    """Return the events of `_otel_logs` that are about tags and metadata; what they say is in the body, or beside it."""
+    """Return the events of `_otel_logs` about tags and metadata, which stand in the body or in attributes."""
     from pyspark.sql import functions as F  # noqa: N812
 
     places = [name for name in ("body", "attributes") if name in logs.columns]

@@ -87,11 +87,12 @@ class Asked:
             yield pa.RecordBatch.from_pylist([*map(self._read, rows_of(part))], schema=READ)
 
     def _read(self, row: dict[str, Any]) -> dict[str, Any]:
-        known = {"trace_id": id_of(row), "request_time": time_of(row)}
+        trace_id = id_of(row)
+        known: dict[str, Any] = {"trace_id": trace_id, "request_time": time_of(row)}
         try:
             trace = trace_of_row(row)
         except ValueError as error:
-            return known | {"session": _bucket(known["trace_id"]), "reason": unread(error)}
+            return known | {"session": _bucket(trace_id), "reason": unread(error)}
         session = None if trace.session_id is None else f"session {trace.session_id}"
         return known | {"session": session or _bucket(trace.id), "trace": json.dumps(trace.raw, default=str)}
 
@@ -136,7 +137,7 @@ class Asked:
                     yield {"number": number, "taken": span.end_ns - span.start_ns, "where": where}
 
     def percentiles(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """Yield the verdict on what the engine has made of the samples: one row, with the numbers of each percentile."""
+        """Yield the verdict on what the engine has made of the samples: a row with the numbers of each."""
         for batch in batches:
             yield batch_of([self._percentiles(row) for row in batch.to_pylist()])
 

@@ -205,3 +205,10 @@ def test_a_trace_younger_than_the_watermark_is_not_judged_and_nor_is_its_session
     assert [judgement.verdict for judgement in said] == ["not judged", "not judged"]
     assert said[1].text == "not judged: it is younger than the watermark"
     assert Judge(BOTH, watermark_ns=5_000_001).judge_each([old, young])[1].verdict == "holds"
+
+
+def test_of_what_says_nothing_of_a_trace_there_is_no_verdict():
+    said = Judge(None).judge(tree("agent"))
+
+    assert said == Judgement("not applicable", "it says nothing of a trace by itself")
+    assert Judge(None).judge(orphan()).verdict == "not judged"

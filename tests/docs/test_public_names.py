@@ -37,7 +37,6 @@ WITHOUT_NAMES = {
     "plugin",
     "reports",
     "store",
-    "tables",
     "virtual_time",
     "warnings",
 }

@@ -129,6 +129,7 @@ def moved(trace, time):
     for each_span in trace["data"]["spans"]:
         for key in ("start_time_unix_nano", "end_time_unix_nano"):
             each_span[key] += ns
+    trace["info"]["request_time"] = time.isoformat(timespec="milliseconds")
     return trace
 
 

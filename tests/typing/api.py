@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from datetime import timedelta
-from typing import Annotated, Literal
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from hypothesis import strategies as st
 from pydantic import model_validator
@@ -38,6 +39,14 @@ from pytest_mlflow_traces import (
     span,
     strategies,
 )
+from pytest_mlflow_traces.scorers import as_scorer
+from pytest_mlflow_traces.spark import findings
+from pytest_mlflow_traces.tables import judge
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mlflow.genai.scorers import Scorer
+    from pyspark.sql import DataFrame
 
 
 class Tags(TagSchema):
@@ -121,6 +130,14 @@ def test_order(mlflow_traces: CapturedTraces) -> None:
     cancelled = never(pay).before(auth, until=pay, same={"inputs.a": "outputs.b"})
     findings: list[Finding] = cancelled.check(mlflow_traces.one())
     print(findings, rule.check_all(mlflow_traces), each(pay).after(auth, same=("inputs.a", "inputs.b")))
+
+
+def test_production(batch: pa.RecordBatch, table: DataFrame, contract: Contract) -> None:
+    now = datetime.now(timezone.utc)
+    verdicts: pa.RecordBatch = judge(batch, "refunds.contract.toml", watermark=now)
+    found: DataFrame = findings(table, Path("refunds.contract.toml"), spans=table, annotations=table, since=now)
+    scorer: Scorer = as_scorer(contract, session=True, name="refunds")
+    print(verdicts, found, scorer, judge(batch, contract), findings(table, "my_agent:CONTRACT", watermark=now))
 
 
 def test_strategies() -> None:

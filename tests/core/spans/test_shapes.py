@@ -371,3 +371,9 @@ def test_whatever_stands_somewhere_is_read_or_is_an_error(shape, junk, data):
         return
     assert trace.problems is not None
     json.dumps(shapes.trace_of(said, kept), default=str)
+
+
+@pytest.mark.parametrize("trace_id", [None, ""])
+def test_a_row_of_spans_without_the_id_of_their_trace_is_none(trace_id):
+    with pytest.raises(ValueError, match=exactly("it has no trace_id, so its spans may be those of many traces")):
+        shapes.trace_of({"trace_id": trace_id, "spans": []}, dict)

@@ -1,0 +1,42 @@
+"""Judge the traces of a day by a contract: `python -m examples.production.nightly TABLE CONTRACT OUT SINCE UNTIL`.
+
+TABLE is a table or view of Unity Catalog (`main.agents.prod_trace_unified`), or a path of Parquet; OUT is a folder for
+the verdicts, which is added to. SINCE and UNTIL are times such as 2026-01-31T00:00:00Z, as a scheduler has them: the
+UNTIL of one night is the SINCE of the next. Let it be old enough for the last spans to have arrived.
+
+The exit status is 1 where a trace fails or is not judged, and where none was judged at all.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+from pytest_mlflow_traces.spark import findings
+
+
+def main(table: str, contract: str, out: str, since: str, until: str) -> int:
+    spark = SparkSession.builder.getOrCreate()
+    traces = spark.read.parquet(table) if "/" in table else spark.table(table)
+    watermark = datetime.fromisoformat(until.replace("Z", "+00:00"))
+    judged = findings(traces, contract, since=datetime.fromisoformat(since.replace("Z", "+00:00")), watermark=watermark)
+    night = f"{out}/until={watermark:%Y-%m-%dT%H%M%S}"
+    # those of tomorrow are for tomorrow; what has no time is of today
+    judged.where(F.coalesce(F.col("request_time") < watermark, F.lit(True))).write.parquet(night)
+    verdicts = spark.read.parquet(night)
+    counts = {row.verdict: row["count"] for row in verdicts.groupBy("verdict").count().collect()}
+    print(", ".join(f"{counts[verdict]:,} {verdict}" for verdict in sorted(counts)) or "no traces")  # noqa: T201
+    # of what fails in the same way, in traces of the same structure, one is enough to read
+    for row in verdicts.where("verdict = 'fails'").groupBy("shape", "rules").agg(
+        F.count("*").alias("times"), F.first("trace_id").alias("trace_id"), F.first("text").alias("text")
+    ).orderBy(F.desc("times")).limit(20).collect():  # fmt: skip
+        print(f"\n{row.times:,} like {row.trace_id}\n{row.text}")  # noqa: T201
+    bad = counts.get("fails", 0) + counts.get("not judged", 0)
+    return 1 if bad or not counts.get("holds") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
