@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from benchmarks.scale.traces import LOST, Case
+from benchmarks.scale.traces import LOST, METADATA, Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -69,7 +69,7 @@ def unified_row(case: Case) -> Row:
         "request_time": _time(case),
         "state": "OK",
         "execution_duration_ms": Decimal(case.latency_ms),
-        "trace_metadata": [("mlflow.trace_schema.version", "3")],
+        "trace_metadata": list(METADATA.items()),
         "tags": list(case.tags.items()),
         "spans": [_span(span) for span in delivered(case)],
         "assessments": [],
@@ -104,7 +104,7 @@ def mlflow_trace(case: Case) -> Row:
             "request_time": _time(case).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "execution_duration_ms": case.latency_ms,
             "state": "OK",
-            "trace_metadata": {"mlflow.trace_schema.version": "3"},
+            "trace_metadata": METADATA,
             "tags": case.tags,
         },
         "data": {"spans": [_mlflow_span(span) for span in case.spans]},

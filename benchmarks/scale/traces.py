@@ -46,6 +46,14 @@ _SPANS = (
 )
 _REFUND, _LAST = 7, len(_SPANS) - 1
 _USAGE = json.dumps({"input_tokens": 512, "output_tokens": 64, "total_tokens": 576})
+_COST = json.dumps({"input_cost": 7.68e-05, "output_cost": 3.84e-05, "total_cost": 1.152e-04})
+# what the client of Databricks says of a call of a model, and of the whole trace with two of them
+_CALL = {"mlflow.chat.tokenUsage": _USAGE, "mlflow.llm.model": '"gpt-4o-mini"', "mlflow.llm.cost": _COST}
+METADATA = {
+    "mlflow.trace_schema.version": "3",
+    "mlflow.trace.tokenUsage": json.dumps({"input_tokens": 1024, "output_tokens": 128, "total_tokens": 1152}),
+    "mlflow.trace.cost": json.dumps({"input_cost": 1.536e-04, "output_cost": 7.68e-05, "total_cost": 2.304e-04}),
+}
 
 
 class Span(NamedTuple):
@@ -151,9 +159,7 @@ class Case:
             "mlflow.spanInputs": f'{{"question": "{question}", "order": {self.number}}}',
             "mlflow.spanOutputs": f'{{"answer": "{answer}", "domains": ["orders", "policy"], "confidence": 0.9}}',
         }
-        if type_ == "LLM":
-            made["mlflow.chat.tokenUsage"] = _USAGE
-        return made
+        return made | (_CALL if type_ == "LLM" else {})
 
 
 def case(seed: int, number: int) -> Case:
