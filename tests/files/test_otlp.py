@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import operator
 import random
 
 import mlflow
@@ -14,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from pytest_mlflow_traces import capture_traces, read_traces
+from pytest_mlflow_traces import capture_traces, otlp, read_traces
 from pytest_mlflow_traces.files.traces import stored_traces
 from tests.support.messages import exactly
 from tests.support.otlp import as_json, traces_data
@@ -247,3 +248,55 @@ def test_a_message_whose_length_looks_like_text(size, folder):
 
 def test_an_empty_message_has_no_traces(folder):
     assert read_traces(write(folder, TracesData().SerializeToString())) == []
+
+
+_USAGE = {"input_tokens": 7, "output_tokens": 4, "total_tokens": 11}
+# what a span may have of MLflow's names and of others', and the values of each
+_ATTRIBUTES = {
+    "mlflow.spanType": ["LLM", "UNKNOWN"],
+    "mlflow.spanInputs": [{"model": "gpt-4o-mini", "messages": []}, {"q": "why"}, "why"],
+    "mlflow.spanOutputs": [{"model": "gpt-4o"}, "because"],
+    "mlflow.chat.tokenUsage": [_USAGE, {"input_tokens": "many"}, None],
+    "mlflow.llm.model": ["gpt-4o-mini", "nobody-knows-it"],
+    "mlflow.llm.cost": [{"input_cost": 1.0, "output_cost": 2.0, "total_cost": 3.0}, None],
+    "gen_ai.usage.input_tokens": [5],
+    "gen_ai.request.model": ["gpt-4o"],
+    "openinference.span.kind": ["TOOL"],
+}
+_TOLD = {"mlflow.trace.tokenUsage": json.dumps(_USAGE), "mlflow.trace.cost": "{}"}
+
+
+def test_what_storing_does_not_change_is_not_translated_and_the_sums_are_the_same():
+    """The spans that are left out are those that MLflow's translation leaves as they are, in what we read of them."""
+    draw = random.Random(1)
+    left_out = 0
+    for _ in range(100):
+        trace = {"info": {"trace_metadata": _some(draw, {key: [value] for key, value in _TOLD.items()})}, "data": {}}
+        trace["data"]["spans"] = [_drawn_span(draw, number) for number in range(3)]
+        every = [otlp._translated(span) for span in trace["data"]["spans"]]
+
+        stored = otlp.as_stored(trace)
+
+        left_out += sum(map(operator.is_, stored["data"]["spans"], trace["data"]["spans"]))
+        assert [_read(span) for span in stored["data"]["spans"]] == [_read(span) for span in every]
+        sums = otlp.sums([otlp.JsonSpan(span) for span in every])
+        assert stored["info"]["trace_metadata"] == sums | trace["info"]["trace_metadata"]
+    assert 50 < left_out < 250
+
+
+def _some(draw, pools):
+    chances = {name: 0.6 if name.startswith("mlflow.") else 0.15 for name in pools}
+    return {name: draw.choice(pool) for name, pool in pools.items() if draw.random() < chances[name]}
+
+
+def _drawn_span(draw, number):
+    attributes = {name: json.dumps(value) for name, value in _some(draw, _ATTRIBUTES).items()}
+    ids = {"trace_id": "AQ==", "span_id": f"{number}", "parent_span_id": "0" if number else None}
+    times = {"start_time_unix_nano": 1, "end_time_unix_nano": 2, "status": {"code": "STATUS_CODE_OK"}}
+    return {"name": "chat", "events": [], "attributes": attributes, **ids, **times}
+
+
+def _read(span):
+    read = otlp.JsonSpan(span)
+    usage, cost = (read.get_attribute(name) for name in ("mlflow.chat.tokenUsage", "mlflow.llm.cost"))
+    return read.span_type, read.inputs, read.outputs, usage, cost

@@ -1,0 +1,1 @@
+"""A contract over a million traces in tables, by Spark: does it find what is wrong and nothing else, and how fast."""
