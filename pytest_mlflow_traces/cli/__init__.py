@@ -17,6 +17,7 @@ from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.cli.contract_files import explain, lint
 from pytest_mlflow_traces.cli.pages import html_option, page_file
 from pytest_mlflow_traces.cli.progress import progress, size_of
+from pytest_mlflow_traces.cli.shares import rate_asked, share
 from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
@@ -96,6 +97,11 @@ def show(files: tuple[str, ...], part: str | None, html: str | None) -> None:
               help="Explain the first N traces that do not hold; the others are counted.")  # fmt: skip
 @click.option("--allow-not-judged", "allowed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
               help="Pass though up to N traces could not be judged, since spans of them are missing.")  # fmt: skip
+@click.option("--at-least", "at_least", metavar="RATE", callback=share,
+              help="Pass where the traces show that each contract holds at this rate, such as 95%, of what makes such "
+                   "traces. Too few of them to say are a failure, too.")  # fmt: skip
+@click.option("--confidence", metavar="RATE", callback=share,
+              help="With --at-least: how sure to be of it.  [default: 95%]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="Print JSON Lines: every trace that does not hold, and the counts at the end.")  # fmt: skip
 @html_option
@@ -106,6 +112,8 @@ def check(
     filter_string: str | None,
     most: int,
     allowed: int,
+    at_least: float | None,
+    confidence: float | None,
     as_json: bool,
     html: str | None,
 ) -> None:
@@ -124,6 +132,9 @@ def check(
     No trace at all, no trace in one of several files, and a contract that applies to none, is a failure: nothing passes
     on absence. So is a trace that is not whole (without spans, with one that has not ended, whose parent is
     missing, or of which something was dropped): it is not judged.
+
+    With --at-least some may fail: the exact bound of Clopper and Pearson says whether so few do that the rate is shown.
+    What is not judged counts as not holding then, and a run is a session where a contract has rules over sessions.
     """  # noqa: D301
     uris = [source for source in sources if _is_uri(source)]
     if uris and not experiments:
@@ -131,12 +142,14 @@ def check(
     if not uris and (experiments or filter_string is not None):
         raise click.UsageError("--experiment and --filter are for a tracking URI, and there is none")
 
+    rate = rate_asked(at_least, confidence, allowed)
+
     def search(uri: str) -> Iterator[StoredTrace]:
         from pytest_mlflow_traces.cli.tracking_store import tracked_traces
 
         return tracked_traces(uri, experiments, filter_string)
 
-    checked = Check({name: _loaded(name) for name in names}, allowed)
+    checked = Check({name: _loaded(name) for name in names}, allowed, rate)
 
     def tell(stored: StoredTrace, said: list[Verdict]) -> None:
         pages.add(stored, "does not hold" if said else "holds", failed=bool(said), said=said)

@@ -47,7 +47,7 @@ class Judge:
         self.expectation = expectation
         self.alone, self.together = split_by_scope(expectation)
         named = isinstance(expectation, Contract)
-        self._subject = f"contract {expectation.name!r}" if named else f"{expectation!r:.80}"
+        self.subject = f"contract {expectation.name!r}" if named else f"{expectation!r:.80}"
 
     def applies(self, trace: Trace) -> bool:
         """Return whether the expectation has a say about a trace."""
@@ -74,7 +74,7 @@ class Judge:
             said = not_judged(trace, reason)
             return Judgement("not judged", said.text, said.findings)
         later = ", but for its rules over the whole session" if is_deferred else ""
-        return self._judgement(self.verdicts(trace), later)
+        return self.judgement(self.verdicts(trace), later)
 
     def judge_session(self, traces: Sequence[Trace]) -> Judgement:
         """Return what it comes to on all traces of a session, its rules for each of them included."""
@@ -88,18 +88,19 @@ class Judge:
         applicable = [trace for trace in traces if self.applies(trace)]
         if not applicable:
             return self._not_applicable()
-        return self._judgement(_verdicts(self.expectation, applicable))
+        return self.judgement(_verdicts(self.expectation, applicable))
 
-    def _judgement(self, said: list[Verdict], later: str = "") -> Judgement:
+    def judgement(self, said: list[Verdict], later: str = "") -> Judgement:
+        """Return what comes to what the expectation has to say of what it applies to."""
         if not said:
-            return Judgement("holds", f"{self._subject} holds{later}")
+            return Judgement("holds", f"{self.subject} holds{later}")
         findings = tuple(finding for each in said for finding in each.findings)
         return Judgement("fails", "\n\n".join(each.text for each in said), findings)
 
     def _not_applicable(self) -> Judgement:
         asked = getattr(self.expectation, "applies_to", None)
         why = "no span matches " + (repr(asked) if asked is not None else "what the contracts in it are about")
-        return Judgement("not applicable", f"{self._subject} does not apply: {why}")
+        return Judgement("not applicable", f"{self.subject} does not apply: {why}")
 
 
 def unjudged(trace: Trace) -> str | None:
