@@ -54,6 +54,16 @@ def test_a_plan_ends_in_time_and_its_errors_are_as_rare_as_it_says(asked):
         assert course.runs <= most
 
 
+@pytest.mark.parametrize("asked", PLANS, ids=str)
+def test_a_run_that_held_never_ends_it_red_and_one_that_failed_never_green(asked):
+    made = plan(*asked)
+    for runs in range(made.most):
+        for failed in range(runs + 1):
+            if runs == 0 or made.verdict(runs - failed, failed) is None:
+                assert made.verdict(runs - failed + 1, failed) != "red"
+                assert made.verdict(runs - failed, failed + 1) != "green"
+
+
 @pytest.mark.parametrize("asked", [each for each in PLANS if each[0] < 1], ids=str)
 def test_half_of_the_runs_are_enough_on_average_where_an_agent_is_clearly_good_or_bad(asked):
     made, (at_least, most, _) = plan(*asked), asked
