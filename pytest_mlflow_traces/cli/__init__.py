@@ -17,8 +17,9 @@ from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.cli.contract_files import explain, lint
 from pytest_mlflow_traces.cli.pages import html_option, page_file
 from pytest_mlflow_traces.cli.progress import progress, size_of
-from pytest_mlflow_traces.cli.shares import rate_asked, share
-from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
+from pytest_mlflow_traces.cli.shares import CONFIDENCE, rate_asked, share
+from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of, runs_of
+from pytest_mlflow_traces.core.judgements import Judge
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import counted
@@ -32,6 +33,7 @@ from pytest_mlflow_traces.reports.comparisons import (
     overall,
 )
 from pytest_mlflow_traces.reports.sections import headline
+from pytest_mlflow_traces.reports.variants import NOT_SHOWN, Variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -186,10 +188,23 @@ def _frozen() -> Iterator[None]:
 @main.command()
 @click.argument("old")
 @click.argument("new")
+@click.option("--contract", "names", metavar="MODULE:NAME|FILE", multiple=True,
+              help="Of several runs of each test, with an agent that varies: say which findings of this contract "
+                   "became more frequent, instead of what differs; may be given several times.")  # fmt: skip
+@click.option("--confidence", metavar="RATE", callback=share,
+              help="With --contract: how sure to be that something became more frequent.  [default: 95%]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for $GITHUB_STEP_SUMMARY or a comment.")
 @html_option
-def diff(old: str, new: str, as_json: bool, as_markdown: bool, html: str | None) -> None:
+def diff(
+    old: str,
+    new: str,
+    names: tuple[str, ...],
+    confidence: float | None,
+    as_json: bool,
+    as_markdown: bool,
+    html: str | None,
+) -> None:
     """Compare the traces of two runs, test by test.
 
     OLD is what is expected, as the traces of the main branch; NEW are those of a branch. Each is a file of
@@ -204,13 +219,28 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool, html: str | None)
     attributes, exceptions, events, tokens, latency, the order of traces and what ran in parallel are soft: they are
     listed, and no reason to fail; ids that each run makes anew, such as UUIDs, are not even listed. A test that only
     one side has, another number of traces, or missing data is not comparable, and that is not success either.
+
+    With --contract the two sides are samples, of as many runs as there are. Each finding, by its rule and the path of
+    its span, is counted test by test, and an exact test (Fisher's, added up over the tests) with Holm's correction
+    says whether it became more frequent. A trace that is not judged, a test that only one side has, and too few runs
+    to show anything are not comparable.
     """  # noqa: D301
     if old == new == STDIN:
         raise click.UsageError("only one side can be standard input")
     if as_json and as_markdown:
         raise click.UsageError("--json or --markdown, not both")
+    if names and html is not None:
+        raise click.UsageError("--html shows what differs, and --contract asks what became more frequent")
+    if confidence is not None and not names:
+        raise click.UsageError("--confidence is for --contract, and there is none")
+    judges = {name: Judge(_loaded(name)) for name in names}
     with readable(), progress("reading", size_of([old, new])) as advance:
         before, after = TraceSet(old, advance), TraceSet(new, advance)
+    if judges:
+        variants = Variants(runs_of(before, judges), runs_of(after, judges), confidence or CONFIDENCE)
+        said = _json(variants.data()) if as_json else variants.markdown() if as_markdown else variants.text()
+        answer(said, nl=not as_markdown)
+        sys.exit(0 if variants.verdict == NOT_SHOWN else 1)
     tests = sorted({*before.tests, *after.tests})
     comparisons = []
     with page_file(html) as pages:

@@ -576,6 +576,102 @@ def test_nothing_on_either_side_is_not_the_same():
     assert (result.exit_code, result.output) == (1, "not comparable: there are no traces on either side\n")
 
 
+def variant(name, good, bad, test="test_a"):
+    specs = [AGENT] * good + [("agent AGENT", ["plan"])] * bad
+    write(name, *(line(*spec, test=test, id=f"tr-{number}") for number, spec in enumerate(specs)))
+
+
+DIFF = "diff", "old.jsonl", "new.jsonl", "--contract", "contracts:SEARCHES"
+
+
+def test_diff_of_an_agent_that_varies_says_what_became_more_frequent():
+    variant("old.jsonl", 19, 1)
+    variant("new.jsonl", 12, 8)
+
+    result = run(*DIFF)
+
+    assert (
+        result.output
+        == """\
+more frequent:
+  contract.fails at contracts:SEARCHES: 1 of 20 before, 8 of 20 now, p = 0.02 (alone 0.0098)
+  shape.missing at agent: 1 of 20 before, 8 of 20 now, p = 0.02 (alone 0.0098)
+
+2 findings: 2 more frequent, with 95 % confidence
+"""
+    )
+    assert result.exit_code == 1
+    data = json.loads(run(*DIFF, "--json").output)
+    assert (data["verdict"], data["runs"]) == ("more frequent", {"contracts:SEARCHES": {"old": 20, "new": 20}})
+    assert data["findings"][1].pop("p") == pytest.approx(0.009828, abs=1e-6)
+    assert data["findings"][1].pop("corrected_p") == pytest.approx(0.019656, abs=1e-6)
+    assert data["findings"][1] == {
+        "rule": "shape.missing",
+        "where": "agent",
+        "old": 1,
+        "old_runs": 20,
+        "new": 8,
+        "new_runs": 20,
+        "more_frequent": True,
+    }
+    assert run(*DIFF, "--markdown").output.startswith("### MLflow traces: more frequent\n\n2 findings&#58; 2 more")
+
+
+def test_diff_of_an_agent_that_varies_lets_be_what_chance_explains():
+    variant("old.jsonl", 19, 1)
+    variant("new.jsonl", 15, 5)
+
+    result = run(*DIFF)
+
+    assert "  shape.missing at agent: 1 of 20 before, 5 of 20 now, p = 0.18 (alone 0.091)\n" in result.output
+    assert result.output.endswith("2 findings: none shown to be more frequent, with 95 % confidence\n")
+    assert result.exit_code == 0
+    assert run(*DIFF, "--confidence=80%").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ((2, 0), (0, 2), "not enough runs: 2 and 2 would not even show what all new ones have\nnot comparable\n"),
+        (
+            (20, 0, "test_b"),
+            (20, 0),
+            "only in the old traces: test_b\nonly in the new traces: test_a\nnot comparable\n",
+        ),
+    ],
+)
+def test_diff_of_an_agent_that_varies_is_not_green_where_nothing_could_be_shown(old, new, says):
+    variant("old.jsonl", *old)
+    variant("new.jsonl", *new)
+
+    result = run(*DIFF)
+
+    assert (result.output, result.exit_code) == (says, 1)
+
+
+def test_diff_of_an_agent_that_varies_wants_all_runs_judged_and_the_contract_to_apply():
+    variant("old.jsonl", 20, 0)
+    specs = [
+        line("agent @5-", test="test_a", id="tr-x"),
+        *(line(*AGENT, test="test_a", id=f"tr-{n}") for n in range(20)),
+    ]
+    write("new.jsonl", *specs)
+
+    assert run(*DIFF).output == (
+        "1 run of the new traces not judged: unfinished: span agent has no end time\nnot comparable\n"
+    )
+    other = run("diff", "old.jsonl", "new.jsonl", "--contract", "contracts:OTHER")
+    assert "contracts:OTHER applies to none of the old traces\n" in other.output
+    assert other.exit_code == 1
+
+
+@pytest.mark.parametrize("options", [["--confidence=90%"], ["--contract", "contracts:SEARCHES", "--html=page.html"]])
+def test_diff_refuses_what_does_not_go_together(options):
+    variant("old.jsonl", 20, 0)
+
+    assert run("diff", "old.jsonl", "old.jsonl", *options).exit_code == 2
+
+
 def test_diff_for_machines():
     write("old.jsonl", line("a", test="test_a"))
     write("new.jsonl", line("b", test="test_a"))

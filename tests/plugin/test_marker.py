@@ -169,6 +169,4 @@ def test_the_closest_marker_has_the_say_on_the_count(project):
 
 def test_the_marker_is_registered(project):
     run(marked(project, "(count=1)"), "--strict-markers").assert_outcomes(passed=1)
-    run(project, "--markers").stdout.fnmatch_lines(
-        ["@pytest.mark.mlflow_traces(expect=..., count=..., *): *"]
-    )
+    run(project, "--markers").stdout.fnmatch_lines(["@pytest.mark.mlflow_traces(expect=..., count=..., *): *"])
