@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces
 
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trace
+_REPEAT = "mlflow-traces-repeat"
 _MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 
 
@@ -47,10 +48,10 @@ def prepare(config: pytest.Config, items: list[pytest.Item]) -> None:
             if not hasattr(config, "workerinput"):
                 raise misuse
             item.stash[_MISUSE] = misuse  # a worker of pytest-xdist that raises here ends in an internal error
-    if any(PLAN in item.stash for item in items):
+    if any(PLAN in item.stash for item in items) and not config.pluginmanager.has_plugin(_REPEAT):
         from pytest_mlflow_traces.plugin import repeat
 
-        config.pluginmanager.register(repeat, "mlflow-traces-repeat")
+        config.pluginmanager.register(repeat, _REPEAT)
 
 
 def _misuse_of(item: pytest.Item) -> pytest.UsageError | None:

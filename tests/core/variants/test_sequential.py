@@ -95,6 +95,18 @@ def test_the_plan_of_twenty_runs_at_nine_of_ten():
     assert [made.verdict(15, 5), made.verdict(16, 4)] == ["red", "green"]
 
 
+@pytest.mark.parametrize(
+    ("most", "below", "average", "shortest"),
+    [(20, "54.5 %", 9.0, 6), (50, "67.9 %", 20.3, 11), (100, "75.5 %", 39.7, 17), (300, "81.6 %", 99.2, 30)],
+)
+def test_the_plans_that_the_documentation_tells_of(most, below, average, shortest):
+    made = plan(0.9, most, 0.95)
+
+    assert f" from {below} with" in str(made)
+    assert round(made.at(0.9).runs, 1) == average
+    assert made.at(1).runs == shortest
+
+
 def test_one_failure_disproves_that_all_hold_and_only_all_runs_speak_for_it():
     made = plan(1, 20, 0.95)
 
