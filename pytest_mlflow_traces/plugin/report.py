@@ -56,7 +56,10 @@ def complete(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo
 def _add_properties(report: pytest.TestReport, item: pytest.Item, result: Result) -> None:
     """Add the facts of the traces to what a JUnit file gets: from this report, or from that of the teardown."""
     others = [each for each in item.user_properties if not each[0].startswith(PREFIX)]  # ours are of a run before
-    item.user_properties[:] = [*others, *properties(result.all_traces, with_trees=report.failed)]
+    traces = (
+        result.all_traces if result.repeated is not None else tuple(result.traces or ())
+    )  # only the last run has all
+    item.user_properties[:] = [*others, *properties(traces, with_trees=report.failed)]
     if result.repeated is not None:
         item.user_properties.append((f"{PREFIX}runs", result.repeated.runs.line))
     report.user_properties = list(item.user_properties)

@@ -19,7 +19,7 @@ from pytest_mlflow_traces.reports.html.entries import Entry
 from pytest_mlflow_traces.reports.sections import section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import pytest
 
@@ -65,11 +65,12 @@ class Result:
         """Whether no phase and no subtest so far ended otherwise."""
         return self._outcome in ("passed", "xpassed")
 
-    def runs(self) -> Iterator[Result]:
-        """Yield what each run of a repeated test came to, the last one last."""
-        if self.before is not None:
-            yield from self.before.runs()
-        yield self
+    def runs(self) -> list[Result]:
+        """Return what each run of a repeated test came to, the last one last."""
+        found = [self]
+        while found[-1].before is not None:
+            found.append(found[-1].before)
+        return found[::-1]
 
     @property
     def all_traces(self) -> tuple[Trace, ...]:

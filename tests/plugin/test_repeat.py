@@ -8,6 +8,7 @@ import pytest
 
 # pytester drops what a run in process has imported, and a class that was loaded twice is two classes
 import pytest_mlflow_traces.plugin.repeat  # noqa: F401
+from pytest_mlflow_traces.plugin.test_result import Result
 from tests.plugin.conftest import INI
 
 AGENT = """
@@ -306,6 +307,16 @@ def test_what_is_traced_in_all_runs_is_kept(project):
     assert all(each in page for each in ids)
     assert "held in 1 of 4 runs; expected at least 90 %" in page
     assert "held in 1 of 4 runs; expected at least 90 %" in (project.path / "sum.md").read_text()
+
+
+def test_many_runs_are_no_deep_recursion():
+    last = Result()
+    for _ in range(5_000):
+        run = Result()
+        run.before, last = last, run
+
+    assert len(last.runs()) == 5_001
+    assert last.all_traces == ()
 
 
 def test_a_contract_of_the_suite_is_asked_of_each_run(project):
