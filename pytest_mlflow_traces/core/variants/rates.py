@@ -213,8 +213,8 @@ def assert_rate(
     A run is a trace; where a contract has rules over sessions, it is all traces of a session. It passes where the exact
     one-sided bound of Clopper and Pearson (1934) shows the rate with the confidence; seeing it in the sample is not
     enough. What it does not apply to is not a run. What cannot be judged counts as not holding, and is no proof that
-    the rate is too low either. The runs are to be independent of each other: twenty runs of one test say nothing about
-    other tests.
+    the rate is too low either. The runs are to be independent of each other, and as many as was decided beforehand:
+    twenty runs of one test say nothing about other tests, and a test that stops when it looks good is no sample.
 
     >>> import mlflow
     >>> from pytest_mlflow_traces import assert_rate, capture_traces, span
