@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tags.schema import TagSchema as TagSchema
     from pytest_mlflow_traces.core.trace import Span as Span
     from pytest_mlflow_traces.core.trace import Trace as Trace
+    from pytest_mlflow_traces.core.variants.rates import assert_rate as assert_rate
     from pytest_mlflow_traces.files.traces import read_traces as read_traces
     from pytest_mlflow_traces.plugin.baseline import TraceBaseline as TraceBaseline
     from pytest_mlflow_traces.warnings import MlflowTracesWarning as MlflowTracesWarning
@@ -73,6 +74,7 @@ _HOMES = {
     "if_present": "core.budgets.budget",
     "Contract": "core.contracts",
     "Expectation": "core.expectation",
+    "assert_rate": "core.variants.rates",
     "assert_trace": "core.contracts",
     "each": "core.order.rule",
     "never": "core.order.rule",
@@ -114,6 +116,7 @@ __all__ = [
     "TraceAssertionError",
     "TraceBaseline",
     "any_order",
+    "assert_rate",
     "assert_trace",
     "capture_traces",
     "each",

@@ -17,7 +17,9 @@ from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.cli.contract_files import explain, lint
 from pytest_mlflow_traces.cli.pages import html_option, page_file
 from pytest_mlflow_traces.cli.progress import progress, size_of
-from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
+from pytest_mlflow_traces.cli.shares import CONFIDENCE, rate_asked, share
+from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of, runs_of
+from pytest_mlflow_traces.core.judgements import Judge
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import counted
@@ -31,6 +33,7 @@ from pytest_mlflow_traces.reports.comparisons import (
     overall,
 )
 from pytest_mlflow_traces.reports.sections import headline
+from pytest_mlflow_traces.reports.variants import NOT_SHOWN, Variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,6 +99,11 @@ def show(files: tuple[str, ...], part: str | None, html: str | None) -> None:
               help="Explain the first N traces that do not hold; the others are counted.")  # fmt: skip
 @click.option("--allow-not-judged", "allowed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True,
               help="Pass though up to N traces could not be judged, since spans of them are missing.")  # fmt: skip
+@click.option("--at-least", "at_least", metavar="RATE", callback=share,
+              help="Pass where the traces show that each contract holds at this rate, such as 95%, of what makes such "
+                   "traces. Too few of them to say are a failure, too.")  # fmt: skip
+@click.option("--confidence", metavar="RATE", callback=share,
+              help="With --at-least: how sure to be of it.  [default: 95%]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="Print JSON Lines: every trace that does not hold, and the counts at the end.")  # fmt: skip
 @html_option
@@ -106,6 +114,8 @@ def check(
     filter_string: str | None,
     most: int,
     allowed: int,
+    at_least: float | None,
+    confidence: float | None,
     as_json: bool,
     html: str | None,
 ) -> None:
@@ -124,6 +134,9 @@ def check(
     No trace at all, no trace in one of several files, and a contract that applies to none, is a failure: nothing passes
     on absence. So is a trace that is not whole (without spans, with one that has not ended, whose parent is
     missing, or of which something was dropped): it is not judged.
+
+    With --at-least some may fail: the exact bound of Clopper and Pearson says whether so few do that the rate is shown.
+    What is not judged counts as not holding then, and a run is a session where a contract has rules over sessions.
     """  # noqa: D301
     uris = [source for source in sources if _is_uri(source)]
     if uris and not experiments:
@@ -131,12 +144,14 @@ def check(
     if not uris and (experiments or filter_string is not None):
         raise click.UsageError("--experiment and --filter are for a tracking URI, and there is none")
 
+    rate = rate_asked(at_least, confidence, allowed)
+
     def search(uri: str) -> Iterator[StoredTrace]:
         from pytest_mlflow_traces.cli.tracking_store import tracked_traces
 
         return tracked_traces(uri, experiments, filter_string)
 
-    checked = Check({name: _loaded(name) for name in names}, allowed)
+    checked = Check({name: _loaded(name) for name in names}, allowed, rate)
 
     def tell(stored: StoredTrace, said: list[Verdict]) -> None:
         pages.add(stored, "does not hold" if said else "holds", failed=bool(said), said=said)
@@ -173,10 +188,23 @@ def _frozen() -> Iterator[None]:
 @main.command()
 @click.argument("old")
 @click.argument("new")
+@click.option("--contract", "names", metavar="MODULE:NAME|FILE", multiple=True,
+              help="Of several runs of each test, with an agent that varies: say which findings of this contract "
+                   "became more frequent, instead of what differs; may be given several times.")  # fmt: skip
+@click.option("--confidence", metavar="RATE", callback=share,
+              help="With --contract: how sure to be that something became more frequent.  [default: 95%]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for $GITHUB_STEP_SUMMARY or a comment.")
 @html_option
-def diff(old: str, new: str, as_json: bool, as_markdown: bool, html: str | None) -> None:
+def diff(
+    old: str,
+    new: str,
+    names: tuple[str, ...],
+    confidence: float | None,
+    as_json: bool,
+    as_markdown: bool,
+    html: str | None,
+) -> None:
     """Compare the traces of two runs, test by test.
 
     OLD is what is expected, as the traces of the main branch; NEW are those of a branch. Each is a file of
@@ -191,13 +219,28 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool, html: str | None)
     attributes, exceptions, events, tokens, latency, the order of traces and what ran in parallel are soft: they are
     listed, and no reason to fail; ids that each run makes anew, such as UUIDs, are not even listed. A test that only
     one side has, another number of traces, or missing data is not comparable, and that is not success either.
+
+    With --contract the two sides are samples, of as many runs as there are. Each finding, by its rule and the path of
+    its span, is counted test by test, and an exact test (Fisher's, added up over the tests) with Holm's correction
+    says whether it became more frequent. A trace that is not judged, a test that only one side has, and too few runs
+    to show anything are not comparable.
     """  # noqa: D301
     if old == new == STDIN:
         raise click.UsageError("only one side can be standard input")
     if as_json and as_markdown:
         raise click.UsageError("--json or --markdown, not both")
+    if names and html is not None:
+        raise click.UsageError("--html shows what differs, and --contract asks what became more frequent")
+    if confidence is not None and not names:
+        raise click.UsageError("--confidence is for --contract, and there is none")
+    judges = {name: Judge(_loaded(name)) for name in names}
     with readable(), progress("reading", size_of([old, new])) as advance:
         before, after = TraceSet(old, advance), TraceSet(new, advance)
+    if judges:
+        variants = Variants(runs_of(before, judges), runs_of(after, judges), confidence or CONFIDENCE)
+        said = _json(variants.data()) if as_json else variants.markdown() if as_markdown else variants.text()
+        answer(said, nl=not as_markdown)
+        sys.exit(0 if variants.verdict == NOT_SHOWN else 1)
     tests = sorted({*before.tests, *after.tests})
     comparisons = []
     with page_file(html) as pages:

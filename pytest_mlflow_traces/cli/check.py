@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_mlflow_traces.core.judgements import Judge, not_judged, unjudged
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.counts import counted
+from pytest_mlflow_traces.core.variants.rates import HOLDS, RateOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pytest_mlflow_traces.core.judgements import Judgement
     from pytest_mlflow_traces.core.trace import Trace
     from pytest_mlflow_traces.core.verdicts import Verdict
     from pytest_mlflow_traces.files.traces import StoredTrace
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 class Check:
     """What a stream of traces comes to."""
 
-    def __init__(self, expectations: Mapping[str, Any], allowed: int = 0) -> None:
+    def __init__(
+        self, expectations: Mapping[str, Any], allowed: int = 0, rate: tuple[float, float] | None = None
+    ) -> None:
+        """Take what is to hold: of each trace, or, where a rate and a confidence are given, at that rate."""
         self._judges = {name: Judge(each) for name, each in expectations.items()}
         self._allowed = allowed  # traces that need not be judged
         self._applied: Counter[str] = Counter()
@@ -34,6 +39,7 @@ class Check:
         self.traces = self.failed = self.unasked = self.not_judged = 0
         self._empty: list[str] = []
         self._together = [judge for judge in self._judges.values() if judge.together is not None]
+        self._rates = {} if rate is None else {name: RateOf(visible(name), *rate) for name in expectations}
         self._sessions: dict[str, list[tuple[StoredTrace, bool]]] = {}  # with whether it has failed by itself
 
     def check(self, stored: StoredTrace) -> list[Verdict]:
@@ -46,6 +52,9 @@ class Check:
     def sessions(self) -> Iterator[tuple[StoredTrace, list[Verdict]]]:
         """Yield what the expectations have to say against all traces of a session together, with the first of them."""
         for kept in self._sessions.values():
+            for name, rate in self._rates.items():
+                if self._judges[name].together is not None:
+                    rate.add(self._judges[name].judge_session([stored.trace for stored, _ in kept]))
             traces = [stored.trace for stored, _ in kept if unjudged(stored.trace) is None]
             said = [verdict for judge in self._together for verdict in judge.verdicts_together(traces)]
             if said:
@@ -59,12 +68,16 @@ class Check:
         if reason is not None:
             self.not_judged += 1
             self._reasons[reason.partition(":")[0]] += 1
+            for name in self._rates:
+                self._count(name, trace)
             return [not_judged(trace, reason)]
         said: list[Verdict] = []
         asked = False
         for name, judge in self._judges.items():
             if judge.applies(trace):
-                said += judge.verdicts(trace)
+                found = judge.verdicts(trace)
+                said += found
+                self._count(name, trace, judge.judgement(found))
                 self._applied[name] += 1
                 asked = True
         self.unasked += not asked
@@ -73,6 +86,11 @@ class Check:
             self._rules.update(finding.rule for verdict in said for finding in verdict.findings)
         return said
 
+    def _count(self, name: str, trace: Trace, judgement: Judgement | None = None) -> None:
+        judge = self._judges[name]
+        if self._rates and (judge.together is None or trace.session_id is None):  # else the run is the session
+            self._rates[name].add(judgement or judge.judge(trace))
+
     def miss(self, source: str) -> None:
         """Note a source without traces, as the file of a program that died before it wrote any."""
         self._empty.append(source)
@@ -80,6 +98,8 @@ class Check:
     @property
     def holds(self) -> bool:
         """Whether all held; nothing passes on absence, of traces in a source or of some that a contract is for."""
+        if self._rates:
+            return not self._empty and all(each.rate.verdict == HOLDS for each in self._rates.values())
         has_applied = all(self._applied[name] for name in self._judges)
         is_judged = self.not_judged <= self._allowed
         return bool(self.traces) and not self.failed and has_applied and is_judged and not self._empty
@@ -99,6 +119,7 @@ class Check:
             count = self._applied[name]
             if count < self.traces - self.not_judged or not count:
                 lines.append(f"{visible(name)} applies to {f'{count:,} of them' if count else 'none of them'}")
+        lines += [each.text(with_example=False) for each in self._rates.values()]
         lines += [f"{source}: no traces: nothing was checked" for source in self._empty]
         return lines
 
@@ -112,5 +133,6 @@ class Check:
             **({"not_judged": self.not_judged} if self.not_judged else {}),
             "findings": dict(self._rules.most_common()),
             "applied": {name: self._applied[name] for name in self._judges},
+            **({"rates": {name: each.data() for name, each in self._rates.items()}} if self._rates else {}),
             **({"empty": self._empty} if self._empty else {}),
         }

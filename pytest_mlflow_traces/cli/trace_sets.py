@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.spans import convert
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
+from pytest_mlflow_traces.core.variants.more_frequent import Runs
+from pytest_mlflow_traces.core.variants.rates import judgements
 from pytest_mlflow_traces.files.traces import TraceFileError, stored_traces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pytest_mlflow_traces.core.judgements import Judge
 
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".pb", ".parquet", ".arrow", ".feather")
 _PACKED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", ".zip": "unzip"}
@@ -38,6 +42,17 @@ class TraceSet:
         """Return the traces of one test."""
         said = [json.loads(zlib.decompress(packed)) for packed in self._packed.get(test, ())]
         return [Trace(table, facts, each) for each in said for facts, table in [convert.parse_dict(each)]]
+
+
+def runs_of(traces: TraceSet, judges: Mapping[str, Judge]) -> Runs:
+    """Return what contracts come to on the runs of each test."""
+    runs = Runs(judges)
+    for test in traces.tests:
+        its = traces.traces(test)
+        for name, judge in judges.items():
+            for judgement in judgements(judge, its):
+                runs.add(test, name, judgement)
+    return runs
 
 
 def files_of(path: str) -> Iterator[str]:

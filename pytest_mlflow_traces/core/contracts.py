@@ -299,27 +299,33 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
     if not expectations:
         raise TypeError("no expectation: give a pattern, a Budget, a TagSchema or a Contract to check")
     checked = [checked_expectation(each) for each in expectations]
-    traces = _traces_of(given)
+    traces = traces_of(given)
     if not traces:
-        fail_empty = getattr(given, "fail_empty", None)
-        if fail_empty is not None:  # a capture knows why it is empty
-            try:
-                fail_empty("expected at least one trace")
-            except TraceAssertionError as error:
-                return [Verdict(error.findings, str(error))]
-        return [Verdict((NO_TRACE,), "expected at least one trace, got none: nothing passes on absence")]
+        return [absence(given)]
     found: list[Verdict] = []
     for each in checked:
         if isinstance(each, Contract):
             applicable = [trace for trace in traces if each.applies(trace)]
-            found += verdicts_where_it_applies(each, applicable) if applicable else [_unused(each, traces)]
+            found += verdicts_where_it_applies(each, applicable) if applicable else [unused(each, traces)]
         else:
             found += verdicts(traces, each)
         found += excesses(getattr(given, "in_progress", ()), each)
     return found
 
 
-def _unused(contract: Contract, traces: list[Trace]) -> Verdict:
+def absence(given: Any) -> Verdict:
+    """Return what every expectation has to say where there is no trace at all."""
+    fail_empty = getattr(given, "fail_empty", None)
+    if fail_empty is not None:  # a capture knows why it is empty
+        try:
+            fail_empty("expected at least one trace")
+        except TraceAssertionError as error:
+            return Verdict(error.findings, str(error))
+    return Verdict((NO_TRACE,), "expected at least one trace, got none: nothing passes on absence")
+
+
+def unused(contract: Contract, traces: list[Trace]) -> Verdict:
+    """Return what a contract has to say that applies to none of some traces."""
     names = ", ".join(sorted({visible(trace.name) for trace in traces})[:5])
     text = f"contract {contract.name!r} applies to none of {len(traces)} trace(s) ({names}): no span matches"
     wanted = " or ".join(map(repr, dict.fromkeys(_wanted(contract, traces))))
@@ -354,7 +360,8 @@ def _of(contract: Contract, found: list[Verdict]) -> list[Verdict]:
     return [replace(verdict, text=f"contract {contract.name!r}: {verdict.text}") for verdict in found]
 
 
-def _traces_of(given: Any) -> list[Trace]:
+def traces_of(given: Any) -> list[Trace]:
+    """Return one trace, or several, of ours or of MLflow, as a list of ours; raise a TypeError for anything else."""
     if isinstance(given, Trace):
         return [given]
     if hasattr(given, "info") and hasattr(given, "data"):

@@ -55,7 +55,7 @@ class Judge:
         self.alone, self.together = split_by_scope(expectation)
         named = isinstance(expectation, Contract)
         self._is_alike = named and applies_by_structure(expectation)  # to traces of one structure, or to none
-        self._subject = f"contract {expectation.name!r}" if named else f"{expectation!r:.80}"
+        self.subject = f"contract {expectation.name!r}" if named else f"{expectation!r:.80}"
 
     def applies(self, trace: Trace) -> bool:
         """Return whether the expectation has a say about a trace."""
@@ -93,7 +93,7 @@ class Judge:
             said = not_judged(trace, reason)
             return Judgement("not judged", said.text, said.findings)
         later = ", but for its rules over the whole session" if is_deferred else ""
-        return self._judgement(self.verdicts(trace), later)
+        return self.judgement(self.verdicts(trace), later)
 
     def judge_session(self, traces: Sequence[Trace]) -> Judgement:
         """Return what it comes to on all traces of a session, its rules for each of them included."""
@@ -105,7 +105,7 @@ class Judge:
         applicable = [trace for trace in traces if self.applies(trace)]
         if not applicable:
             return self._not_applicable()
-        return self._judgement(_verdicts(self.expectation, applicable))
+        return self.judgement(_verdicts(self.expectation, applicable))
 
     def judge_each(self, traces: Sequence[Trace]) -> list[Judgement]:
         """Return what it comes to on each trace of a session.
@@ -117,7 +117,7 @@ class Judge:
         if first is None or self.together is None:
             return said
         lost = self._lost(traces)
-        together = lost or self._judgement(self.verdicts_together(traces))
+        together = lost or self.judgement(self.verdicts_together(traces))
         if said[first].verdict == "holds":
             said[first] = together
         elif together.verdict == "fails":
@@ -130,7 +130,9 @@ class Judge:
         if reason is not None:
             said = not_judged(trace, reason)
             return Judgement("not judged", said.text, said.findings)
-        return self._judgement(_verdicts(self.alone, [trace])) if self.applies(trace) else self._not_applicable()
+        if not self.applies(trace):
+            return self._not_applicable()
+        return self.judgement(_verdicts(left_of(self.alone, trace), [trace]))
 
     def _lost(self, traces: Sequence[Trace]) -> Judgement | None:
         """Return that a session is not judged, where a trace of it is not: a rule may look for what that has lost."""
@@ -149,9 +151,10 @@ class Judge:
                 return YOUNG
         return unjudged(trace)
 
-    def _judgement(self, said: list[Verdict], later: str = "") -> Judgement:
+    def judgement(self, said: list[Verdict], later: str = "") -> Judgement:
+        """Return what comes to what the expectation has to say of what it applies to."""
         if not said:
-            return Judgement("holds", f"{self._subject} holds{later}")
+            return Judgement("holds", f"{self.subject} holds{later}")
         findings = tuple(finding for each in said for finding in each.findings)
         return Judgement("fails", "\n\n".join(each.text for each in said), findings)
 
@@ -160,7 +163,7 @@ class Judge:
             return Judgement("not applicable", "it says nothing of a trace by itself")
         asked = getattr(self.expectation, "applies_to", None)
         why = "no span matches " + (repr(asked) if asked is not None else "what the contracts in it are about")
-        return Judgement("not applicable", f"{self._subject} does not apply: {why}")
+        return Judgement("not applicable", f"{self.subject} does not apply: {why}")
 
 
 def began_ns(trace: Trace) -> int | None:

@@ -100,8 +100,9 @@ def pytest_configure(config: pytest.Config) -> None:
     _running.add(config)
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(expect=..., count=...): capture the MLflow traces of the test, and check each of them (expect)"
-        " and their number (count: a number or (min, max); without it, at least one)",
+        f"{MARKER}(expect=..., count=..., repeat=..., at_least=..., confidence=...): capture the MLflow traces of the"
+        " test, and check each of them (expect) and their number (count: a number or (min, max); without it, at least"
+        " one); run the test up to `repeat` times, until it is sure whether it holds at the rate `at_least`",
     )
     asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FILES)
     # on a controller of pytest-xdist no test is collected, so it cannot know

@@ -12,7 +12,7 @@ from _pytest.assertion import util
 from pytest_mlflow_traces.files.pages import NEEDS, can_make_pages
 from pytest_mlflow_traces.plugin import marker
 from pytest_mlflow_traces.plugin.run_report import RunReport
-from pytest_mlflow_traces.plugin.stash import FAILED_COMPARISONS, RESULT, SECTION
+from pytest_mlflow_traces.plugin.stash import FAILED_COMPARISONS, PLAN, RESULT, SECTION
 from pytest_mlflow_traces.plugin.unused_baselines import UnusedBaselines
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces
 
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trace
+_REPEAT = "mlflow-traces-repeat"
 _MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 
 
@@ -47,6 +48,10 @@ def prepare(config: pytest.Config, items: list[pytest.Item]) -> None:
             if not hasattr(config, "workerinput"):
                 raise misuse
             item.stash[_MISUSE] = misuse  # a worker of pytest-xdist that raises here ends in an internal error
+    if any(PLAN in item.stash for item in items) and not config.pluginmanager.has_plugin(_REPEAT):
+        from pytest_mlflow_traces.plugin import repeat
+
+        config.pluginmanager.register(repeat, _REPEAT)
 
 
 def _misuse_of(item: pytest.Item) -> pytest.UsageError | None:

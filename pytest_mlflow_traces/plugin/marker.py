@@ -5,20 +5,27 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unittest import TestCase
 
 import pytest
 
 from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.suggestions import listed, nearest
+from pytest_mlflow_traces.plugin.stash import PLAN, REPEATING
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces
+    from pytest_mlflow_traces.core.variants.sequential import Plan
 
 MARKER = "mlflow_traces"
-KEYWORDS = ("expect", "count")
+KEYWORDS = ("expect", "count", "repeat", "at_least", "confidence")
+CONFIDENCE = 0.95
 _TOO_LATE = (
     f"@pytest.mark.{MARKER} was added when the test was running, too late to capture its traces: add it at collection,"
     f" or let the test ask for the fixture {MARKER}"
+)
+_ONCE = (
+    "has not been repeated: the marker came when the test was running, or another plugin runs the test in its own way"
 )
 _MIXED = (
     f"{MARKER} is one capture for all examples of a Hypothesis test, which mixes their traces. Open one for each"
@@ -33,6 +40,7 @@ class Demand:
     at_least: int = 1
     at_most: int | None = None
     expectations: tuple[Any, ...] = ()
+    plan: Plan | None = None  # by which the test is repeated
 
     @property
     def count(self) -> str:
@@ -57,6 +65,8 @@ def prepare(item: pytest.Item) -> None:
     demand = demand_of(item)
     if demand is not None:
         _ask_for_fixture(item)
+        if demand.plan is not None:
+            item.stash[PLAN] = demand.plan
     # one that only runs beside an autouse fixture which captures has not asked
     if is_captured(item) and _is_of_examples(item) and (demand is not None or MARKER in _asked(item)):
         raise pytest.UsageError(f"{item.nodeid}: {_MIXED}")
@@ -72,6 +82,8 @@ def final_demand(item: pytest.Item, traces: CapturedTraces | None) -> Demand | N
     demand = demand_of(item)
     if demand is not None and traces is None:
         raise pytest.UsageError(f"{item.nodeid}: {_TOO_LATE}")
+    if demand is not None and demand.plan is not None and REPEATING not in item.stash:
+        raise _misuse(item, f"repeat={demand.plan.most} {_ONCE}")
     if traces and _is_of_examples(item) and MARKER in _needed(item):
         raise pytest.UsageError(f"{item.nodeid}: {_MIXED}")
     return demand
@@ -94,7 +106,36 @@ def demand_of(item: pytest.Item) -> Demand | None:
     at_least, at_most = _limits(item, count)
     if expectations and at_most == 0:
         raise _misuse(item, "count=0 contradicts expect: no trace is left to check")
-    return Demand(at_least, at_most, _checked(item, expectations)) if markers else None
+    return Demand(at_least, at_most, _checked(item, expectations), _plan(item, markers)) if markers else None
+
+
+def _plan(item: pytest.Item, markers: list[pytest.Mark]) -> Plan | None:
+    """Return the plan by which a test is to be repeated, the closest marker first to say each thing."""
+    said: dict[str, Any] = {}
+    for marker in reversed(markers):
+        said.update(
+            {word: marker.kwargs[word] for word in ("repeat", "at_least", "confidence") if word in marker.kwargs}
+        )
+    if not said:
+        return None
+    for word, cure in (
+        ("repeat", "how often it runs at most"),
+        ("at_least", "at which rate it is to hold, such as 0.9"),
+    ):
+        if word not in said:
+            raise _misuse(item, f"has {listed(said)} without {word}: say {cure}")
+    if not isinstance(item, pytest.Function) or (item.cls is not None and issubclass(item.cls, TestCase)):
+        raise _misuse(item, f"repeat is for test functions and methods, not for a {type(item).__name__}")
+    if item.get_closest_marker("flaky") is not None:
+        raise _misuse(item, "repeat and @pytest.mark.flaky contradict each other: what is tried again is no rate")
+    if "subtests" in item.fixturenames:
+        raise _misuse(item, "repeat cannot count subtests: assert in the test itself")
+    from pytest_mlflow_traces.core.variants.sequential import plan
+
+    try:
+        return plan(said["at_least"], said["repeat"], said.get("confidence", CONFIDENCE))
+    except ValueError as error:
+        raise _misuse(item, f"{', '.join(f'{word}={said[word]!r:.80}' for word in said)}: {error}") from None
 
 
 def _check_arguments(item: pytest.Item, marker: pytest.Mark) -> None:

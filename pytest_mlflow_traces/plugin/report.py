@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.baselines.file_format import BaselineText
 
 
@@ -36,26 +35,33 @@ def complete(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo
     """Add to a report what it is to carry, and show."""
     traces = result.traces
     if call.when == "call" and traces is not None:
-        _add_properties(report, item, traces)
+        _add_properties(report, item, result)
         contracts = item.config.stash.get(CONTRACTS, None)
         if report.failed and contracts is not None and result.checked is None:
             result.applied = contracts.applying(traces)  # what failed by itself was not checked, yet is not absence
     if call.when == "teardown" and result.baselines is not None:
         _write_baselines(report, result, result.baselines)
     result.note(report, item, call, item.stash.get(FAILED_COMPARISONS, []))
-    if call.when != "setup" and result.applied:
-        setattr(report, APPLIED_ATTRIBUTE, result.applied)
-    if call.when == "teardown":
+    if call.when != "setup" and result.all_applied:
+        setattr(report, APPLIED_ATTRIBUTE, result.all_applied)
+    if call.when == "teardown" and (report.failed or not result.goes_on):
         _add_record(report, item, result)
     show = item.config.getoption("--mlflow-traces-show")
+    shown = result if result.repeated is None else result.repeated.shown
+    traces = shown.traces
     if traces is not None and show != "none" and (report.failed or (show == "all" and call.when == "call")):
         report.sections.append((SECTION, section(list(traces), traces.unfinished, traces.lost)))
 
 
-def _add_properties(report: pytest.TestReport, item: pytest.Item, traces: CapturedTraces) -> None:
+def _add_properties(report: pytest.TestReport, item: pytest.Item, result: Result) -> None:
     """Add the facts of the traces to what a JUnit file gets: from this report, or from that of the teardown."""
     others = [each for each in item.user_properties if not each[0].startswith(PREFIX)]  # ours are of a run before
-    item.user_properties[:] = [*others, *properties(list(traces), with_trees=report.failed)]
+    traces = (
+        result.all_traces if result.repeated is not None else tuple(result.traces or ())
+    )  # only the last run has all
+    item.user_properties[:] = [*others, *properties(traces, with_trees=report.failed)]
+    if result.repeated is not None:
+        item.user_properties.append((f"{PREFIX}runs", result.repeated.runs.line))
     report.user_properties = list(item.user_properties)
 
 
@@ -69,12 +75,13 @@ def _write_baselines(report: pytest.TestReport, result: Result, file: BaselineFi
 
 def _add_record(report: pytest.TestReport, item: pytest.Item, result: Result) -> None:
     test = test_id(item)
-    file = result.baselines
-    if file is not None and file.used:
-        setattr(report, USED_ATTRIBUTE, [str(file.path), file.unused])
+    used = result.used_baselines
+    if used is not None:
+        setattr(report, USED_ATTRIBUTE, [str(used[0].path), used[1]])
     setattr(report, RECORD_ATTRIBUTE, result.record(test).to_dict())
-    if result.traces and any(item.config.getoption(name) is not None for name in ("--mlflow-traces-save", EXPORT)):
-        setattr(report, SAVED_ATTRIBUTE, "".join(trace_line(trace, test) for trace in result.traces))
+    traces = result.all_traces
+    if traces and any(item.config.getoption(name) is not None for name in ("--mlflow-traces-save", EXPORT)):
+        setattr(report, SAVED_ATTRIBUTE, "".join(trace_line(trace, test) for trace in traces))
     if item.config.getoption("--mlflow-traces-html") is not None:
         setattr(report, PAGE_ATTRIBUTE, list(result.entry(test, item.config.rootpath).parts()))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_mlflow_traces.core.runs.records import FAILED
+from pytest_mlflow_traces.core.spans.records import escaped
 from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.files.pages import Pages
 from pytest_mlflow_traces.files.spool import Spool
@@ -198,6 +199,13 @@ class RunReport:
 
             terminalreporter.write_sep("=", "MLflow trace baselines")
             for line in change_lines(self.run(0)):
+                terminalreporter.write_line(line)
+        rates = [
+            f"{escaped(name)}: {said['rate']}" for (name, _), said in sorted(self._records.items()) if said["rate"]
+        ]
+        if rates and self._config.get_verbosity() >= 0:
+            terminalreporter.write_sep("=", "MLflow trace rates")
+            for line in rates:
                 terminalreporter.write_line(line)
         lines = self._lines
         if self._records and self._config.get_verbosity() >= 0:

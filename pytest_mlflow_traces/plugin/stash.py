@@ -8,6 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explanations import FailedComparison
+    from pytest_mlflow_traces.core.variants.sequential import Plan
     from pytest_mlflow_traces.plugin.test_result import Result
 
 EXPORT = "--mlflow-traces-export"  # an option that several modules ask for
@@ -16,6 +17,9 @@ EXPORT = "--mlflow-traces-export"  # an option that several modules ask for
 FAILED_COMPARISONS: pytest.StashKey[list[FailedComparison]] = pytest.StashKey()
 # of one run of a test, where it asks for traces or a baseline
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
+# of a test that is repeated: by which plan, and whether it is being repeated, which another plugin may prevent
+PLAN: pytest.StashKey[Plan] = pytest.StashKey()
+REPEATING: pytest.StashKey[bool] = pytest.StashKey()
 
 # attributes of reports, plain data: pytest-xdist carries them to the controller
 RECORD_ATTRIBUTE = "mlflow_traces_record"

@@ -7,6 +7,7 @@ later for the same test takes its place.
 from __future__ import annotations
 
 import linecache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,26 @@ from pytest_mlflow_traces.reports.html.entries import Entry
 from pytest_mlflow_traces.reports.sections import section
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.findings import Finding
     from pytest_mlflow_traces.core.runs.records import BaselineChange
+    from pytest_mlflow_traces.core.trace import Trace
+    from pytest_mlflow_traces.core.variants.repetitions import Repetitions
     from pytest_mlflow_traces.plugin.baseline import BaselineFile
 
 _LINES = 60  # of one failure; the rest is in the log of the run
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """What all runs of a repeated test came to, and the one that is shown."""
+
+    runs: Repetitions
+    shown: Result
 
 
 class Result:
@@ -38,6 +51,9 @@ class Result:
         self.checked: set[str] | None = None  # the ids of the traces that were checked
         self.has_open_sessions = False  # a later trace may make right what is wrong with a session
         self.changes: list[BaselineChange] = []
+        self.before: Result | None = None  # of the run before, where the test is repeated
+        self.goes_on = False  # another run comes
+        self.repeated: Repeated | None = None
         self._outcome = "passed"
         self._findings: list[Finding] = []
         self._failures: list[str] = []
@@ -48,6 +64,34 @@ class Result:
     def has_passed(self) -> bool:
         """Whether no phase and no subtest so far ended otherwise."""
         return self._outcome in ("passed", "xpassed")
+
+    def runs(self) -> list[Result]:
+        """Return what each run of a repeated test came to, the last one last."""
+        found = [self]
+        while found[-1].before is not None:
+            found.append(found[-1].before)
+        return found[::-1]
+
+    @property
+    def all_traces(self) -> tuple[Trace, ...]:
+        """The traces of all runs."""
+        return tuple(trace for run in self.runs() for trace in run.traces or ())
+
+    @property
+    def all_applied(self) -> dict[str, bool]:
+        """The contracts of the suite, and whether they applied to a trace of any run."""
+        found: dict[str, bool] = {}
+        for run in self.runs():
+            found.update({name: applied or found.get(name, False) for name, applied in run.applied.items()})
+        return found
+
+    @property
+    def used_baselines(self) -> tuple[BaselineFile, list[str]] | None:
+        """The file that something was compared with, and the names of what no run was compared with."""
+        files = [run.baselines for run in self.runs() if run.baselines is not None and run.baselines.used]
+        if not files:
+            return None
+        return files[-1], [name for name in files[-1].unused if all(name in each.unused for each in files)]
 
     def note(
         self, report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None], failed: list[FailedComparison]
@@ -67,25 +111,25 @@ class Result:
     def _fail(self, report: pytest.TestReport, call: pytest.CallInfo[None], failed: list[FailedComparison]) -> None:
         error = call.excinfo.value if call.excinfo is not None else None
         text = str(error) if error is not None else report.longreprtext
-        if isinstance(error, TraceAssertionError):
-            self._findings += error.findings
-            self._explained.append(FailedComparison([], error.findings, error._marks))
-        elif error is not None:
-            # a test may have caught the error of another comparison
-            explained = [each for each in failed if each.lines[0] in text]
+        if self.repeated is not None and report.when == "call":
+            self._findings.append(self.repeated.runs.finding)
+            self._failures.append(self.repeated.runs.text)
+        if error is not None:
+            explained = explained_by(error, text, failed)
             self._explained += explained
             self._findings += [finding for each in explained for finding in each.findings]
-            texts = ["\n".join(each.lines) for each in explained] or [f"{type(error).__name__}: {text}"]
-            text = "\n\n".join(texts)
+            if not isinstance(error, TraceAssertionError):
+                texts = ["\n".join(each.lines) for each in explained] or [f"{type(error).__name__}: {text}"]
+                text = "\n\n".join(texts)
         self._failures.append(text)
 
     def record(self, test: str) -> TracedTest:
         """Return what is known when the test is over."""
-        known = () if self.traces is None else tuple(self.traces)
-        records = tuple(map(TraceRecord.of, known))
-        found = tuple(self._findings), self._message(), tuple(self.changes)
+        records = tuple(map(TraceRecord.of, self.all_traces))
+        found = tuple(self._findings), self._message(), tuple(each for run in self.runs() for each in run.changes)
         place = next((each.place for each in self._explained if each.place), None)
-        return TracedTest(test, self._outcome, records, *found, self._source, place)
+        rate = None if self.repeated is None else self.repeated.runs.line
+        return TracedTest(test, self._outcome, records, *found, self._source, place, rate)
 
     def entry(self, test: str, root: Path) -> Entry:
         """Return the same for a page, with the traces, those that have not ended among them; paths are below `root`."""
@@ -96,7 +140,7 @@ class Result:
         return Entry(
             test,
             self._outcome,
-            () if traces is None else (*traces, *traces.in_progress),
+            (*self.all_traces, *(() if traces is None else traces.in_progress)),
             failed=self._outcome in FAILED,
             findings=self._findings,
             marks=[marks for each in self._explained for marks in each.marks],
@@ -112,6 +156,21 @@ class Result:
         if texts and not self._findings and traces is not None:
             texts.append(section(tuple(traces), traces.unfinished, traces.lost))
         return "\n".join(capped("\n\n".join(texts).split("\n"), _LINES)) if texts else None
+
+
+def explained_by(error: BaseException, text: str, failed: Sequence[FailedComparison]) -> list[FailedComparison]:
+    """Return what explains an error: itself, or those of the comparisons that failed of which its text speaks."""
+    if isinstance(error, TraceAssertionError):
+        return [FailedComparison([], error.findings, error._marks)]
+    return [each for each in failed if each.lines[0] in text]  # a test may have caught the error of another comparison
+
+
+def place_of(item: pytest.Item, call: pytest.CallInfo[None]) -> str:
+    """Return the file and the line of the project where an error came up, as a person writes it."""
+    entries = [] if call.excinfo is None else list(call.excinfo.traceback)
+    inside = [each for each in entries if Path(each.path).is_relative_to(item.config.rootpath)]
+    name, line = (Path(inside[-1].path), inside[-1].lineno) if inside else (item.path, item.location[1] or 0)
+    return f"{name.name}:{line + 1}"
 
 
 def _source_of(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo[None]) -> str | None:

@@ -375,6 +375,138 @@ def test_a_tracking_uri_needs_its_experiment_and_a_file_none():
     assert "--experiment and --filter are for a tracking URI, and there is none" in result.output
 
 
+# -- check at a rate
+
+
+def agents(good, bad=0):
+    specs = [AGENT] * good + [("agent AGENT", ["plan"])] * bad
+    return [line(*spec, id=f"tr-{number}") for number, spec in enumerate(specs)]
+
+
+RATE = "--contract", "contracts:SEARCHES", "--at-least", "95%"
+
+
+def test_check_passes_where_a_rate_is_shown_though_some_do_not_hold():
+    write("t.jsonl", *agents(99, 1))
+
+    result = run("check", "t.jsonl", *RATE, "--show=0")
+    data = json.loads(run("check", "t.jsonl", *RATE, "--json").output.splitlines()[-1])
+
+    assert (
+        result.output
+        == """\
+100 traces: 99 hold, 1 do not
+  shape.missing 1
+contracts:SEARCHES holds in 99 of 100 runs (99 %): at least 95 %
+  with 95 % confidence, at least 95.3 %
+  in the 1 run that does not hold:
+    1x shape.missing at agent: expected span('search')
+"""
+    )
+    assert result.exit_code == 0
+    assert data["holds"] is True
+    bounds = {bound: round(data["rates"]["contracts:SEARCHES"].pop(bound), 3) for bound in ("lowest", "highest")}
+    assert bounds == {"lowest": 0.953, "highest": 0.999}
+    assert data["rates"]["contracts:SEARCHES"] == {
+        "verdict": "holds",
+        "runs": 100,
+        "holds": 99,
+        "fails": 1,
+        "not_judged": 0,
+        "not_applicable": 0,
+        "at_least": 0.95,
+        "confidence": 0.95,
+        "needed": 93,
+        "findings": [{"rule": "shape.missing", "where": "agent", "runs": 1}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "verdict", "says"),
+    [
+        (20, 0, "not enough runs", "20 of 20 runs (100 %): not enough runs to say whether that is at least 95 %"),
+        (10, 10, "fails", "10 of 20 runs (50 %): expected at least 95 %"),
+    ],
+)
+def test_check_fails_where_a_rate_is_not_shown(good, bad, verdict, says):
+    write("t.jsonl", *agents(good, bad))
+
+    result = run("check", "t.jsonl", *RATE)
+    data = json.loads(run("check", "t.jsonl", *RATE, "--json").output.splitlines()[-1])
+
+    assert f"contracts:SEARCHES holds in {says}\n" in result.output
+    assert result.exit_code == 1
+    assert (data["holds"], data["rates"]["contracts:SEARCHES"]["verdict"]) == (False, verdict)
+
+
+def test_check_at_a_rate_is_as_sure_as_it_is_asked_to_be():
+    write("t.jsonl", *agents(20))
+
+    assert run("check", "t.jsonl", *RATE, "--confidence=60%").exit_code == 0
+    assert run("check", "t.jsonl", *RATE, "--confidence=0.7").exit_code == 1
+
+
+def test_check_at_a_rate_wants_each_contract_to_hold_at_it_and_to_apply():
+    write("t.jsonl", *agents(60))
+
+    assert run("check", "t.jsonl", *RATE).exit_code == 0
+    result = run("check", "t.jsonl", *RATE, "--contract", "contracts:OTHER")
+    assert result.exit_code == 1
+    assert "contracts:OTHER holds in 0 of 0 runs: not enough runs to say" in result.output
+    assert run("check", "t.jsonl", *RATE, "--contract", "contracts:TAGS").exit_code == 1
+
+
+def test_check_at_a_rate_does_not_count_what_is_not_judged_as_holding():
+    write("t.jsonl", *agents(59), line("late @5-", id="tr-x"))
+
+    result = run("check", "t.jsonl", *RATE, "--show=0")
+
+    assert result.exit_code == 1
+    assert "contracts:SEARCHES holds in 59 of 60 runs (98.3 %), 1 of them not judged: not enough runs" in result.output
+
+
+def test_check_at_a_rate_finds_an_empty_file_still():
+    write("t.jsonl", *agents(60))
+    write("empty.jsonl")
+
+    assert run("check", "t.jsonl", "empty.jsonl", *RATE).exit_code == 1
+
+
+def test_check_at_a_rate_counts_sessions_where_a_contract_looks_at_them():
+    lines = [turn("auth @1-2", session=f"s-{n}", id=f"tr-{n}") for n in range(60)]
+    for n in range(3):
+        lines += [
+            turn("cancel @3-4", session=f"s-{n}", id=f"tr-c{n}"),
+            turn("pay @5-6", session=f"s-{n}", id=f"tr-p{n}"),
+        ]
+    write("t.jsonl", *lines)
+
+    result = run("check", "t.jsonl", "--contract", "contracts:CALM", "--at-least=95%", "--show=0")
+
+    assert "contracts:CALM holds in 57 of 60 runs (95 %): not enough runs" in result.output
+    assert "  in the 3 runs that do not hold:\n    3x order.never at pay of trace " in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--at-least=95"], "expected a rate such as 95% or 0.95, got '95'"),
+        (["--at-least=0"], "expected a rate such as 95% or 0.95, got '0'"),
+        (["--at-least=100%"], "no number of traces shows 100%: say what is enough, such as 99%"),
+        (["--at-least=95%", "--confidence=1"], "no number of traces shows 1: say what is enough, such as 99%"),
+        (["--confidence=0.9"], "--confidence is for --at-least, and there is none"),
+        (["--at-least=95%", "--allow-not-judged=1"], "--allow-not-judged is not for --at-least: a trace that is not"),
+    ],
+)
+def test_check_refuses_a_rate_that_nothing_shows(options, says):
+    write("t.jsonl", *agents(60))
+
+    result = run("check", "t.jsonl", "--contract", "contracts:SEARCHES", *options)
+
+    assert result.exit_code == 2
+    assert says in result.output.replace("\n", " ")
+
+
 # -- diff
 
 
@@ -442,6 +574,102 @@ def test_nothing_on_either_side_is_not_the_same():
     result = run("diff", "old.jsonl", "new.jsonl")
 
     assert (result.exit_code, result.output) == (1, "not comparable: there are no traces on either side\n")
+
+
+def variant(name, good, bad, test="test_a"):
+    specs = [AGENT] * good + [("agent AGENT", ["plan"])] * bad
+    write(name, *(line(*spec, test=test, id=f"tr-{number}") for number, spec in enumerate(specs)))
+
+
+DIFF = "diff", "old.jsonl", "new.jsonl", "--contract", "contracts:SEARCHES"
+
+
+def test_diff_of_an_agent_that_varies_says_what_became_more_frequent():
+    variant("old.jsonl", 19, 1)
+    variant("new.jsonl", 12, 8)
+
+    result = run(*DIFF)
+
+    assert (
+        result.output
+        == """\
+more frequent:
+  contract.fails at contracts:SEARCHES: 1 of 20 before, 8 of 20 now, p = 0.02 (alone 0.0098)
+  shape.missing at agent: 1 of 20 before, 8 of 20 now, p = 0.02 (alone 0.0098)
+
+2 findings: 2 more frequent, with 95 % confidence
+"""
+    )
+    assert result.exit_code == 1
+    data = json.loads(run(*DIFF, "--json").output)
+    assert (data["verdict"], data["runs"]) == ("more frequent", {"contracts:SEARCHES": {"old": 20, "new": 20}})
+    assert data["findings"][1].pop("p") == pytest.approx(0.009828, abs=1e-6)
+    assert data["findings"][1].pop("corrected_p") == pytest.approx(0.019656, abs=1e-6)
+    assert data["findings"][1] == {
+        "rule": "shape.missing",
+        "where": "agent",
+        "old": 1,
+        "old_runs": 20,
+        "new": 8,
+        "new_runs": 20,
+        "more_frequent": True,
+    }
+    assert run(*DIFF, "--markdown").output.startswith("### MLflow traces: more frequent\n\n2 findings&#58; 2 more")
+
+
+def test_diff_of_an_agent_that_varies_lets_be_what_chance_explains():
+    variant("old.jsonl", 19, 1)
+    variant("new.jsonl", 15, 5)
+
+    result = run(*DIFF)
+
+    assert "  shape.missing at agent: 1 of 20 before, 5 of 20 now, p = 0.18 (alone 0.091)\n" in result.output
+    assert result.output.endswith("2 findings: none shown to be more frequent, with 95 % confidence\n")
+    assert result.exit_code == 0
+    assert run(*DIFF, "--confidence=80%").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ((2, 0), (0, 2), "not enough runs: 2 and 2 would not even show what all new ones have\nnot comparable\n"),
+        (
+            (20, 0, "test_b"),
+            (20, 0),
+            "only in the old traces: test_b\nonly in the new traces: test_a\nnot comparable\n",
+        ),
+    ],
+)
+def test_diff_of_an_agent_that_varies_is_not_green_where_nothing_could_be_shown(old, new, says):
+    variant("old.jsonl", *old)
+    variant("new.jsonl", *new)
+
+    result = run(*DIFF)
+
+    assert (result.output, result.exit_code) == (says, 1)
+
+
+def test_diff_of_an_agent_that_varies_wants_all_runs_judged_and_the_contract_to_apply():
+    variant("old.jsonl", 20, 0)
+    specs = [
+        line("agent @5-", test="test_a", id="tr-x"),
+        *(line(*AGENT, test="test_a", id=f"tr-{n}") for n in range(20)),
+    ]
+    write("new.jsonl", *specs)
+
+    assert run(*DIFF).output == (
+        "1 run of the new traces not judged: unfinished: span agent has no end time\nnot comparable\n"
+    )
+    other = run("diff", "old.jsonl", "new.jsonl", "--contract", "contracts:OTHER")
+    assert "contracts:OTHER applies to none of the old traces\n" in other.output
+    assert other.exit_code == 1
+
+
+@pytest.mark.parametrize("options", [["--confidence=90%"], ["--contract", "contracts:SEARCHES", "--html=page.html"]])
+def test_diff_refuses_what_does_not_go_together(options):
+    variant("old.jsonl", 20, 0)
+
+    assert run("diff", "old.jsonl", "old.jsonl", *options).exit_code == 2
 
 
 def test_diff_for_machines():

@@ -86,8 +86,8 @@ def test_an_expected_failure_stays_expected(project):
 @pytest.mark.parametrize(
     ("marker", "says"),
     [
-        ("(cuont=1)", "has no keyword 'cuont' (legal: 'expect', 'count'); did you mean 'count'?"),
-        ("(2)", "takes keywords only: 'expect', 'count'; got 2"),
+        ("(cuont=1)", "'at_least', 'confidence'); did you mean 'count'?"),
+        ("(2)", "takes keywords only: 'expect', 'count', 'repeat', 'at_least', 'confidence'; got 2"),
         ("(count='2')", "count is a whole number or (min, max), got '2'"),
         ("(count=True)", "count is a whole number or (min, max), got True"),
         ("(count=-1)", "count=-1: no number of traces is that"),
@@ -169,4 +169,4 @@ def test_the_closest_marker_has_the_say_on_the_count(project):
 
 def test_the_marker_is_registered(project):
     run(marked(project, "(count=1)"), "--strict-markers").assert_outcomes(passed=1)
-    run(project, "--markers").stdout.fnmatch_lines(["@pytest.mark.mlflow_traces(expect=..., count=...): *"])
+    run(project, "--markers").stdout.fnmatch_lines(["@pytest.mark.mlflow_traces(expect=..., count=..., *): *"])

@@ -27,6 +27,7 @@ from pytest_mlflow_traces import (
     Trace,
     TraceAssertionError,
     any_order,
+    assert_rate,
     assert_trace,
     capture_traces,
     each,
@@ -94,6 +95,7 @@ def test_expectations() -> None:
     )
     try:
         assert_trace(traces, contract, Tags, span("agent"))
+        assert_rate(traces, contract, at_least=0.9, confidence=0.99)
     except TraceAssertionError as error:
         findings: tuple[Finding, ...] = error.findings
         print(findings[0].rule, findings[0].hint)

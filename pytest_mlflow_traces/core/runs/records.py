@@ -60,7 +60,7 @@ class TracedTest:
 
     `outcome` is passed, failed, error (outside the test itself), skipped, xfailed or xpassed; `failure` is the text
     of a failure, the marked tree where it was about a trace; `source` is the path and the line of what failed, and
-    `baseline` those of the section that a trace was compared with.
+    `baseline` those of the section that a trace was compared with; `rate` says how the runs of a repeated test ended.
     """
 
     test: str
@@ -71,6 +71,7 @@ class TracedTest:
     changes: tuple[BaselineChange, ...] = ()
     source: str | None = None
     baseline: str | None = None
+    rate: str | None = None
 
     @property
     def is_failed(self) -> bool:
@@ -95,6 +96,7 @@ class TracedTest:
             tuple(BaselineChange(**each) for each in changes),
             said["source"],
             said["baseline"],
+            said["rate"],
         )
 
 
