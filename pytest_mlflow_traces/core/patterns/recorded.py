@@ -87,6 +87,11 @@ def volatile(table: SpanTable, i: int) -> re.Pattern[str] | None:
     return re.compile(text + _literal(name[at:])) if at else None
 
 
+def is_dated(name: str) -> bool:
+    """Return whether what is volatile in a name may depend on when its span started."""
+    return any(found.lastgroup == "date" for found in _VOLATILE.finditer(name))
+
+
 def _literal(text: str) -> str:
     return re.sub(r"\\([ -])", r"\1", re.escape(text))  # these mean nothing by themselves
 
