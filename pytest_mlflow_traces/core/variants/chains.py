@@ -83,14 +83,14 @@ class _Chain:
                 self.highs[item.key] = _sum(self.highs.get(item.key, 0), item.high)
                 self.loose[item.key] = _sum(self.loose.get(item.key, 0), 0 if block.is_choice else item.high)
         self.steps: list[dict[Symbol, Item]] = []  # in their order; those of one step in any order
-        self.first: dict[Symbol, int] = {}  # block
+        self.first: dict[Symbol, int] = {}  # step
         self.last: dict[Symbol, int] = {}
 
     def place(self, fixed: dict[Hashable, int]) -> None:
         """Find where each symbol may stand: of spans of one key, the second comes after the first."""
         low: dict[Hashable, int] = {}
         high: dict[Hashable, int | None] = {}
-        for number, block in enumerate(self.blocks):
+        for block in self.blocks:
             found: list[dict[Symbol, Item]] = []
             for item in block.items:
                 stop, most = _sum(high.get(item.key, 0), item.high), fixed[item.key]
@@ -99,27 +99,30 @@ class _Chain:
                 found += [{(item.key, place): item} for place in places]
                 low[item.key] = low.get(item.key, 0) + (0 if block.is_choice else item.low)
                 high[item.key] = stop
-            for symbol in (symbol for step in found for symbol in step):
-                self.first.setdefault(symbol, number)
-                self.last[symbol] = number
             if len(block.items) > 1:
                 together: dict[Symbol, Item] = {}
                 for step in found:
                     together = step | together
                 found = [together]
             self.steps += found
+        for number, step in enumerate(self.steps):
+            for symbol in step:
+                self.first.setdefault(symbol, number)
+                self.last[symbol] = number
 
     def asks_for_order(self, one: Symbol, two: Symbol, fixed: dict[Hashable, int]) -> bool:
         """Return whether two symbols may both be absent here, and yet one stands after the other.
 
         No chain that was joined says that, so that somebody else must have.
         """
-        if any(symbol not in self.first or self.lows[symbol[0]] > fixed[symbol[0]] for symbol in (one, two)):
+        if any(symbol not in self.first or self._is_asked_for(symbol, fixed) for symbol in (one, two)):
             return False
-        between = self.blocks[self.last[one] + 1 : self.first[two]]
-        return self.last[one] < self.first[two] and not any(
-            item.low for block in between if not block.is_choice for item in block.items
-        )
+        between = self.steps[self.last[one] + 1 : self.first[two]]
+        is_apart = any(self._is_asked_for(symbol, fixed) for step in between for symbol in step)
+        return self.last[one] < self.first[two] and not is_apart
+
+    def _is_asked_for(self, symbol: Symbol, fixed: dict[Hashable, int]) -> bool:
+        return symbol[1] != TAIL or self.lows[symbol[0]] > fixed[symbol[0]]
 
 
 def _by_key(items: Sequence[Item]) -> list[Item]:

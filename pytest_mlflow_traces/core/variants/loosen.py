@@ -17,7 +17,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.baselines.line_tree import Entry, by_hand, members, outline_text, read_outline
+from pytest_mlflow_traces.core.baselines.line_tree import (
+    Entry,
+    all_below,
+    by_hand,
+    is_by_hand,
+    members,
+    outline_text,
+    read_outline,
+)
 from pytest_mlflow_traces.core.baselines.verify import DemandError
 from pytest_mlflow_traces.core.matching.matcher import Matcher
 from pytest_mlflow_traces.core.notation.words import ANY_ORDER
@@ -104,7 +112,7 @@ class _Loosening:
         if lists and unit.children is not None:
             now = replace(now, children=None)
             self.notes.append(f"{where}: what is below it is not looked at any more")
-            line.below = [each for each in line.below if each.is_demand]
+            self._drop(line, spans)
         if now != unit:
             quantified(line, now, *line.limits)
         if lists:
@@ -125,6 +133,16 @@ class _Loosening:
             if any(getattr(each.unit, field) != getattr(unit, field) for field in _HAND):
                 demand = f"what is asked for by hand here, or on line {each.number}, which would be one"
                 raise DemandError(line, demand, self._table.path(spans[0] if spans else 0))
+
+    def _drop(self, line: Entry, spans: Sequence[int]) -> None:
+        """Let go of what stands below a line, where nothing of it was demanded by hand."""
+        gone = [each for each in line.below if not each.is_demand]
+        for each in (below for entry in gone for below in all_below(entry)):
+            if each.is_demand or (isinstance(each.unit, SpanPattern) and is_by_hand(each.unit)):
+                path = self._table.path(spans[0] if spans else 0)
+                raise DemandError(each, "what is asked for by hand, where another line leaves it open,", path)
+        line.below = [each for each in line.below if each.is_demand]
+        comment(line, [said for each in gone for said in comments_of(each)])
 
     def _head(self, unit: SpanPattern, units: Sequence[SpanPattern], spans: Sequence[int], where: str) -> SpanPattern:
         """Return what a line says by itself, without what varies."""
