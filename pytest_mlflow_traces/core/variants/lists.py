@@ -7,6 +7,8 @@ where there is none, to a line of its own.
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.baselines.line_tree import Entry, alternatives, members
@@ -41,6 +43,8 @@ def chains_of(
     blocks = [[_read(entry) for entry in lines if not entry.is_demand] for lines in lists]
     lines = [line for each in blocks for block in each for line in block.lines]
     keys = _Keys(lines, table, [i for siblings in runs for i in siblings])
+    for each in blocks:
+        _check_order(each, keys)
     return [
         *([block.keyed(keys) for block in each] for each in blocks),
         *(_siblings(table, siblings, keys, unordered) for siblings in runs),
@@ -72,6 +76,16 @@ def _read(entry: Entry) -> _Lines:
     return found
 
 
+def _check_order(blocks: Sequence[_Lines], keys: _Keys) -> None:
+    """Refuse a list in which a name stands again after a line for some of that name: which one a span is, is open."""
+    varying: set[Hashable] = set()
+    for block in blocks:
+        for line in block.lines:
+            if keys.of_line(line) in varying:
+                raise UnclearError(line)
+        varying |= {keys.of_line(line) for line in block.lines if block.is_choice or line.limits[0] != line.limits[1]}
+
+
 def _siblings(table: SpanTable, siblings: Sequence[int], keys: _Keys, unordered: Container[int]) -> list[Block]:
     above = table.parents[siblings[0]] if siblings else -1
     together = above < 0 or above in unordered
@@ -94,6 +108,14 @@ def free_spans(table: SpanTable, unordered: Container[int]) -> set[int]:
 def key_of(name: Text | None) -> Hashable:
     """Return what tells a name, a regex and any name apart."""
     return ("regex", name.pattern, said_flags(name)) if isinstance(name, re.Pattern) else ("name", name)
+
+
+def name_of(key: Hashable) -> Text | None:
+    """Return the name, or the regex, that a key was made of."""
+    if not isinstance(key, tuple):
+        raise TypeError("unreachable: keys are made by `key_of`")
+    kind, text, *flags = key
+    return re.compile(text, reduce(or_, flags[0], re.RegexFlag(0))) if kind == "regex" else text
 
 
 def fits(name: Text | None, table: SpanTable, i: int) -> bool:

@@ -213,7 +213,7 @@ class _Loosening:
         known: list[tuple[Entry, list[int]]] = []
         for line in lines:
             unit = line.unit
-            if not isinstance(unit, SpanPattern) or counts[unit.name] > 1:
+            if not isinstance(unit, SpanPattern) or unit.name is None or counts[unit.name] > 1:
                 continue
             named = [[i for i in run if fits(unit.name, self._table, i)] for run in runs]
             low, high = line.limits

@@ -13,6 +13,7 @@ from pytest_mlflow_traces.core.patterns.nodes import SpanPattern
 from pytest_mlflow_traces.core.patterns.recorded import recorded_span
 from pytest_mlflow_traces.core.variants.canonical import canonical
 from pytest_mlflow_traces.core.variants.compress import comment, quantified
+from pytest_mlflow_traces.core.variants.lists import key_of, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -60,8 +61,12 @@ class Rebuilt:
         entries = [each for each in place.sources.values() if isinstance(each, Entry)]
         spans = [each for each in place.sources.values() if isinstance(each, int)]
         if not entries:
-            text = notation.format(canonical(recorded_span(self._table, spans[0], self._unordered))[1])
-            return read_outline(text)[0], [], spans
+            new = canonical(recorded_span(self._table, spans[0], self._unordered))[1]
+            if (
+                isinstance(new, SpanPattern) and key_of(new.name) != place.key
+            ):  # one more of those that a regex is about
+                new = replace(new, name=name_of(place.key))
+            return read_outline(notation.format(new))[0], [], spans
         line = next((each for each in entries if id(each) not in taken), None)
         others = [each for each in entries if each is not line]
         if line is None:

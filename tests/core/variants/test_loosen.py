@@ -18,8 +18,7 @@ from pytest_mlflow_traces.core.baselines.verify import DemandError
 from pytest_mlflow_traces.core.variants.loosen import loosened
 from tests.support import mutating
 from tests.support.building import node, tree
-
-HAND = ["within=2s", "error=False", 'inputs={"a": 1}']
+from tests.support.messages import exactly
 
 
 def text_of(block):
@@ -30,6 +29,131 @@ def loosened_by(text, runs):
     for run in runs:
         text = loosened(text, run.table)[0]
     return text
+
+
+AGENT = text_of(
+    """
+    # what the agent must do
+    agent AGENT OK
+      plan LLM OK
+      # at most three tries
+      attempt TOOL OK {1,3}
+        has:
+          request ...
+        ...
+      answer LLM OK ...
+    """
+)
+
+
+def changed(text, *spans):
+    """Return what became of a text, and what was given up; once more, nothing changes."""
+    found, notes = loosened(text_of(text), tree(*spans).table)
+    assert tree(*spans) == notation.parse(found)
+    assert loosened(found, tree(*spans).table) == (found, [])
+    return found, notes
+
+
+def test_a_text_that_holds_is_left_alone():
+    text = AGENT + "\n\n   # odd  \n"
+    trace = tree("agent AGENT", ["plan LLM", "attempt TOOL", ["request", "x"], "answer LLM"])
+
+    assert loosened(text, trace.table) == (text, [])
+
+
+def test_a_recorded_trace_is_written_one_way_whichever_sibling_started_first():
+    one, two = ("b @1-5", "a @2-6"), ("a @1-5", "b @2-6")
+
+    assert loosened("", tree("agent", [*one]).table) == loosened("", tree("agent", [*two]).table)
+
+
+@pytest.mark.parametrize(
+    ("children", "new", "notes"),
+    [
+        (["a"], "  a UNKNOWN OK\n  b UNKNOWN OK ?", ["agent > b  UNKNOWN ?: it was once"]),
+        (["a", "b", "b"], "  a UNKNOWN OK\n  b UNKNOWN OK {1,2}", ["agent > b  UNKNOWN ?: it is new"]),
+        (
+            ["b", "a"],
+            "  any order\n    a UNKNOWN OK\n    b UNKNOWN OK",
+            ["agent: in any order: a  UNKNOWN, b  UNKNOWN"],
+        ),
+        (
+            ["a", "c"],
+            "  a UNKNOWN OK\n  one of\n    b UNKNOWN OK\n    c UNKNOWN OK",
+            ["agent > c  UNKNOWN ?: it is new", "agent: one of: b  UNKNOWN, c  UNKNOWN"],
+        ),
+        (["a", "b ERROR"], "  a UNKNOWN OK\n  b UNKNOWN", ["agent > b  UNKNOWN: any status, not OK alone"]),
+        (["a", "b TOOL"], "  a UNKNOWN OK\n  b OK", ["agent > b  UNKNOWN: any type, not UNKNOWN alone"]),
+    ],
+)
+def test_the_least_that_was_given_up_is_told(children, new, notes):
+    found, told = changed("agent\n  a UNKNOWN OK\n  b UNKNOWN OK", "agent", children)
+
+    assert (found, told) == (f"agent\n{new}", notes)
+
+
+def test_what_was_asked_for_by_hand_stays():
+    found, _ = changed(AGENT, "agent AGENT", ["attempt TOOL", ["request"], "x TOOL", "answer LLM"])
+
+    assert found == AGENT.replace("plan LLM OK", "plan LLM OK ?").replace(
+        "  # at most three tries\n  attempt TOOL OK {1,3}\n    has:\n      request ...\n    ...\n",
+        "  # at most three tries\n  attempt TOOL OK\n    has:\n      request ...\n    ...\n"
+        "  any order\n    attempt TOOL OK {0,2}\n      has:\n        request ...\n      ...\n    x TOOL OK ?\n",
+    )
+
+
+def test_a_name_that_is_a_regex_today_was_a_name():
+    found, notes = changed("agent\n  job-12345678 TOOL OK", "agent", ["job-87654321 TOOL"])
+
+    assert found == "agent\n  /job-[0-9]{5,}/ TOOL OK"
+    assert notes == [
+        "agent > job-12345678  TOOL: the name is /job-[0-9]{5,}/ now, as a part of it is another in each run"
+    ]
+
+
+def test_one_more_of_what_a_regex_is_about():
+    found, _ = changed("agent\n  /b.*/ TOOL OK", "agent", ["b1 TOOL", "b2 TOOL"])
+
+    assert found == "agent\n  /b.*/ TOOL OK {1,2}"
+
+
+def test_roots_are_one_of_several_or_in_any_order():
+    assert changed("a UNKNOWN OK", "b")[0] == "one of\n  a UNKNOWN OK\n  b UNKNOWN OK"
+    assert changed("a UNKNOWN OK", "a", "b")[0] == "any order\n  a UNKNOWN OK\n  b UNKNOWN OK ?"
+
+
+@pytest.mark.parametrize(
+    ("text", "children", "says"),
+    [
+        ("agent\n  a within=0ms\n  b", ["a"], "line 2: `within` does not hold for agent > a"),
+        ("agent\n  a\n    lacks:\n      x\n    ...\n  b", ["a", ["x"]], "line 2: `lacks:` does not hold for agent > a"),
+        ("agent\n  a\n  ...\n  b", ["c"],
+         "line 2: `a`, which would ask for nothing beside `...`, does not hold for agent"),
+        ("agent\n  a\n  b\n  ...\n  c", ["b", "a", "c"], "line 4: what stands beside `...` does not hold for agent"),
+        ("agent\n  a ?\n  b\n  a", ["c"], "line 4: what stands beside `a` does not hold for agent"),
+        ("agent\n  parallel\n    a\n    b", ["c"], "line 2: what stands beside `parallel` does not hold for agent"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_loosened_is_refused(text, children, says):
+    with pytest.raises(DemandError, match=exactly(says)):
+        loosened(text, tree("agent", children).table)
+
+
+def test_beside_a_gap_what_may_be_absent_in_earnest_may_be():
+    assert changed("agent\n  a\n  ...\n  b\n  c", "agent", ["a", "x", "b"])[0] == "agent\n  a\n  ...\n  b\n  c ?"
+
+
+def test_a_chain_of_any_depth():
+    spans: list = ["leaf"]
+    for _ in range(3_000):
+        spans = ["link", spans]
+    text = loosened("", tree(*spans).table)[0]
+
+    inner: list = ["leaf", "other"]
+    for _ in range(3_000):
+        inner = ["link", inner]
+
+    assert "other UNKNOWN OK ?" in loosened(text, tree(*inner).table)[0]
 
 
 # -- random agents, and random texts of somebody who loosened by hand
@@ -105,7 +229,8 @@ def faults(rng, number):
             if not text:
                 return [f"a recorded text was refused: {error}"], False
             return [], True
-        found.add(last)
+        # of lines that become one or several, the comments stand with any
+        found.add("\n".join(line for line in last.split("\n") if not line.lstrip().startswith("#")))
         pattern = notation.parse(last)
         wrong = [] if all(run == pattern for run in runs) else [f"a run is not accepted by\n{last}"]
         wrong += [] if all(loosened(last, run.table)[0] == last for run in runs) else [f"it is not stable:\n{last}"]
@@ -126,7 +251,7 @@ def run(cases, seed):
     return wrong, refused
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_any_order_of_runs_ends_in_one_text_that_accepts_them_all(seed):
     wrong, refused = run(40, seed)
 
