@@ -15,15 +15,16 @@ import click
 from pytest_mlflow_traces.cli.answers import answer, readable
 from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.cli.contract_files import explain, lint
+from pytest_mlflow_traces.cli.expectations import loaded
 from pytest_mlflow_traces.cli.pages import html_option, page_file
 from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.shares import CONFIDENCE, rate_asked, share
 from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of, runs_of
+from pytest_mlflow_traces.cli.variants import variants
 from pytest_mlflow_traces.core.judgements import Judge
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.files.traces import STDIN, stored_traces
 from pytest_mlflow_traces.reports.comparisons import (
     comparison_data,
@@ -151,7 +152,7 @@ def check(
 
         return tracked_traces(uri, experiments, filter_string)
 
-    checked = Check({name: _loaded(name) for name in names}, allowed, rate)
+    checked = Check({name: loaded(name, "--contract") for name in names}, allowed, rate)
 
     def tell(stored: StoredTrace, said: list[Verdict]) -> None:
         pages.add(stored, "does not hold" if said else "holds", failed=bool(said), said=said)
@@ -233,14 +234,14 @@ def diff(
         raise click.UsageError("--html shows what differs, and --contract asks what became more frequent")
     if confidence is not None and not names:
         raise click.UsageError("--confidence is for --contract, and there is none")
-    judges = {name: Judge(_loaded(name)) for name in names}
+    judges = {name: Judge(loaded(name, "--contract")) for name in names}
     with readable(), progress("reading", size_of([old, new])) as advance:
         before, after = TraceSet(old, advance), TraceSet(new, advance)
     if judges:
-        variants = Variants(runs_of(before, judges), runs_of(after, judges), confidence or CONFIDENCE)
-        said = _json(variants.data()) if as_json else variants.markdown() if as_markdown else variants.text()
+        shown = Variants(runs_of(before, judges), runs_of(after, judges), confidence or CONFIDENCE)
+        said = _json(shown.data()) if as_json else shown.markdown() if as_markdown else shown.text()
         answer(said, nl=not as_markdown)
-        sys.exit(0 if variants.verdict == NOT_SHOWN else 1)
+        sys.exit(0 if shown.verdict == NOT_SHOWN else 1)
     tests = sorted({*before.tests, *after.tests})
     comparisons = []
     with page_file(html) as pages:
@@ -298,20 +299,11 @@ def pin(source: str, trace_id: str, target: str) -> None:
 
 main.add_command(explain)
 main.add_command(lint)
+main.add_command(variants)
 
 
 def _is_uri(source: str) -> bool:
     return ("://" in source or source == "databricks" or source.startswith("databricks:")) and not Path(source).exists()
-
-
-def _loaded(name: str) -> Any:
-    # as `python -m` has it; a console script does not
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        return loaded_expectation(name)
-    except ValueError as error:
-        raise click.UsageError(f"--contract {name}: {error}") from None
 
 
 def _stored(

@@ -76,9 +76,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--mlflow-traces-update",
-        action="store_true",
+        action="store_const",
+        const="write",
+        dest="mlflow_traces_update",
         help="write the baselines of tests that pass: what no longer holds, and no more; on a run of everything, remove"
         " those that no test uses",
+    )
+    group.addoption(
+        # an option by itself, since the value of one that may have none would be the next argument
+        "--mlflow-traces-update=loosen",
+        action="store_const",
+        const="loosen",
+        dest="mlflow_traces_update",
+        help="loosen the baselines of tests that pass by as little as lets them hold of this run, too; what they"
+        " accepted they accept still, and what they demand no more is printed",
     )
     parser.addini(
         "mlflow_traces_strict",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,12 +15,8 @@ from pytest_mlflow_traces.core.baselines.file_format import (
     new_baseline,
     new_section,
 )
-from pytest_mlflow_traces.core.baselines.inventory import ATTRIBUTES, CALLS, TAGS
 from pytest_mlflow_traces.core.explanations import FailedComparison, mismatch_of
 from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
-from pytest_mlflow_traces.core.matching.matcher import find
-from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
-from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.patterns.recorded import volatile
 from pytest_mlflow_traces.core.runs.records import BaselineChange
 from pytest_mlflow_traces.core.spans.records import visible
@@ -28,55 +24,20 @@ from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files import baselines
+from pytest_mlflow_traces.plugin.baseline_options import KEYWORDS, Options, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
 UPDATE = "--mlflow-traces-update"
-_KEYWORDS = ("see_through", "unordered", "tags", "attributes", "calls")
+LOOSEN = "loosen"  # as the option says it
 _ROOM = 22  # lines of a tree, so that all of a message is under 25
 _WOULD_BE = 18
 _TAKING_TURNS = 8
 _NOTHING = "there is nothing to record: the trace has no spans, or see_through leaves none"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a baseline is recorded with."""
-
-    see_through: tuple[Pattern, ...] = ()
-    unordered: tuple[Pattern, ...] | bool = False
-    tags: bool = False
-    attributes: bool = False
-    calls: bool = False
-
-    @property
-    def kinds(self) -> list[str]:
-        """What is held beside the tree."""
-        asked = ((TAGS, self.tags), (ATTRIBUTES, self.attributes), (CALLS, self.calls))
-        return [kind for kind, is_asked in asked if is_asked]
-
-    def shown(self, trace: Trace) -> Trace:
-        """Return what is seen of a trace."""
-        return trace.without(*self.see_through) if self.see_through else trace
-
-    def free(self, trace: Trace) -> set[int]:
-        """Return the positions of the spans whose children are in any order."""
-        if isinstance(self.unordered, bool):
-            return set(range(len(trace.table))) if self.unordered else set()
-        return {i for each in self.unordered for i in find(trace.table, each)}
-
-    def rewritten(self, section: Section, trace: Trace) -> Section:
-        """Return a section as it holds of a trace."""
-        shown = self.shown(trace)
-        return section.rewritten(trace, shown, self.kinds, self.free(shown))
-
-    def is_held(self, section: Section, trace: Trace) -> bool:
-        """Return whether a trace is what a section holds, in its tree and beside it."""
-        return not section.findings(trace, self.kinds) and self.shown(trace) == section.pattern
 
 
 class BaselineFile:
@@ -91,7 +52,7 @@ class BaselineFile:
         test: str,
         command: str,
         *,
-        update: bool,
+        update: str | None,
         former: Callable[[BaselineText], str | None] = lambda _: None,
     ) -> None:
         self.path, self.shown_path, self.command, self.update = path, shown_path, command, update
@@ -100,6 +61,7 @@ class BaselineFile:
         self._updated: BaselineText | None = None
         self._compared: dict[str, list[tuple[Trace, Options]]] = {}
         self._refused: list[str] = []
+        self._given_up: list[str] = []
 
     @property
     def used(self) -> list[str]:
@@ -130,9 +92,11 @@ class BaselineFile:
         """Return whether a trace is what is held, after an update that it called for, where there is to be one."""
         section = self._section(name)
         self._compared.setdefault(name, []).append((trace, options))
-        if section is not None and options.is_held(section, trace):
+        is_held = section is not None and options.is_held(section, trace)
+        # of what holds, an order that this run kept by chance may have to be given up all the same
+        if is_held and not (self.update == LOOSEN and _why_not_whole(trace) is None):
             return True
-        if self.update:
+        if self.update is not None:
             self._rewrite(section, trace, name, options)
             return True
         if section is None:
@@ -140,15 +104,22 @@ class BaselineFile:
         return False
 
     def _rewrite(self, section: Section | None, trace: Trace, name: str, options: Options) -> None:
-        wrong = next(iter(trace.problems), None) or (None if trace.status != "IN_PROGRESS" else "it is in progress")
+        wrong = _why_not_whole(trace)
         if wrong is not None:
             self._refuse(f"the trace '{visible(trace.name)}' is not whole: {wrong}")
         if not len(options.shown(trace).table):
             self._refuse(_NOTHING)
+        old = section or new_section(name)
         try:
-            section = options.rewritten(section or new_section(name), trace)
+            if self.update == LOOSEN:
+                section, given_up = options.loosened(old, trace)
+                self._given_up += given_up
+            else:
+                section = options.rewritten(old, trace)
         except BaselineError as error:
             self._refuse(str(error))
+        if section == old:
+            return
         if not all(asked.is_held(section, other) for other, asked in self._compared[name]):
             several = "this test compares traces of different structure with one baseline"
             self._refuse(f'{several}; give each its own: trace_baseline("a name")')
@@ -212,6 +183,8 @@ class BaselineFile:
         baselines.store(self.path, self._updated)
         if self._file is None:
             return [*changes, BaselineChange(self.shown_path, "written", tuple(self._volatile()))]
+        if self.update == LOOSEN:
+            return [*changes, BaselineChange(self.shown_path, "loosened", tuple(dict.fromkeys(self._given_up)))]
         old = str(self._file).split("\n")
         compared = difflib.ndiff(old, str(self._updated).split("\n")) if len(old) < 500 else []
         lines = tuple(line[0] + line[2:] for line in compared if line[:2] in ("- ", "+ "))
@@ -259,15 +232,15 @@ class TraceBaseline:
             TypeError: for an unknown option, or one of the wrong type.
             ValueError: for a name that is empty.
         """
-        unknown = options.keys() - set(_KEYWORDS)
+        unknown = options.keys() - set(KEYWORDS)
         if unknown:
-            raise unknown_keywords("trace_baseline()", dict.fromkeys(sorted(unknown)), _KEYWORDS)
+            raise unknown_keywords("trace_baseline()", dict.fromkeys(sorted(unknown)), KEYWORDS)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"trace_baseline(): name is a string, got {name!r:.80}")
         if name is not None and (not name.strip() or not name.isprintable()):
             raise ValueError(f"trace_baseline(): the name {name!r} cannot stand in a file")
         return TraceBaseline(
-            self._file, self._name if name is None else name, replace(self._options, **_checked(options))
+            self._file, self._name if name is None else name, replace(self._options, **checked(options))
         )
 
     def __eq__(self, other: object) -> bool:
@@ -297,24 +270,12 @@ class TraceBaseline:
         return self._file.explained(trace, self._name, self._options, verbose=verbose)
 
 
+def _why_not_whole(trace: Trace) -> str | None:
+    return next(iter(trace.problems), None) or (None if trace.status != "IN_PROGRESS" else "it is in progress")
+
+
 def _shown(other: object) -> str:
     return type(other).__name__ if not isinstance(other, str | int | None) else repr(other)[:40]
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    checked: dict[str, Any] = {}
-    for word, value in options.items():
-        what = f"trace_baseline(): {word}"
-        if word in ("see_through", "unordered") and not isinstance(value, bool):
-            patterns: Iterable[object] = (value,) if isinstance(value, Pattern | str) else value
-            checked[word] = tuple(checked_one_span(each, what) for each in patterns)
-        elif not isinstance(value, bool) or word == "see_through":
-            raise TypeError(
-                f"{what} is {'a pattern or several' if word == 'see_through' else 'True or False'}, got {value!r:.80}"
-            )
-        else:
-            checked[word] = value
-    return checked
 
 
 def update_command(test: str) -> str:

@@ -121,7 +121,7 @@ class UnusedBaselines:
         from pytest_mlflow_traces.plugin.baseline_owners import remove
 
         shown = file.relative_to(self._config.rootpath) if file.is_relative_to(self._config.rootpath) else file
-        if self._config.getoption("--mlflow-traces-update"):
+        if self._config.getoption("--mlflow-traces-update") == "write":
             self._run_report.changes.append(remove(file, shown.as_posix(), names))
             return
         which = "" if names is None else f" {', '.join(f'[{name}]' for name in names)} of"

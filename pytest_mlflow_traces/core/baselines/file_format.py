@@ -37,7 +37,7 @@ from pytest_mlflow_traces.core.patterns.recorded import recorded
 from pytest_mlflow_traces.core.spans.records import escaped, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.trace import Trace
@@ -104,9 +104,25 @@ class Section:
         Raises:
             BaselineError: where something does not hold that was demanded by hand.
         """
+        table, holdings = shown.table, rewritten_holdings(self.holdings, trace, list(kinds))
+
+        def change(text: str) -> str:
+            return rewritten(text, table, unordered) if text else notation.format(recorded(table, unordered))
+
+        return self.changed(change, holdings)
+
+    def changed(self, change: Callable[[str], str], holdings: Sequence[Holding | None]) -> Section:
+        """Return this section with another text, and with other lines above it.
+
+        Args:
+            change: What makes the text of the pattern another.
+            holdings: What each line about keys and calls says now, `None` where it goes, and new ones.
+
+        Raises:
+            BaselineError: where something does not hold that was demanded by hand.
+        """
         try:
-            table = shown.table
-            text = rewritten(self.text, table, unordered) if self.text else notation.format(recorded(table, unordered))
+            text = change(self.text)
         except DemandError as error:
             line = self._body + error.line - 1
             raise BaselineError(
@@ -114,7 +130,7 @@ class Section:
             ) from None
         if text != self.text:  # in quotes, the root is none of the lines above it
             text = _LIKE_HOLDING.sub(lambda found: quoted(found[0]), text, count=1)
-        return replace(self, above=tuple(_above(self.above, trace, kinds)), text=text)
+        return replace(self, above=tuple(_above(self.above, holdings)), text=text)
 
     @property
     def _body(self) -> int:
@@ -122,8 +138,8 @@ class Section:
         return self.first + bool(self.header) + len(self.above)
 
 
-def _above(lines: tuple[str, ...], trace: Trace, kinds: Iterable[str]) -> list[str]:
-    found = iter(rewritten_holdings([read_holding(line) for line in lines if is_holding(line)], trace, list(kinds)))
+def _above(lines: tuple[str, ...], holdings: Sequence[Holding | None]) -> list[str]:
+    found = iter(holdings)
     kept = []
     for line in lines:
         if not is_holding(line):

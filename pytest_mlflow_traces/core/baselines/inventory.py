@@ -52,7 +52,8 @@ class Holding:
     def __str__(self) -> str:
         about = self.kind if self.name is None else f"{self.kind} {_word(self.name)}"
         if self.kind == CALLS and self.name is not None:
-            return f"{about}: {self.low if self.low == self.high else quantifier(self.low, self.high)}"
+            count = "{0,1}" if (self.low, self.high) == (0, 1) else quantifier(self.low, self.high)
+            return f"{about}: {self.low if self.low == self.high else count}"
         words = [f"{_word(key)}{'?' if key in self.optional else ''}" for key in self.keys]
         return f"{about}: {' '.join([*words, *([_OPEN] if self.is_open else [])]) or _NONE}"
 
@@ -149,17 +150,17 @@ def recorded_holdings(trace: Trace, kinds: Iterable[str]) -> list[Holding]:
     if TAGS in kinds:
         found.append(Holding(TAGS, keys=tuple(sorted(map(str, trace.tags)))))
     if ATTRIBUTES in kinds:
-        attributes = _attributes(trace)
+        attributes = attributes_of(trace)
         found += [Holding(ATTRIBUTES, name, *keys) for name, keys in attributes.items()]
         found += [] if attributes else [Holding(ATTRIBUTES)]
     if CALLS in kinds:
-        calls = _calls(trace)
+        calls = calls_of(trace)
         found += [Holding(CALLS, name, low=count, high=count) for name, count in calls.items()]
         found += [] if calls else [Holding(CALLS)]
     return found
 
 
-def _attributes(trace: Trace) -> dict[str, tuple[tuple[str, ...], frozenset[str]]]:
+def attributes_of(trace: Trace) -> dict[str, tuple[tuple[str, ...], frozenset[str]]]:
     """Return by name of span which keys there are, and which of them not all have; MLflow's own are none."""
     found = {}
     for name in dict.fromkeys(trace.table.names):
@@ -174,7 +175,7 @@ def _own_keys(trace: Trace, i: int) -> set[str]:
     return {str(key) for key in trace.table.attributes(i) if not is_system(key)}
 
 
-def _calls(trace: Trace) -> dict[str, int]:
+def calls_of(trace: Trace) -> dict[str, int]:
     table = trace.table
     return dict(Counter(name for name, type_ in zip(table.names, table.types, strict=True) if type_ == TOOL))
 
@@ -196,7 +197,7 @@ def check_holdings(holdings: Sequence[Holding], trace: Trace) -> list[Finding]:
             held = {each.name for each in holdings}
             found += [
                 Finding("baseline.attributes", name, str(line), "some")
-                for name in _attributes(trace)
+                for name in attributes_of(trace)
                 if name not in held
             ]
     return [*found, *_check_calls([line for line in holdings if line.kind == CALLS], trace)]
@@ -215,7 +216,7 @@ def _check_keys(line: Holding, where: str, keys: Iterable[str]) -> Iterator[Find
 def _check_calls(lines: Sequence[Holding], trace: Trace) -> Iterator[Finding]:
     if not lines:
         return
-    calls = _calls(trace)
+    calls = calls_of(trace)
     for line in lines:
         count = calls.pop(line.name, 0) if line.name is not None else 0
         if line.name is not None and not (line.low <= count <= (count if line.high is None else line.high)):
@@ -244,12 +245,12 @@ def rewritten_holdings(lines: Sequence[Holding], trace: Trace, kinds: Iterable[s
 
 def _mended(line: Holding, trace: Trace) -> Holding | None:
     if line.name is None and line.kind != TAGS:
-        return line if line.is_open or not (_calls(trace) if line.kind == CALLS else _attributes(trace)) else None
+        return line if line.is_open or not (calls_of(trace) if line.kind == CALLS else attributes_of(trace)) else None
     findings = check_holdings([line], trace)
     if not any(finding.where == line.name or line.kind != CALLS for finding in findings):
         return line
     if line.kind == CALLS and line.name is not None:
-        count = _calls(trace).get(line.name, 0)
+        count = calls_of(trace).get(line.name, 0)
         if not count:
             return None
         exact = line.low == line.high
@@ -258,7 +259,7 @@ def _mended(line: Holding, trace: Trace) -> Holding | None:
     if line.kind == TAGS:
         keys, partial = tuple(sorted(map(str, trace.tags))), frozenset[str]()
     else:
-        keys, partial = _attributes(trace).get(line.name or "", ((), frozenset()))
+        keys, partial = attributes_of(trace).get(line.name or "", ((), frozenset()))
         if not trace.table.named(line.name or ""):
             return None
     kept = [key for key in line.keys if key in keys or key in line.optional]

@@ -54,14 +54,24 @@ def recorded(table: SpanTable, unordered: Container[int] = ()) -> Pattern:
     """
     if not len(table):
         raise ValueError("a trace without spans equals no pattern")
+    made = _made(table, range(len(table)), unordered)
+    roots = grouped(table, table.roots(), made, everything=True)  # the language has no sequence of roots
+    return roots[0]
+
+
+def recorded_span(table: SpanTable, i: int, unordered: Container[int] = ()) -> Pattern:
+    """Return the pattern of one span and all below it."""
+    return _made(table, range(i, table.stops[i]), unordered)[i]
+
+
+def _made(table: SpanTable, spans: range, unordered: Container[int]) -> dict[int, Pattern]:
     made: dict[int, Pattern] = {}
-    for i in range(len(table) - 1, -1, -1):
+    for i in reversed(spans):
         items = grouped(table, table.children(i), made, everything=i in unordered)
         for child in table.children(i):
             del made[child]
         made[i] = renewable(table, i, items)
-    roots = grouped(table, table.roots(), made, everything=True)  # the language has no sequence of roots
-    return roots[0]
+    return made
 
 
 def strict(table: SpanTable, i: int, children: tuple[Item, ...] | None) -> SpanPattern:
@@ -85,6 +95,11 @@ def volatile(table: SpanTable, i: int) -> re.Pattern[str] | None:
             text += _literal(name[at : found.start()]) + _KINDS[str(found.lastgroup)]
             at = found.end()
     return re.compile(text + _literal(name[at:])) if at else None
+
+
+def is_dated(name: str) -> bool:
+    """Return whether what is volatile in a name may depend on when its span started."""
+    return any(found.lastgroup == "date" for found in _VOLATILE.finditer(name))
 
 
 def _literal(text: str) -> str:

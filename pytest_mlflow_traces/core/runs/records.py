@@ -46,7 +46,8 @@ class TraceRecord:
 class BaselineChange:
     """What a run did to one baseline file; `lines` are its changed lines, each after a `-` or a `+`.
 
-    `kind` is written, updated, removed, or refused: the update left it alone, and `lines` say why.
+    `kind` is written, updated, loosened (`lines` say what it demands no more), removed, or refused: the update left it
+    alone, and `lines` say why.
     """
 
     file: str

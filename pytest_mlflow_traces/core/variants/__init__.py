@@ -1,1 +1,1 @@
-"""Many runs of one agent: how often they are as they should be, and what became more frequent."""
+"""Many runs of one agent: which shapes there are, what holds of all, how often, and what became more frequent."""
