@@ -6,6 +6,7 @@ was asked of the agent.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -81,7 +82,7 @@ def seen_in(trace: Trace, only: Sequence[Pattern] = ()) -> Seen:
     return Seen(calls, frozenset(unsaid))
 
 
-def operand_of(value: object) -> Operand | None:
+def operand_of(value: object, longest: int = LONGEST) -> Operand | None:
     """Return a value as a contract can say it; `None` for nothing, for what is long, and for what looks secret."""
     if value is None:
         return None
@@ -89,8 +90,13 @@ def operand_of(value: object) -> Operand | None:
         operand = Operand(value)
     except (TypeError, ValueError):
         return None
-    is_plain = operand.is_literal and len(operand.text) <= LONGEST
+    is_plain = operand.is_literal and len(operand.text) <= longest
     return operand if is_plain and redacted_values(operand.value) == operand.value else None
+
+
+def any_of(names: Sequence[str]) -> str | re.Pattern[str]:
+    """Return what stands for each of some names of spans."""
+    return names[0] if len(names) == 1 else re.compile("|".join(map(re.escape, names)))
 
 
 def accepts(seen: Sequence[Calls], value: Calls) -> bool:

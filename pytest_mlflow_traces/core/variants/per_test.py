@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from pytest_mlflow_traces.core.budgets.budget import Budget
 from pytest_mlflow_traces.core.order.rule import never
 from pytest_mlflow_traces.core.patterns.constructors import one_of, span
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.variants.aspects import ranges
+from pytest_mlflow_traces.core.variants.aspects import any_of, ranges
 from pytest_mlflow_traces.core.variants.held_out import HeldOut
 from pytest_mlflow_traces.core.variants.learnt import Line
 from pytest_mlflow_traces.core.variants.stability import FEWEST, Demand, Stability, uncontradicted
@@ -77,8 +76,7 @@ def _absent(kinds: Sequence[Kind], support: str) -> Iterator[Line]:
     for kind in sorted(kinds, key=str):
         alike.setdefault((kind.type, kind.status), []).append(kind.name)
     for (type_, status), names in alike.items():
-        name = names[0] if len(names) == 1 else re.compile("|".join(map(re.escape, names)))
-        yield Line(never(span(name, type=type_, status=status)), support)
+        yield Line(never(span(any_of(names), type=type_, status=status)), support)
 
 
 def _present(aspect: Aspect, runs: Sequence[Seen]) -> Iterator[Budget]:
