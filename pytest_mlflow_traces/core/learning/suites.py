@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_mlflow_traces.core.learning.aspects import operand_of
 from pytest_mlflow_traces.core.patterns.constructors import span
 from pytest_mlflow_traces.core.spans.records import UNNAMED, visible
-from pytest_mlflow_traces.core.variants.aspects import operand_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence

@@ -6,10 +6,10 @@ import re
 
 from pytest_mlflow_traces import Budget, each, if_present, never, span
 from pytest_mlflow_traces.core.expectation import Has
-from pytest_mlflow_traces.core.variants.aspects import Kind
-from pytest_mlflow_traces.core.variants.facts import Rule
-from pytest_mlflow_traces.core.variants.rule_lines import RuleLines
-from pytest_mlflow_traces.core.variants.strata import Candidate
+from pytest_mlflow_traces.core.learning.aspects import Kind
+from pytest_mlflow_traces.core.learning.facts import Rule
+from pytest_mlflow_traces.core.learning.rule_lines import RuleLines
+from pytest_mlflow_traces.core.learning.strata import Candidate
 
 A, B, C, USER = Kind("a", "TOOL"), Kind("b", "TOOL"), Kind("c", "TOOL"), Kind("user", "UNKNOWN")
 LINES = RuleLines([A, B, C, USER], failing=[B], separator=USER, runs=9)

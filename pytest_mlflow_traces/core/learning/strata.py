@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_mlflow_traces.core.variants.facts import Rule
+    from pytest_mlflow_traces.core.learning.facts import Rule
 
 FEWEST = 3  # tests that support a rule
 _LIMITING = {"calls", "size"}

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_mlflow_traces.core.variants.aspects import Aspect, accepts
+from pytest_mlflow_traces.core.learning.aspects import Aspect, accepts
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    from pytest_mlflow_traces.core.variants.aspects import Calls, Seen
+    from pytest_mlflow_traces.core.learning.aspects import Calls, Seen
 
 FEWEST = 10  # other tests with several runs, below which nothing is known to be stable
 

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.budgets.budget import Budget
+from pytest_mlflow_traces.core.expectation import Has
+from pytest_mlflow_traces.core.learning.aspects import any_of, ranges
+from pytest_mlflow_traces.core.learning.held_out import HeldOut
+from pytest_mlflow_traces.core.learning.learnt import Line
+from pytest_mlflow_traces.core.learning.stability import FEWEST, Demand, Stability, uncontradicted
 from pytest_mlflow_traces.core.order.rule import never
 from pytest_mlflow_traces.core.patterns.constructors import one_of, span
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.variants.aspects import any_of, ranges
-from pytest_mlflow_traces.core.variants.held_out import HeldOut
-from pytest_mlflow_traces.core.variants.learnt import Line
-from pytest_mlflow_traces.core.variants.stability import FEWEST, Demand, Stability, uncontradicted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_mlflow_traces.core.variants.aspects import Aspect, Kind, Seen
+    from pytest_mlflow_traces.core.learning.aspects import Aspect, Kind, Seen
 
 _VOUCHING = (1, 2, 3, 5, 8, 12, 20, 40)  # tests in which an aspect must have been there, from strict to loose
 
@@ -79,7 +80,7 @@ def _absent(kinds: Sequence[Kind], support: str) -> Iterator[Line]:
         yield Line(never(span(any_of(names), type=type_, status=status)), support)
 
 
-def _present(aspect: Aspect, runs: Sequence[Seen]) -> Iterator[Budget]:
+def _present(aspect: Aspect, runs: Sequence[Seen]) -> Iterator[Budget | Has]:
     """Yield how many calls of a kind there are, and where inputs are held, how many with which."""
     values = [run.value(aspect) for run in runs]
     kind, found = aspect.kind, ranges(values)
@@ -87,7 +88,9 @@ def _present(aspect: Aspect, runs: Sequence[Seen]) -> Iterator[Budget]:
     found = dict(sorted(found.items(), key=lambda each: str(each[0])))
     yield Budget(calls={kind.pattern(): (low, high)})
     for inputs, (least, most) in found.items():
-        if least:
+        if least == most == 1:
+            yield Has(kind.pattern(inputs))  # which tells of the nearest call that there was
+        elif least:
             yield Budget(calls={kind.pattern(inputs): (least, most)})
     all_have_inputs = all(sum(each.values()) == 2 * each.get(None, 0) for each in values)
     if all_have_inputs and sum(least for least, _ in found.values()) < high:

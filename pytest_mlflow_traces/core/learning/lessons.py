@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.learning.all_traces import all_traces
+from pytest_mlflow_traces.core.learning.aspects import seen_in
+from pytest_mlflow_traces.core.learning.learnt import Learnt
+from pytest_mlflow_traces.core.learning.per_test import per_test
+from pytest_mlflow_traces.core.learning.stability import FEWEST
+from pytest_mlflow_traces.core.learning.suites import told_apart
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.variants.all_traces import all_traces
-from pytest_mlflow_traces.core.variants.aspects import seen_in
-from pytest_mlflow_traces.core.variants.learnt import Learnt
-from pytest_mlflow_traces.core.variants.per_test import per_test
-from pytest_mlflow_traces.core.variants.stability import FEWEST
-from pytest_mlflow_traces.core.variants.suites import told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

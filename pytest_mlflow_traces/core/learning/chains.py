@@ -32,7 +32,7 @@ class Factor(Generic[S]):
 def chain(words: Iterable[Sequence[S]]) -> list[Factor[S]]:
     """Return the factors of the chain that accepts some words.
 
-    >>> from pytest_mlflow_traces.core.variants.chains import chain
+    >>> from pytest_mlflow_traces.core.learning.chains import chain
     >>> [("".join(f.symbols), f.least, f.most) for f in chain(["abbc", "ac"])]
     [('a', 1, 1), ('b', 0, None), ('c', 1, 1)]
     """

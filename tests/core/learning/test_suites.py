@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_mlflow_traces import span
-from pytest_mlflow_traces.core.variants.suites import by_test, told_apart
+from pytest_mlflow_traces.core.learning.suites import by_test, told_apart
 from tests.support.building import node, tree
 
 

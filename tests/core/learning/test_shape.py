@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core import notation
-from pytest_mlflow_traces.core.variants.shape import MOST_LINES, shape_of
+from pytest_mlflow_traces.core.learning.shape import MOST_LINES, shape_of
 from tests.support.building import tree
 from tests.support.tracing import traces
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_mlflow_traces import Budget, Contract, IntTag, TagSchema, each, if_present, never, span
 from pytest_mlflow_traces.core.expectation import Has
-from pytest_mlflow_traces.core.variants.learnt import Learnt, Line
+from pytest_mlflow_traces.core.learning.learnt import Learnt, Line
 from pytest_mlflow_traces.strategies import patterns
 
 LINES = [

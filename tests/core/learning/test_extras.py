@@ -6,9 +6,9 @@ import pytest
 
 from pytest_mlflow_traces import Budget
 from pytest_mlflow_traces.core.contract_files.writing import said_by
+from pytest_mlflow_traces.core.learning.extras import spending_of, tags_of
 from pytest_mlflow_traces.core.spans.convert import TraceFacts
 from pytest_mlflow_traces.core.trace import Trace
-from pytest_mlflow_traces.core.variants.extras import spending_of, tags_of
 from tests.support.building import node, tree
 
 USAGE = {"mlflow.chat.tokenUsage": {"input_tokens": 600, "output_tokens": 17}}

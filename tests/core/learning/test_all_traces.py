@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces import Contract
-from pytest_mlflow_traces.core.variants.all_traces import MOST_LINES, all_traces
-from pytest_mlflow_traces.core.variants.learnt import Learnt
+from pytest_mlflow_traces.core.learning.all_traces import MOST_LINES, all_traces
+from pytest_mlflow_traces.core.learning.learnt import Learnt
 from tests.support.building import node, tree
 from tests.support.suites import suite
 from tests.support.tracing import traces
@@ -58,7 +58,7 @@ def test_what_no_run_does_is_flagged(learnt, children, rule):
 
 
 def test_where_not_all_has_room_what_catches_failing_runs_stays(monkeypatch):
-    monkeypatch.setattr("pytest_mlflow_traces.core.variants.all_traces.MOST_LINES", 14)
+    monkeypatch.setattr("pytest_mlflow_traces.core.learning.all_traces.MOST_LINES", 14)
     random = Random(1)
     tests = {f"test_{i}": [asking(i, random) for _ in range(2)] for i in range(40)}
     ids = node("look up TOOL", inputs={"id": 1}), node("close TOOL", inputs={"id": 2})

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_mlflow_traces.core.budgets.budget import Budget
 from pytest_mlflow_traces.core.budgets.spent import tokens_spent
+from pytest_mlflow_traces.core.learning.strata import FEWEST
 from pytest_mlflow_traces.core.tags.portability import name_problem
 from pytest_mlflow_traces.core.tags.schema import BoolTag, FloatTag, IntTag, TagSchema
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS, exact_duration
 from pytest_mlflow_traces.core.text.redaction import secret_kind
-from pytest_mlflow_traces.core.variants.strata import FEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

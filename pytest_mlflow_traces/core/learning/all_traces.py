@@ -12,24 +12,24 @@ from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces.core.learning.aspects import Kind
+from pytest_mlflow_traces.core.learning.extras import spending_of, tags_of
+from pytest_mlflow_traces.core.learning.facts import facts_of, spans_by_kind
+from pytest_mlflow_traces.core.learning.held_out import HeldOut
+from pytest_mlflow_traces.core.learning.learnt import Line
+from pytest_mlflow_traces.core.learning.rule_lines import RuleLines
+from pytest_mlflow_traces.core.learning.shape import shape_of
+from pytest_mlflow_traces.core.learning.strata import FEWEST, Evidence, broken_by
 from pytest_mlflow_traces.core.notation.formatter import format_lines
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.variants.aspects import Kind
-from pytest_mlflow_traces.core.variants.extras import spending_of, tags_of
-from pytest_mlflow_traces.core.variants.facts import facts_of, spans_by_kind
-from pytest_mlflow_traces.core.variants.held_out import HeldOut
-from pytest_mlflow_traces.core.variants.learnt import Line
-from pytest_mlflow_traces.core.variants.rule_lines import RuleLines
-from pytest_mlflow_traces.core.variants.shape import shape_of
-from pytest_mlflow_traces.core.variants.strata import FEWEST, Evidence, broken_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from pytest_mlflow_traces.core.learning.rule_lines import RuleLine
+    from pytest_mlflow_traces.core.learning.strata import Candidate
     from pytest_mlflow_traces.core.trace import Trace
-    from pytest_mlflow_traces.core.variants.rule_lines import RuleLine
-    from pytest_mlflow_traces.core.variants.strata import Candidate
 
 MOST_LINES = 60
 _FOLDS = 10

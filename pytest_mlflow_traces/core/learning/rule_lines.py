@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_mlflow_traces.core.budgets.budget import Budget, if_present
 from pytest_mlflow_traces.core.expectation import Has
+from pytest_mlflow_traces.core.learning.aspects import Kind, any_of
+from pytest_mlflow_traces.core.learning.learnt import Line
 from pytest_mlflow_traces.core.order.rule import each, never
 from pytest_mlflow_traces.core.patterns.constructors import one_of, span
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.variants.aspects import Kind, any_of
-from pytest_mlflow_traces.core.variants.learnt import Line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from pytest_mlflow_traces.core.learning.facts import Rule
+    from pytest_mlflow_traces.core.learning.strata import Candidate
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
-    from pytest_mlflow_traces.core.variants.facts import Rule
-    from pytest_mlflow_traces.core.variants.strata import Candidate
 
 
 class RuleLine(NamedTuple):

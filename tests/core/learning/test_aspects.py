@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pytest_mlflow_traces import span
+from pytest_mlflow_traces.core.learning.aspects import LONGEST, Aspect, Kind, accepts, ranges, seen_in
 from pytest_mlflow_traces.core.patterns.operands import Operand
-from pytest_mlflow_traces.core.variants.aspects import LONGEST, Aspect, Kind, accepts, ranges, seen_in
 from tests.support.building import node, tree
 
 PAY = Kind("pay", "TOOL", "OK")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_mlflow_traces.core.learning.aspects import Kind
+from pytest_mlflow_traces.core.learning.chains import chain
 from pytest_mlflow_traces.core.notation.formatter import format_lines
 from pytest_mlflow_traces.core.patterns.constructors import any_order, one_of, optional, repeat, span
 from pytest_mlflow_traces.core.spans.records import UNNAMED
-from pytest_mlflow_traces.core.variants.aspects import Kind
-from pytest_mlflow_traces.core.variants.chains import chain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_mlflow_traces.core.learning.chains import Factor
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
     from pytest_mlflow_traces.core.spans.table import SpanTable
     from pytest_mlflow_traces.core.trace import Trace
-    from pytest_mlflow_traces.core.variants.chains import Factor
 
 MOST_LINES = 40  # of a shape that a person reads
 _DEEPEST = 40

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_mlflow_traces.core.learning.held_out import HeldOut
 from pytest_mlflow_traces.core.variants.binomial import upper_bound
-from pytest_mlflow_traces.core.variants.held_out import HeldOut
 
 
 def test_the_bound_counts_tests_and_not_runs():

@@ -7,8 +7,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.variants.aspects import Kind, Seen, seen_in
-from pytest_mlflow_traces.core.variants.stability import Demand, Stability, flags, uncontradicted
+from pytest_mlflow_traces.core.learning.aspects import Kind, Seen, seen_in
+from pytest_mlflow_traces.core.learning.stability import Demand, Stability, flags, uncontradicted
 from tests.support.suites import suite
 
 STRICT = Demand(0.0, 1)

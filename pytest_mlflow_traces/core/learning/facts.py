@@ -11,9 +11,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_mlflow_traces.core.learning.aspects import Kind
 from pytest_mlflow_traces.core.order.timeline import Timeline
 from pytest_mlflow_traces.core.spans.records import UNNAMED
-from pytest_mlflow_traces.core.variants.aspects import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.variants.aspects import Kind
-from pytest_mlflow_traces.core.variants.facts import Rule
-from pytest_mlflow_traces.core.variants.strata import Evidence, broken_by
+from pytest_mlflow_traces.core.learning.aspects import Kind
+from pytest_mlflow_traces.core.learning.facts import Rule
+from pytest_mlflow_traces.core.learning.strata import Evidence, broken_by
 
 GOOD, ODD, RARE = (Rule("next", Kind(name, "TOOL")) for name in ("good", "odd", "rare"))
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mlflow_traces.core.variants.chains import chain
+from pytest_mlflow_traces.core.learning.chains import chain
 
 
 def regex(factors):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_mlflow_traces.core.variants.aspects import Kind
-from pytest_mlflow_traces.core.variants.facts import Rule, facts_of
+from pytest_mlflow_traces.core.learning.aspects import Kind
+from pytest_mlflow_traces.core.learning.facts import Rule, facts_of
 from tests.support.building import node, tree
 
 ASK, PAY, USER = Kind("ask", "TOOL"), Kind("pay", "TOOL"), Kind("user", "UNKNOWN")
