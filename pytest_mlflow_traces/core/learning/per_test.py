@@ -34,7 +34,9 @@ class PerTest:
 def per_test(
     tests: Mapping[str, Sequence[Seen]], most: float, *, named: bool = False, inputs: bool = True
 ) -> PerTest | None:
-    """Return what each repeated test is held to, as strict as the share of false alarms allows.
+    """Return what each test is held to, as strict as the share of false alarms allows.
+
+    A test with one run is held to that, in what the repeated ones have shown to be stable.
 
     Args:
         tests: What each run of each test did.
@@ -53,13 +55,12 @@ def per_test(
     for demand in demands:
         held_out = HeldOut(stability.held_out(demand))
         if held_out.rate <= most:
-            lines = {test: _lines(stability, test, demand) for test in stability.tests}
+            lines = {test: _lines(stability, test, runs, demand) for test, runs in tests.items() if runs}
             return PerTest(lines, held_out) if any(lines.values()) else None
     return None
 
 
-def _lines(stability: Stability, test: str, demand: Demand | None) -> list[Line]:
-    runs = stability.tests[test]
+def _lines(stability: Stability, test: str, runs: Sequence[Seen], demand: Demand | None) -> list[Line]:
     aspects = stability.named() if demand is None else uncontradicted(stability.vouched(test, demand), runs)
     support = f"{len(runs)} of {counted(len(runs), 'run')}"
     held = {aspect.kind: aspect for aspect in sorted(aspects, key=lambda each: each.with_inputs)}

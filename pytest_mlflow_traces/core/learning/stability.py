@@ -42,7 +42,7 @@ class _Column:
 
     def power(self, test: str) -> float:
         """Return how probable it is that two runs of the others differ."""
-        rest = self.all - self.counts[test]
+        rest = self.all - self.counts.get(test, Counter())
         total = rest.total()
         return 1 - sum((count / total) ** 2 for count in rest.values()) if total else 0.0
 

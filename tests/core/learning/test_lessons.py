@@ -5,12 +5,15 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_mlflow_traces import Contract, span
 from pytest_mlflow_traces.core.contract_files.lint import lint
 from pytest_mlflow_traces.core.learning.lessons import Asking, learn
 from tests.support.building import node, tree
 from tests.support.suites import run, suite
+from tests.support.tracing import traces
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,30 @@ def test_only_what_the_user_named_is_held():
     assert "search" not in text
     assert "cancel" not in text
     assert {*lesson.tests} == {f"test_{i}" for i in range(6)}
+
+
+@pytest.mark.parametrize("only", [(), [span("book")]])
+def test_asked_for_no_false_alarm_it_knows_of_none(only):
+    tests = suite(tests=14)
+    tests["test_3"].append(run(4, Random(1)))  # passed, and did what another test asks for
+
+    lesson = learn(tests, Asking(most=0.0, only=only))
+    for said in lesson.said[1:]:
+        assert "held out, 0 of 43 passing runs" in said or "nothing" in said
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(st.lists(traces(names="abc"), min_size=1, max_size=3), min_size=4, max_size=14),
+    st.sampled_from([0.0, 0.2, 1.0]),
+)
+def test_every_run_that_it_was_learnt_from_is_accepted(runs, most):
+    lesson = learn({f"test_{i}": each for i, each in enumerate(runs)}, Asking(most=most))
+
+    for i, each in enumerate(runs):
+        learnt = [lesson.together, lesson.tests.get(f"test_{i}")]
+        contracts = [Contract.from_toml(one.to_toml()) for one in learnt if one is not None]
+        assert not any(contract.check(trace) for contract in contracts for trace in each)
 
 
 def test_a_test_that_its_root_does_not_tell_is_not_in_one_file():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from pytest_mlflow_traces import Contract, span
@@ -9,7 +11,7 @@ from pytest_mlflow_traces.core.learning.aspects import seen_in
 from pytest_mlflow_traces.core.learning.learnt import Learnt
 from pytest_mlflow_traces.core.learning.per_test import per_test
 from tests.support.building import node, tree
-from tests.support.suites import suite
+from tests.support.suites import run, suite
 
 
 def learnt(tests, most=0.05, only=(), **said):
@@ -69,6 +71,17 @@ def test_what_the_user_named_needs_no_other_tests():
         "Budget(calls={span('book', type='TOOL', status='OK'): 1})",
         "has(span('book', type='TOOL', status='OK', inputs={'id': '0-0'}))",
     ]
+
+
+def test_a_test_with_one_run_is_held_to_what_the_others_vouch_for():
+    tests = suite(tests=13)
+    tests["test_12"] = tests["test_12"][:1]
+    found = learnt(tests)
+
+    assert {line.support for line in found.lines["test_12"]} == {"1 of 1 run"}
+    assert not contract(found.lines["test_12"]).check(run(12, Random(5)))
+    assert contract(found.lines["test_12"]).check(run(11, Random(5)))
+    assert "test_12" not in found.held_out.flagged
 
 
 def test_where_nothing_is_stable_nothing_is_held():
