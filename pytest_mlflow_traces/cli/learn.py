@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from pytest_mlflow_traces.cli.answers import UnansweredError, answer, readable
 from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.trace_sets import files_of
+from pytest_mlflow_traces.core.contracts import Contract
 from pytest_mlflow_traces.core.judgements import unjudged
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import counted
@@ -74,6 +76,10 @@ def learn(
     from pytest_mlflow_traces.core.learning.lessons import learn as learn_from
     from pytest_mlflow_traces.core.learning.suites import by_test
 
+    if not (_is_folder(target) or target.endswith(".toml")):
+        raise click.UsageError(
+            f"-o {target}: the name of a contract file ends with .toml, that of a folder with a slash"
+        )
     only = [_one_span(line) for line in lines]
     left_out: list[str] = []
     runs = [*_runs(files, tag, left_out)]
@@ -86,6 +92,10 @@ def learn(
     with readable():
         for said in _written(lesson, target):
             answer(escaped(said))
+
+
+def _is_folder(target: str) -> bool:
+    return Path(target).is_dir() or target.endswith(("/", "\\"))
 
 
 def _one_span(line: str) -> Pattern:
@@ -123,10 +133,11 @@ def _tagged(stored: StoredTrace, tag: str) -> str:
 
 def _written(lesson: Lesson, target: str) -> Iterator[str]:
     """Write the contracts, and yield what was written, and what has no place in a file."""
-    if Path(target).is_dir() or target.endswith(("/", "\\")):
+    if _is_folder(target):
         made = {} if lesson.together is None else {"all-traces": lesson.together}
         for test, each in lesson.tests.items():
-            made[_free(re.sub(r"[^\w.-]+", "-", test).strip("-.")[-100:], made)] = each
+            slug = re.sub(r"[^\w.-]+", "-", test).strip("-.")[-100:]
+            made[_free(slug, made)] = replace(each, notes=lesson.said[-1:])
         paths = {Path(target, name + SUFFIX): each for name, each in made.items()}
     else:
         one = lesson.as_one(Path(target).name.removesuffix(".toml").removesuffix(".contract") or "learnt")
@@ -155,6 +166,18 @@ def _write(paths: dict[Path, Learnt]) -> None:
     for path in paths:
         if path.exists():
             raise UnansweredError(f"{visible(str(path))} is there already: remove it, or name another file")
-    for path, each in paths.items():
+    texts = {path: _text(path, each) for path, each in paths.items()}
+    for path, text in texts.items():
         with replacing(path) as stream:
-            stream.write(each.to_toml().encode())
+            stream.write(text.encode())
+
+
+def _text(path: Path, learnt: Learnt) -> str:
+    """Return the text of a contract that can be read back: one of very many tests would be too long."""
+    text = learnt.to_toml()
+    try:
+        Contract.from_toml(text)
+    except ValueError as error:
+        cure = "-o with a folder writes a file for each test"
+        raise UnansweredError(escaped(f"{visible(str(path))} would be no contract: {error}; {cure}")) from None
+    return text

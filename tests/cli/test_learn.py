@@ -74,12 +74,22 @@ def test_a_folder_gets_a_file_for_each_test():
     ]
     one = Contract.read(f"contracts/{files[1]}")
     assert (one.name, one.applies_to) == ("tests/test_a.py::test_b[0/x]", None)
+    assert f"# {output.splitlines()[2]}" in Path(f"contracts/{files[1]}").read_text().splitlines()
 
     output, status = run("named.jsonl", "-o", "contracts")  # a folder that is there
     assert (output.splitlines()[-1], status) == (
         "Error: contracts/all-traces.contract.toml is there already: remove it, or name another file",
         2,
     )
+
+
+def test_a_name_that_check_would_not_take_for_a_file_is_refused():
+    output, status = run("passing.jsonl", "-o", "answers")
+
+    assert output.splitlines()[-1] == (
+        "Error: -o answers: the name of a contract file ends with .toml, that of a folder with a slash"
+    )
+    assert status == 2
 
 
 def test_in_one_file_tests_are_those_that_their_roots_tell():
@@ -164,6 +174,23 @@ def test_where_nothing_is_learnt_nothing_is_written():
 
     Path("empty.jsonl").write_text("")
     assert run("empty.jsonl", "-o", "c.toml") == ("Error: no traces: nothing to learn from\n", 2)
+
+
+def test_what_is_too_long_for_a_file_is_told():
+    lines = []
+    for number in range(80):
+        root = node("agent AGENT", inputs={"question": f"{number} {'x' * 3900}"})
+        lines += [
+            stored(root, [node("book TOOL", inputs={"id": number})], id=f"tr-{number}-{again}") for again in (1, 2)
+        ]
+    Path("long.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    output, status = run("long.jsonl", "-o", "c.toml", "--only", "book")
+
+    assert status == 2
+    last = output.splitlines()[-1]
+    assert last.startswith("Error: c.toml would be no contract: line 1, column 1: ")
+    assert last.endswith("; -o with a folder writes a file for each test")
+    assert not Path("c.toml").exists()
 
 
 def test_a_file_that_is_there_stays():
