@@ -44,6 +44,9 @@ format: $(READY) ## fix style
 bench: $(READY) ## print every figure that the README quotes
 	$(BIN)/python -m benchmarks
 
+realruns: $(READY) ## print what learnt contracts catch in real runs, beside process miners in an environment of their own
+	$(BIN)/nox -s realruns
+
 docs: $(READY) ## build the documentation into site/
 	$(BIN)/mkdocs build --quiet
 

@@ -119,6 +119,13 @@ def _java(session: nox.Session) -> dict[str, str]:
 
 
 @nox.session
+def realruns(session: nox.Session) -> None:
+    """Print what learnt contracts catch in real runs, beside PM4Py's miners, which nothing else here knows."""
+    session.install("-e", ".", "pm4py>=2.7")
+    session.run("python", "-m", "benchmarks.realruns", "--pm4py", str(Path(session.bin, "python")), *session.posargs)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Run all tests against the built wheel, where the checkout cannot be imported."""
     with tempfile.TemporaryDirectory() as away:

@@ -16,6 +16,7 @@ from pytest_mlflow_traces.cli.answers import answer, readable
 from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.cli.contract_files import explain, lint
 from pytest_mlflow_traces.cli.expectations import loaded
+from pytest_mlflow_traces.cli.learn import learn
 from pytest_mlflow_traces.cli.pages import html_option, page_file
 from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.shares import CONFIDENCE, rate_asked, share
@@ -51,7 +52,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(context_settings=_SETTINGS)
 @click.version_option(package_name="pytest-mlflow-traces")
 def main() -> None:
-    """Look at stored MLflow traces, check them against contracts, compare them, make tests of them; read contracts.
+    """Look at stored MLflow traces, check and compare them, make tests and contracts of them; read contracts.
 
     A FILE is JSON Lines as `pytest --mlflow-traces-save=FILE` writes it, or whatever else holds traces: JSON of MLflow,
     OTLP, tables as JSON, CSV, Parquet or Arrow. It may be a folder of such files, or `-` for standard input.
@@ -298,6 +299,7 @@ def pin(source: str, trace_id: str, target: str) -> None:
 
 
 main.add_command(explain)
+main.add_command(learn)
 main.add_command(lint)
 main.add_command(variants)
 

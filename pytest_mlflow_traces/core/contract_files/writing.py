@@ -93,7 +93,7 @@ def _joined(expectations: Iterable[Any]) -> dict[str, Any]:
     """Return what all say together, by the keys of a file."""
     said: dict[str, Any] = {}
     for each in expectations:
-        for key, value in _said(each).items():
+        for key, value in said_by(each).items():
             if isinstance(value, list):
                 said.setdefault(key, []).extend(value)
             elif key in said:
@@ -125,7 +125,7 @@ def _notation(pattern: Pattern, part: str) -> str:
         raise ValueError(f"{part}: {error}") from None
 
 
-def _said(expectation: Any) -> dict[str, Any]:
+def said_by(expectation: Any) -> dict[str, Any]:
     """Return what one expectation says, by the keys of a file."""
     if isinstance(expectation, Pattern):
         return {"shape": f"{_notation(expectation, 'shape')}\n"}
