@@ -74,8 +74,8 @@ class MutantReport:
         if self._config.option.collectonly:
             return
         terminalreporter.write_sep("=", "MLflow trace mutants")
-        is_part = not is_whole_suite(self._config)
-        for line in survivor_lines(self._survivors, self._floor, is_part=is_part):
+        notes = [] if is_whole_suite(self._config) else ["of the tests that ran: this is not the whole suite"]
+        for line in survivor_lines(self._survivors, self._floor, notes):
             terminalreporter.write_line(line)
         if self._error is not None:
             terminalreporter.write_line(self._error)
