@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.questions import Question
     from pytest_mlflow_traces.core.trace import Trace
 
+MOST = 1_000  # spans of a trace that is edited: there are seven edits of a span, and each copies the trace
+
 
 @dataclass(slots=True)
 class _Shape:
@@ -49,16 +51,17 @@ class Judge:
             whole = {id(trace): trace for trace in traces}
             whole.update((id(trace), trace) for trace, _ in asked.values())
             shapes: dict[str, dict[str, Any]] = {}
-            unwhole = 0
+            unwhole = large = 0
             for place, trace in whole.items():
-                if unjudged(trace) is None:
-                    _, its = asked.get(place, (trace, []))
-                    self._judge(trace, its, shapes)
-                else:
+                if unjudged(trace) is not None:
                     unwhole += 1
+                elif len(trace.table) > MOST:
+                    large += 1
+                else:
+                    self._judge(trace, asked.get(place, (trace, []))[1], shapes)
         for said in shapes.values():
             said["traces"] = len(said["traces"])
-        return {"shapes": shapes, "unstable": unstable, "unwhole": unwhole}
+        return {"shapes": shapes, "unstable": unstable, "unwhole": unwhole, "large": large}
 
     def _judge(self, trace: Trace, questions: list[tuple[Question, int]], shapes: dict[str, dict[str, Any]]) -> None:
         shape = trace.shape

@@ -218,6 +218,12 @@ def test_a_trace_that_is_not_whole_has_no_mutants():
     assert (survivors.percent, survivors.aside("unwhole")) == (None, (1, 1))
 
 
+def test_a_trace_of_very_many_spans_has_no_mutants():
+    survivors = judged(lambda: tree("agent", ["step"] * 1_000))
+
+    assert (survivors.total, survivors.aside("large")) == (0, (1, 1))
+
+
 def test_classes_beside_the_tree_have_their_survivors():
     def trace():
         return tree(node("agent", inputs={"a": 1, "b": 2}, attributes={"x": 1}), tags={"team": "a"})
