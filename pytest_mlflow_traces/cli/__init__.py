@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import gc
-import json
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pytest_mlflow_traces.cli.answers import answer, readable
+from pytest_mlflow_traces.cli.answers import answer, json_text, readable
 from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.cli.contract_files import explain, lint
 from pytest_mlflow_traces.cli.expectations import loaded
 from pytest_mlflow_traces.cli.learn import learn
+from pytest_mlflow_traces.cli.mutate import mutate
 from pytest_mlflow_traces.cli.pages import html_option, page_file
 from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.shares import CONFIDENCE, rate_asked, share
@@ -173,7 +173,7 @@ def check(
     more = checked.failed + checked.not_judged - most
     which = "that do not hold, or are not judged" if checked.not_judged else "that do not hold"
     rest = f"... {more:,} more {which}\n\n" if more > 0 and most else ""
-    answer(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
+    answer(json_text(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
     sys.exit(0 if checked.holds else 1)
 
 
@@ -240,7 +240,7 @@ def diff(
         before, after = TraceSet(old, advance), TraceSet(new, advance)
     if judges:
         shown = Variants(runs_of(before, judges), runs_of(after, judges), confidence or CONFIDENCE)
-        said = _json(shown.data()) if as_json else shown.markdown() if as_markdown else shown.text()
+        said = json_text(shown.data()) if as_json else shown.markdown() if as_markdown else shown.text()
         answer(said, nl=not as_markdown)
         sys.exit(0 if shown.verdict == NOT_SHOWN else 1)
     tests = sorted({*before.tests, *after.tests})
@@ -252,7 +252,7 @@ def diff(
                 advance(1)
         pages.finish(conclusion(comparisons), failed=overall(comparisons) != SAME)
     if as_json:
-        answer(_json(comparison_data(comparisons)))
+        answer(json_text(comparison_data(comparisons)))
     else:
         answer((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
     sys.exit(0 if overall(comparisons) == SAME else 1)
@@ -301,6 +301,7 @@ def pin(source: str, trace_id: str, target: str) -> None:
 main.add_command(explain)
 main.add_command(learn)
 main.add_command(lint)
+main.add_command(mutate)
 main.add_command(variants)
 
 
@@ -347,9 +348,4 @@ def _failure_text(stored: StoredTrace, said: list[Verdict]) -> str:
 def _failure_json(stored: StoredTrace, said: list[Verdict]) -> str:
     findings = [asdict(finding) for verdict in said for finding in verdict.findings]
     facts = {"where": stored.where, "trace_id": stored.trace.id, "name": stored.trace.name, "test": stored.test}
-    return _json({**facts, "findings": findings})
-
-
-def _json(said: dict[str, Any]) -> str:
-    """Return JSON in which a CI finds nothing to obey (see `escaped`); to whoever reads it, it is the same."""
-    return json.dumps(said).replace("##[", "##\\u005b")
+    return json_text({**facts, "findings": findings})

@@ -1,4 +1,4 @@
-"""The commands about contract files: what one says in vain, and what it says at all."""
+"""The commands about contract files: what one says in vain, and what it says at all; and how options name one."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import pytest
 
 import pytest_mlflow_traces.virtual_time.originals  # noqa: F401  # before a test may put stubs in their places
 from pytest_mlflow_traces.mlflow_import import quieten
-from pytest_mlflow_traces.plugin.stash import EXPORT
+from pytest_mlflow_traces.plugin.stash import EXPORT, MUTATE, MUTATE_FLOOR, MUTATE_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -29,7 +29,10 @@ MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
-_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary", "--mlflow-traces-html", EXPORT)
+_FOR_ALL = (  # what asks something of tests that trace nothing, too
+    *("--mlflow-traces-save", "--mlflow-traces-summary", "--mlflow-traces-html", EXPORT),
+    *(MUTATE, MUTATE_FLOOR, MUTATE_JSON),
+)
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
 UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
@@ -91,6 +94,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="loosen the baselines of tests that pass by as little as lets them hold of this run, too; what they"
         " accepted they accept still, and what they demand no more is printed",
     )
+    group.addoption(
+        MUTATE,
+        type=_classes,
+        nargs="?",
+        const="shape,status",
+        metavar="CLASSES",
+        help="when a test has passed, edit its traces once in every way, ask again what it asked, and say what nothing"
+        " notices; CLASSES are some of shape, status (these two by default), values, tags, attributes, time, cost",
+    )
+    group.addoption(
+        MUTATE_FLOOR,
+        type=_percent,
+        metavar="PERCENT",
+        help="fail the run where fewer of the mutants are noticed",
+    )
+    group.addoption(
+        MUTATE_JSON,
+        type=_path,
+        metavar="PATH",
+        help="write what came of the mutants to PATH, as one JSON object",
+    )
     parser.addini(
         "mlflow_traces_strict",
         "fail a test that leaves spans unfinished, loses some, makes a malformed trace or sets a tag that servers do"
@@ -115,7 +139,7 @@ def pytest_configure(config: pytest.Config) -> None:
         " test, and check each of them (expect) and their number (count: a number or (min, max); without it, at least"
         " one); run the test up to `repeat` times, until it is sure whether it holds at the rate `at_least`",
     )
-    asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FILES)
+    asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FOR_ALL)
     # on a controller of pytest-xdist no test is collected, so it cannot know
     if any(asked) or hasattr(config, "workerinput") or config.getoption("numprocesses", None):
         _hooks(config)
@@ -273,6 +297,26 @@ def _server(value: str) -> str:
     if "://" not in uri and uri.partition(":")[0] != "databricks":  # MLflow takes anything else for a folder to make
         raise argparse.ArgumentTypeError(f"{uri!r} is no tracking URI, such as http://localhost:5000 or databricks")
     return value
+
+
+def _classes(value: str) -> tuple[str, ...]:
+    from pytest_mlflow_traces.core.adequacy.mutants import checked_classes
+
+    try:
+        return checked_classes(value)
+    except ValueError as error:
+        cure = f"; paths go before {MUTATE}" if "/" in value or value.endswith(".py") else ""
+        raise argparse.ArgumentTypeError(f"{error}{cure}") from None
+
+
+def _percent(value: str) -> float:
+    try:
+        floor = float(value)
+    except ValueError:
+        floor = -1.0
+    if not 0 <= floor <= 100:
+        raise argparse.ArgumentTypeError(f"{value!r} is no percentage from 0 to 100")
+    return floor
 
 
 def _show(value: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +12,16 @@ from _pytest.assertion import util
 from pytest_mlflow_traces.files.pages import NEEDS, can_make_pages
 from pytest_mlflow_traces.plugin import marker
 from pytest_mlflow_traces.plugin.run_report import RunReport
-from pytest_mlflow_traces.plugin.stash import FAILED_COMPARISONS, PLAN, RESULT, SECTION
+from pytest_mlflow_traces.plugin.stash import (
+    ASKED,
+    FAILED_COMPARISONS,
+    MUTATE,
+    MUTATE_FLOOR,
+    MUTATE_JSON,
+    PLAN,
+    RESULT,
+    SECTION,
+)
 from pytest_mlflow_traces.plugin.unused_baselines import UnusedBaselines
 
 if TYPE_CHECKING:
@@ -29,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         if config.getoption("--mlflow-traces-html") is not None and not can_make_pages():
             raise pytest.UsageError(f"--mlflow-traces-html {NEEDS}")
+        for option in (MUTATE_FLOOR, MUTATE_JSON):
+            if config.getoption(option) is not None and config.getoption(MUTATE) is None:
+                raise pytest.UsageError(f"{option} is about mutants, and there are none: add {MUTATE}")
         names = config.getini("mlflow_traces_contract")
         if names:
             from pytest_mlflow_traces.plugin.contracts import UnappliedContracts
@@ -37,6 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # each after those that may yet fail the run, or have something to say of it
         run_report = RunReport(config)
         config.pluginmanager.register(UnusedBaselines(config, run_report), "mlflow-traces-unused-baselines")
+        if config.getoption(MUTATE) is not None:
+            from pytest_mlflow_traces.plugin.adequacy import MutantReport
+
+            config.pluginmanager.register(MutantReport(config, run_report), "mlflow-traces-mutants")
         config.pluginmanager.register(run_report, "mlflow-traces-run-report")
 
 
@@ -103,6 +119,10 @@ def _misuse_fails() -> Generator[None]:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     if RESULT in item.stash:
         del item.stash[RESULT]  # of an earlier run of the same test: some plugins run tests again
+    if item.config.getoption(MUTATE) is not None:
+        from pytest_mlflow_traces.plugin.test_result import Asked
+
+        item.stash[ASKED] = Asked()
     with _comparisons(item):
         return (yield)
 
@@ -122,6 +142,13 @@ def _comparisons(item: pytest.Item) -> Generator[None]:
 
     pytest cuts what a plugin explains to eight lines without `-vv`, and has no public way round that.
     """
+    asked = item.stash.get(ASKED, None)
+    with nullcontext() if asked is None else asked.questions.listening(), _whole_comparisons(item):
+        yield
+
+
+@contextmanager
+def _whole_comparisons(item: pytest.Item) -> Generator[None]:
     failed = item.stash[FAILED_COMPARISONS] = []
     shortened: Any = getattr(util, "_reprcompare", None)
     if shortened is None:
@@ -179,8 +206,16 @@ def pytest_runtest_makereport(
         from pytest_mlflow_traces.plugin.report import complete
 
         complete(report, item, call, result)
-        if call.when == "teardown":
-            del item.stash[RESULT]  # pytest keeps its items to the end of the run
+    asked = item.stash.get(ASKED, None)
+    if asked is not None:
+        from pytest_mlflow_traces.plugin.adequacy import judge
+
+        judge(report, item, result, asked)
+    if call.when == "teardown":
+        keys: tuple[pytest.StashKey[Any], ...] = RESULT, ASKED  # pytest keeps its items to the end of the run
+        for key in keys:
+            if key in item.stash:
+                del item.stash[key]
     return report
 
 
