@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 TRACES ?= 1000000
 
-.PHONY: help demo test coverage lint format bench matrix frameworks scale docs clean
+.PHONY: help demo test coverage lint format adequacy bench realruns matrix frameworks scale docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,11 @@ lint: $(READY) ## check style and types
 format: $(READY) ## fix style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What is left are edits of RunnableSequence, ChatPromptTemplate, StrOutputParser and of where in them the model's call is:
+# the baselines of the example see through these on purpose, so that a new version of LangChain breaks none.
+adequacy: $(READY) ## see that the gate of the examples notices all but what it sees through
+	$(BIN)/python -m pytest examples/ci -q --mlflow-traces-mutate --mlflow-traces-mutate-fail-under=73
 
 bench: $(READY) ## print every figure that the README quotes
 	$(BIN)/python -m benchmarks

@@ -47,7 +47,7 @@ from pathlib import Path
 
 import pytest
 
-import pytest_mlflow_traces.plugin.baseline_owners  # what is imported is no matter of how many tests there are
+import pytest_mlflow_traces.plugin.baselines.owners  # what is imported is no matter of how many tests there are
 
 seconds = {"with": [], "without": [], "run": []}
 

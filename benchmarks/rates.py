@@ -17,9 +17,9 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run from a checkout, installed or not
 
-from pytest_mlflow_traces.core.variants.rates import Rate
-from pytest_mlflow_traces.core.variants.repetitions import Repetitions
-from pytest_mlflow_traces.core.variants.sequential import Plan, plan
+from pytest_mlflow_traces.core.rates.rates import Rate
+from pytest_mlflow_traces.core.rates.repetitions import Repetitions
+from pytest_mlflow_traces.core.rates.sequential import Plan, plan
 
 PLANS = [(0.9, 20, 0.95), (0.9, 50, 0.95), (0.95, 20, 0.95), (0.8, 30, 0.9), (0.99, 100, 0.95)]
 SHOWN = [(0.95, 59), (0.95, 200), (0.9, 46), (0.99, 1_000)]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.patterns.constructors import parallel as parallel
     from pytest_mlflow_traces.core.patterns.constructors import repeat as repeat
     from pytest_mlflow_traces.core.patterns.constructors import span as span
+    from pytest_mlflow_traces.core.rates.rates import assert_rate as assert_rate
     from pytest_mlflow_traces.core.spans import SpanError as SpanError
     from pytest_mlflow_traces.core.spans import SpanEvent as SpanEvent
     from pytest_mlflow_traces.core.tags.portability import SecretTagWarning as SecretTagWarning
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.tags.schema import TagSchema as TagSchema
     from pytest_mlflow_traces.core.trace import Span as Span
     from pytest_mlflow_traces.core.trace import Trace as Trace
-    from pytest_mlflow_traces.core.variants.rates import assert_rate as assert_rate
     from pytest_mlflow_traces.files.traces import read_traces as read_traces
-    from pytest_mlflow_traces.plugin.baseline import TraceBaseline as TraceBaseline
+    from pytest_mlflow_traces.plugin.baselines.baseline import TraceBaseline as TraceBaseline
     from pytest_mlflow_traces.warnings import MlflowTracesWarning as MlflowTracesWarning
 
 _HOMES = {
@@ -74,7 +74,7 @@ _HOMES = {
     "if_present": "core.budgets.budget",
     "Contract": "core.contracts",
     "Expectation": "core.expectation",
-    "assert_rate": "core.variants.rates",
+    "assert_rate": "core.rates.rates",
     "assert_trace": "core.contracts",
     "each": "core.order.rule",
     "never": "core.order.rule",
@@ -87,7 +87,7 @@ _HOMES = {
     "Finding": "core.findings",
     "TraceAssertionError": "core.findings",
     # baselines
-    "TraceBaseline": "plugin.baseline",
+    "TraceBaseline": "plugin.baselines.baseline",
     # warnings, for filters
     "MlflowTracesWarning": "warnings",
     "SecretTagWarning": "core.tags.portability",

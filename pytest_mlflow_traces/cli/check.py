@@ -11,9 +11,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.judgements import Judge, not_judged, unjudged
+from pytest_mlflow_traces.core.rates.rates import HOLDS, RateOf
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.variants.rates import HOLDS, RateOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,11 +7,11 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.rates.more_frequent import Runs
+from pytest_mlflow_traces.core.rates.rates import judgements
 from pytest_mlflow_traces.core.spans import convert
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
-from pytest_mlflow_traces.core.variants.more_frequent import Runs
-from pytest_mlflow_traces.core.variants.rates import judgements
 from pytest_mlflow_traces.files.traces import TraceFileError, stored_traces
 
 if TYPE_CHECKING:

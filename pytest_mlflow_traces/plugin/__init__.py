@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.clock import VirtualTime
-    from pytest_mlflow_traces.plugin.baseline import TraceBaseline
+    from pytest_mlflow_traces.plugin.baselines.baseline import TraceBaseline
 
 _running: set[pytest.Config] = set()  # pytest runs inside of pytest, too
 MARKER = "mlflow_traces"

@@ -12,7 +12,7 @@ from pytest_mlflow_traces.core.explanations import FailedComparison, absent_in, 
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
 from pytest_mlflow_traces.core.questions import one_question
 from pytest_mlflow_traces.core.trace import Span, Trace
-from pytest_mlflow_traces.plugin.baseline import TraceBaseline
+from pytest_mlflow_traces.plugin.baselines.baseline import TraceBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

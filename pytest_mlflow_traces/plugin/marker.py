@@ -15,7 +15,7 @@ from pytest_mlflow_traces.plugin.stash import PLAN, REPEATING
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.capture.traces import CapturedTraces
-    from pytest_mlflow_traces.core.variants.sequential import Plan
+    from pytest_mlflow_traces.core.rates.sequential import Plan
 
 MARKER = "mlflow_traces"
 KEYWORDS = ("expect", "count", "repeat", "at_least", "confidence")
@@ -130,7 +130,7 @@ def _plan(item: pytest.Item, markers: list[pytest.Mark]) -> Plan | None:
         raise _misuse(item, "repeat and @pytest.mark.flaky contradict each other: what is tried again is no rate")
     if "subtests" in item.fixturenames:
         raise _misuse(item, "repeat cannot count subtests: assert in the test itself")
-    from pytest_mlflow_traces.core.variants.sequential import plan
+    from pytest_mlflow_traces.core.rates.sequential import plan
 
     try:
         return plan(said["at_least"], said["repeat"], said.get("confidence", CONFIDENCE))

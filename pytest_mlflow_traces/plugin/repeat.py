@@ -15,7 +15,7 @@ from unittest import SkipTest
 import pytest
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.variants.repetitions import Repetitions
+from pytest_mlflow_traces.core.rates.repetitions import Repetitions
 from pytest_mlflow_traces.plugin.stash import FAILED_COMPARISONS, PLAN, REPEATING, RESULT
 from pytest_mlflow_traces.plugin.test_result import Repeated, Result, explained_by, place_of
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.files import baselines
 from pytest_mlflow_traces.files.atomic import trace_line
-from pytest_mlflow_traces.plugin.baseline import BaselineFile, TraceBaseline, update_command
-from pytest_mlflow_traces.plugin.baseline_owners import former_of, name_of
+from pytest_mlflow_traces.plugin.baselines.baseline import BaselineFile, TraceBaseline, update_command
+from pytest_mlflow_traces.plugin.baselines.owners import former_of, name_of
 from pytest_mlflow_traces.plugin.contracts import CONTRACTS
 from pytest_mlflow_traces.plugin.stash import (
     APPLIED_ATTRIBUTE,

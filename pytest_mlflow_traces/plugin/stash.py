@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explanations import FailedComparison
-    from pytest_mlflow_traces.core.variants.sequential import Plan
+    from pytest_mlflow_traces.core.rates.sequential import Plan
     from pytest_mlflow_traces.plugin.test_result import Asked, Result
 
 # options that several modules ask for

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.core.findings import Finding
+    from pytest_mlflow_traces.core.rates.repetitions import Repetitions
     from pytest_mlflow_traces.core.runs.records import BaselineChange
     from pytest_mlflow_traces.core.trace import Trace
-    from pytest_mlflow_traces.core.variants.repetitions import Repetitions
-    from pytest_mlflow_traces.plugin.baseline import BaselineFile
+    from pytest_mlflow_traces.plugin.baselines.baseline import BaselineFile
 
 _LINES = 60  # of one failure; the rest is in the log of the run
 

@@ -55,7 +55,7 @@ class BaselineOwners:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         # who leaves tests out without a word, as plugins that shard do, is found by the count
         if not self._is_partial and len(session.items) == len(self._items):
-            from pytest_mlflow_traces.plugin.baseline_owners import owners_of
+            from pytest_mlflow_traces.plugin.baselines.owners import owners_of
 
             self.owners = owners_of(self.folders, self._items, self._collected)
         self._items = []
@@ -108,7 +108,7 @@ class UnusedBaselines:
         owners = self._owners if collector is None else collector.owners
         if not owners or session.exitstatus or self._config.option.collectonly or not is_whole_run(self._config):
             return
-        from pytest_mlflow_traces.plugin.baseline_owners import unused
+        from pytest_mlflow_traces.plugin.baselines.owners import unused
 
         found = unused(owners, self._passed, self._left)
         for file, names in found:
@@ -118,7 +118,7 @@ class UnusedBaselines:
 
     def _remove_or_report(self, file: Path, names: list[str] | None) -> None:
         """Remove a file (or sections of it) with an update, report it otherwise."""
-        from pytest_mlflow_traces.plugin.baseline_owners import remove
+        from pytest_mlflow_traces.plugin.baselines.owners import remove
 
         shown = file.relative_to(self._config.rootpath) if file.is_relative_to(self._config.rootpath) else file
         if self._config.getoption("--mlflow-traces-update") == "write":

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_mlflow_traces.core.rates.more_frequent import changes, could_show
 from pytest_mlflow_traces.core.runs.compare import NOT_COMPARABLE
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import capped, counted
 from pytest_mlflow_traces.core.text.percentages import percentage
-from pytest_mlflow_traces.core.variants.more_frequent import changes, could_show
 from pytest_mlflow_traces.reports.markdown import folded, inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_mlflow_traces.core.variants.more_frequent import Change, Runs
+    from pytest_mlflow_traces.core.rates.more_frequent import Change, Runs
 
 MORE, NOT_SHOWN = "more frequent", "not shown to be more frequent"
 _LISTED = 20

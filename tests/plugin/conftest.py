@@ -12,7 +12,7 @@ import pytest_mlflow_traces.core.tags.schema
 
 # and a class that was loaded twice is two classes
 import pytest_mlflow_traces.plugin.assertrepr
-import pytest_mlflow_traces.plugin.baseline_owners
+import pytest_mlflow_traces.plugin.baselines.owners
 import pytest_mlflow_traces.plugin.checks
 import pytest_mlflow_traces.plugin.report  # noqa: F401
 

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.rates.binomial import upper_bound
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.core.variants.binomial import upper_bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

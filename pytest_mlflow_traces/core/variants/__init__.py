@@ -1,1 +1,1 @@
-"""Many runs of one agent: which shapes there are, what holds of all, how often, and what became more frequent."""
+"""Many runs of one agent: which shapes there are, and the pattern that holds for all of them."""

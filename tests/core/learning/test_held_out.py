@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_mlflow_traces.core.learning.held_out import HeldOut
-from pytest_mlflow_traces.core.variants.binomial import upper_bound
+from pytest_mlflow_traces.core.rates.binomial import upper_bound
 
 
 def test_the_bound_counts_tests_and_not_runs():

@@ -10,10 +10,10 @@ from pytest_mlflow_traces.core.contracts import Contract, absence, error_of, tra
 from pytest_mlflow_traces.core.expectation import checked_expectation
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.judgements import Judge, Judgement
+from pytest_mlflow_traces.core.rates.binomial import check_confidence, lower_bound, upper_tail
+from pytest_mlflow_traces.core.rates.frequencies import Frequencies
 from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.percentages import percentage
-from pytest_mlflow_traces.core.variants.binomial import check_confidence, lower_bound, upper_tail
-from pytest_mlflow_traces.core.variants.frequencies import Frequencies
 from pytest_mlflow_traces.core.verdicts import Verdict
 
 if TYPE_CHECKING:

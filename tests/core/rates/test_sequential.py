@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from pytest_mlflow_traces.core.variants.sequential import Course, Plan, plan
+from pytest_mlflow_traces.core.rates.sequential import Course, Plan, plan
 
 PLANS = [(0.9, 20, 0.95), (0.8, 13, 0.9), (0.95, 30, 0.95), (1, 8, 0.95), (0.5, 60, 0.95)]
 

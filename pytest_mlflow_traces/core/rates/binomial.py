@@ -15,7 +15,7 @@ _HALVINGS = 200  # far more than a float has digits for
 def lower_bound(successes: int, n: int, confidence: float) -> float:
     """Return what the rate of successes is at least, with a one-sided confidence, where `n` runs had so many.
 
-    >>> from pytest_mlflow_traces.core.variants.binomial import lower_bound
+    >>> from pytest_mlflow_traces.core.rates.binomial import lower_bound
     >>> round(lower_bound(20, 20, 0.95), 3)
     0.861
 
@@ -38,7 +38,7 @@ def lower_bound(successes: int, n: int, confidence: float) -> float:
 def upper_bound(failures: int, n: int, confidence: float) -> float:
     """Return what the rate of failures is at most, with a one-sided confidence, where `n` runs had so many.
 
-    >>> from pytest_mlflow_traces.core.variants.binomial import upper_bound
+    >>> from pytest_mlflow_traces.core.rates.binomial import upper_bound
     >>> round(upper_bound(0, 24, 0.95), 3)
     0.117
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.judgements import Judgement
-from pytest_mlflow_traces.core.variants.more_frequent import Runs, Stratum, chance, changes, could_show, holm
+from pytest_mlflow_traces.core.rates.more_frequent import Runs, Stratum, chance, changes, could_show, holm
 
 HOLDS = Judgement("holds", "")
 

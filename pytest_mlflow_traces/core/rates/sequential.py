@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from pytest_mlflow_traces.core.rates.binomial import check_confidence, lower_bound, upper_tail
 from pytest_mlflow_traces.core.text.percentages import percentage
-from pytest_mlflow_traces.core.variants.binomial import check_confidence, lower_bound, upper_tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def plan(at_least: float, most: int, confidence: float) -> Plan:
     Of runs that hold at the rate, it ends green with the confidence; of runs that hold at `below`, red. That is the
     nearest rate at which both are so, and half of the runs are enough on average, at both.
 
-    >>> from pytest_mlflow_traces.core.variants.sequential import plan
+    >>> from pytest_mlflow_traces.core.rates.sequential import plan
     >>> print(plan(0.9, 20, 0.95))
     tells 90 % from 54.5 % with 95 % confidence
 

@@ -15,13 +15,13 @@ from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.variants.frequencies import kind_of
+from pytest_mlflow_traces.core.rates.frequencies import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_mlflow_traces.core.judgements import Judgement
-    from pytest_mlflow_traces.core.variants.frequencies import Kind
+    from pytest_mlflow_traces.core.rates.frequencies import Kind
 
 ANY = "contract.fails"  # the rule of what a run has that fails for whatever reason
 Counted = tuple[str, "Kind"]

@@ -9,9 +9,9 @@ from random import Random
 import pytest
 
 from pytest_mlflow_traces import Contract, TraceAssertionError, assert_rate, each, span
+from pytest_mlflow_traces.core.rates.binomial import lower_bound, upper_bound
+from pytest_mlflow_traces.core.rates.rates import Rate
 from pytest_mlflow_traces.core.spans.convert import SESSION
-from pytest_mlflow_traces.core.variants.binomial import lower_bound, upper_bound
-from pytest_mlflow_traces.core.variants.rates import Rate
 from tests.support.building import tree
 
 GUARDED = Contract("guarded", span("agent")[..., span("guardrail"), ...], applies_to=span("agent"))

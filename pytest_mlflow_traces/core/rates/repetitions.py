@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pytest_mlflow_traces.core.findings import Finding
+from pytest_mlflow_traces.core.rates.frequencies import Frequencies, kind_of
 from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.percentages import percentage
-from pytest_mlflow_traces.core.variants.frequencies import Frequencies, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_mlflow_traces.core.variants.sequential import Plan
+    from pytest_mlflow_traces.core.rates.sequential import Plan
 
 
 class Repetitions:

@@ -25,7 +25,7 @@ from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files import baselines
-from pytest_mlflow_traces.plugin.baseline_options import KEYWORDS, Options, checked
+from pytest_mlflow_traces.plugin.baselines.options import KEYWORDS, Options, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

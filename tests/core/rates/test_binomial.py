@@ -9,7 +9,7 @@ from itertools import accumulate
 
 import pytest
 
-from pytest_mlflow_traces.core.variants.binomial import lower_bound, upper_bound, upper_tail
+from pytest_mlflow_traces.core.rates.binomial import lower_bound, upper_bound, upper_tail
 
 
 def exact_tail(k: int, n: int, rate: Fraction) -> Fraction:
