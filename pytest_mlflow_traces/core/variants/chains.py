@@ -11,11 +11,12 @@ Of the spans of one key, those that are always there have a place each, first to
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 TAIL = 0  # the number of what may be absent; the others count from 1
 Symbol = tuple["Hashable", int]
@@ -66,7 +67,10 @@ def joined(chains: Sequence[Sequence[Block]]) -> list[Joined]:
     fixed = {key: min(chain.lows.get(key, 0) for chain in read) for key in keys}
     for chain in read:
         chain.place(fixed)
-    return [_block(symbols, read, fixed) for symbols in _merged(_components(read), read[0], fixed)]
+    items: dict[Symbol, list[Item]] = {}
+    for symbol, item in (pair for chain in read for step in chain.steps for pair in step.items()):
+        items.setdefault(symbol, []).append(item)
+    return [_block(symbols, read, fixed, items) for symbols in _merged(_components(read), read[0], fixed)]
 
 
 class _Chain:
@@ -206,20 +210,27 @@ def _absent(symbols: Iterable[Symbol]) -> list[Symbol]:
     return [symbol for symbol in symbols if symbol[1] == TAIL]
 
 
-def _block(symbols: Sequence[Symbol], chains: Sequence[_Chain], fixed: dict[Hashable, int]) -> Joined:
-    here = set(symbols)
+def _block(
+    symbols: Sequence[Symbol],
+    chains: Sequence[_Chain],
+    fixed: dict[Hashable, int],
+    items: Mapping[Symbol, Sequence[Item]],
+) -> Joined:
     places: dict[Hashable, Place] = {}
-    for chain in chains:
-        for symbol, item in ((symbol, item) for step in chain.steps for symbol, item in step.items() if symbol in here):
-            place = places.setdefault(symbol[0], Place(symbol[0], 0, 0))
-            place.sources.update((id(each), each) for each in item.sources)
+    for symbol in sorted(symbols, key=lambda symbol: symbol[1] or float("inf")):  # the first of a key first
+        place = places.setdefault(symbol[0], Place(symbol[0], 0, 0))
+        place.sources.update((id(source), source) for item in items[symbol] for source in item.sources)
+    here = set(symbols)
+    counts = Counter(key for key, number in symbols if number != TAIL)
     for key, place in places.items():
-        place.low = place.high = sum(each == key and number != TAIL for each, number in here)
+        place.low = place.high = counts[key]
         if (key, TAIL) in here:
             highs = [chain.highs.get(key, 0) for chain in chains]
             place.high = None if None in highs else place.low + max(filter(None, highs)) - fixed[key]
+    if len(places) == 1 or counts:
+        return Joined([*places.values()])
     totals = [_total(places, chain, fixed) for chain in chains]
-    is_choice = len(places) > 1 and len(_absent(here)) == len(here) and all(high <= 1 for _, high in totals)
+    is_choice = all(high <= 1 for _, high in totals)
     return Joined([*places.values()], is_choice, min(low for low, _ in totals) if is_choice else 0)
 
 

@@ -54,7 +54,10 @@ class Rebuilt:
                 limits = (1, 1) if block.is_choice else (place.low, place.high)
                 if isinstance(line.unit, SpanPattern) and limits != line.limits:
                     quantified(line, line.unit, *limits)
-            made.append(_placed(block, [line for line, _, _ in tasks], groups))
+            placed = _placed(block, [line for line, _, _ in tasks], groups)
+            if len(lists) > 1 and len(tasks) > 1:  # which of them was first is chance
+                placed.below.sort(key=lambda line: line.text)
+            made.append(placed)
         return made, [(line, _absorbed(others, taken), spans) for line, others, spans in todo], notes
 
     def _task(self, place: Place, taken: dict[int, Entry]) -> Task:
