@@ -1,7 +1,7 @@
 """What simple rules say of one trace: of each rule that has something to say, whether the trace keeps it.
 
-A rule is a family and what it is about, by kinds of spans (name and type). What is said here of spans that overlap is
-near enough to choose by; whoever writes a contract checks it against every trace.
+A rule is a family and what it is about, by kinds of spans (name and type). What is said here of spans that overlap, and
+of very many, is near enough to choose by; whoever writes a contract checks it against every trace.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.trace import Trace
 
 LIMITS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)  # with room above what was seen
+_MOST = 100  # spans of a kind that are compared with those of another
 _KEY = re.compile(r"\w+")
 
 
@@ -53,16 +54,17 @@ def facts_of(trace: Trace, kinds: Collection[Kind], separator: Kind | None) -> I
     """
     table = trace.table
     present = {kind: spans for kind, spans in spans_by_kind(table).items() if kind in kinds}
-    succeeded = {kind: [i for i in spans if table.statuses[i] != "ERROR"] for kind, spans in present.items()}
     yield from _counts(table, present, kinds)
     line = Timeline([table])
-    for one, its in present.items():
+    yield from _neighbours(line, present, kinds)
+    few = {kind: spans[:_MOST] for kind, spans in present.items()}
+    succeeded = {kind: [i for i in spans if table.statuses[i] != "ERROR"] for kind, spans in few.items()}
+    for one, its in few.items():
         for other in kinds:
             if other != one:
                 yield from _order(line, one, its, other, succeeded.get(other, []))
-    yield from _neighbours(line, present, kinds)
     if separator is not None:
-        yield from _together(line, present, separator)
+        yield from _together(line, few, separator)
 
 
 def _counts(

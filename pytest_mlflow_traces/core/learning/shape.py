@@ -48,6 +48,8 @@ def _span(places: Places, depth: int) -> Pattern | None:
         words.append([_kind(*each) for each in children])
         for kind, child in zip(words[-1], children, strict=True):
             below.setdefault(kind, []).append(child)
+    if len(below) > MOST_LINES:
+        return None
     made = {kind: _span(those, depth - 1) for kind, those in below.items()}
     patterns = {kind: pattern for kind, pattern in made.items() if pattern is not None}
     if len(patterns) < len(made):

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_mlflow_traces.core.learning.aspects import Aspect, accepts
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-    from pytest_mlflow_traces.core.learning.aspects import Calls, Seen
+    from pytest_mlflow_traces.core.learning.aspects import Calls, Kind, Seen
 
+_MOST_KINDS = 200  # of spans, those that most tests have; names with an id in them are no kinds
 FEWEST = 10  # other tests with several runs, below which nothing is known to be stable
 
 
@@ -60,12 +61,16 @@ class Stability:
 
     @cached_property
     def _columns(self) -> list[_Column]:
-        runs = [run for each in self.tests.values() for run in each]
-        unsaid = {kind for run in runs for kind in run.unsaid}
-        kinds = sorted({kind for run in runs for kind in run.calls}, key=str)
-        aspects = [Aspect(kind, False) for kind in kinds]
-        aspects += [Aspect(kind, True) for kind in kinds if self._inputs and kind not in unsaid]
-        return [self._column(aspect) for aspect in aspects]
+        in_tests = Counter(
+            kind for runs in self.tests.values() for kind in {kind for run in runs for kind in run.calls}
+        )
+        kinds = sorted(in_tests, key=lambda kind: (-in_tests[kind], str(kind)))
+        return [self._column(aspect) for aspect in self._aspects(kinds[:_MOST_KINDS])]
+
+    def _aspects(self, kinds: Iterable[Kind]) -> list[Aspect]:
+        unsaid = {kind for runs in self.tests.values() for run in runs for kind in run.unsaid}
+        with_inputs = [True] if self._inputs else []
+        return [Aspect(kind, each) for kind in kinds for each in (False, *with_inputs) if not (each and kind in unsaid)]
 
     def _column(self, aspect: Aspect) -> _Column:
         values = {test: [run.value(aspect) for run in runs] for test, runs in self.tests.items()}
@@ -92,7 +97,8 @@ class Stability:
 
     def named(self) -> list[Aspect]:
         """Return all aspects: of spans that the user named, all is held."""
-        return [column.aspect for column in self._columns]
+        kinds = {kind for runs in self.tests.values() for run in runs for kind in run.calls}
+        return self._aspects(sorted(kinds, key=str))
 
     def held_out(self, demand: Demand | None) -> dict[str, list[bool]]:
         """Return of each run whether it would be flagged by what was learnt without it."""
