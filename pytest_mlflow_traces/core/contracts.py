@@ -11,6 +11,7 @@ from pytest_mlflow_traces.core.expectation import checked_expectation, is_contra
 from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertionError
 from pytest_mlflow_traces.core.order.rule import Rule
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, checked_one_spans
+from pytest_mlflow_traces.core.patterns.written import NOTING, here
 from pytest_mlflow_traces.core.references import Reference
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.expectation import Expectation
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.written import Place
 
 __tracebackhide__ = True
 
@@ -77,6 +79,7 @@ class Contract:
     applies_to: Pattern | None
     only: tuple[Pattern, ...]
     about: str | None
+    _place: Place | None
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class Contract:
         object.__setattr__(self, "applies_to", checked)
         object.__setattr__(self, "only", checked_one_spans(only, "only", "Contract()"))
         object.__setattr__(self, "about", about)
+        object.__setattr__(self, "_place", here() if NOTING.wanted else None)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Contract:
