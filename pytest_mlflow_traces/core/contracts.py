@@ -247,6 +247,8 @@ def split_by_scope(expectation: Any) -> tuple[Any | None, Any | None]:
         "about": expectation.about,
     }
     alone, together = (Contract(expectation.name, *half, **said) if half else None for half in kept)
+    for half in (alone, together):
+        object.__setattr__(half, "_place", expectation._place) if half is not None else None
     return alone, together
 
 
