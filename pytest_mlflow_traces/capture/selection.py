@@ -11,6 +11,7 @@ from pytest_mlflow_traces.core.findings import Finding, TraceAssertionError
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.patterns.operands import UNSAID, answers_by_itself, refuse_what_equals_nothing
+from pytest_mlflow_traces.core.questions import note, one_question
 from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.core.text.suggestions import closest, listed, nearest, unknown_keywords
 from pytest_mlflow_traces.core.trace import Trace
@@ -112,11 +113,13 @@ def is_in(
     if isinstance(pattern, Trace):
         return any(trace is pattern for trace in finished)
     checked = checked_one_span(pattern, "`in`")
-    if any(checked in trace for trace in (*finished, *in_progress)):
-        return True
-    if not finished:
+    everywhere = [*finished, *in_progress]
+    with one_question():
+        answer = any(checked in trace for trace in everywhere)
+    note("in", checked, everywhere, answer)
+    if not answer and not finished:
         fail_empty(f"looked for {checked!r}")
-    return False
+    return answer
 
 
 def found_in(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import opcode
 import sys
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __tracebackhide__ = True  # a failure points at the test, not in here
 
@@ -41,10 +44,14 @@ class Compared:
             return NotImplemented  # a mock answers when Python asks it, and notes that
         if other is ... and sys._getframe(2).f_globals.get("__name__", "").startswith("inline_snapshot."):
             return method == "__ne__"  # what inline-snapshot has in the place of a snapshot that is empty
-        answer = NotImplemented if issubclass(home, Compared) else vars(home)[method](other, self)
+        answer = NotImplemented if issubclass(home, Compared) else self._matched(other, vars(home)[method])
         if answer is NotImplemented:
             raise TypeError(f"a {self._kind} is compared with {_instead(other)}")
         return answer
+
+    def _matched(self, other: object, compare: Callable[[object, object], Any]) -> Any:
+        """Return what a matcher, or a baseline, answers by its own `==` or `!=`."""
+        return compare(other, self)
 
 
 def _instead(other: object) -> str:

@@ -12,6 +12,7 @@ from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertion
 from pytest_mlflow_traces.core.order.rule import Rule
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, checked_one_spans
 from pytest_mlflow_traces.core.patterns.written import NOTING, here
+from pytest_mlflow_traces.core.questions import note, one_question
 from pytest_mlflow_traces.core.references import Reference
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.suggestions import unknown_keywords
@@ -306,13 +307,18 @@ def _judge(given: Any, expectations: tuple[Any, ...]) -> list[Verdict]:
         return [Verdict((NO_TRACE,), "expected at least one trace, got none: nothing passes on absence")]
     found: list[Verdict] = []
     for each in checked:
-        if isinstance(each, Contract):
-            applicable = [trace for trace in traces if each.applies(trace)]
-            found += verdicts_where_it_applies(each, applicable) if applicable else [_unused(each, traces)]
-        else:
-            found += verdicts(traces, each)
-        found += excesses(getattr(given, "in_progress", ()), each)
+        with one_question():
+            said = _judge_by(each, traces)
+        note("holds", each, traces, not said)
+        found += [*said, *excesses(getattr(given, "in_progress", ()), each)]
     return found
+
+
+def _judge_by(expectation: Any, traces: list[Trace]) -> list[Verdict]:
+    if not isinstance(expectation, Contract):
+        return verdicts(traces, expectation)
+    applicable = [trace for trace in traces if expectation.applies(trace)]
+    return verdicts_where_it_applies(expectation, applicable) if applicable else [_unused(expectation, traces)]
 
 
 def _unused(contract: Contract, traces: list[Trace]) -> Verdict:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.compared import Compared
 from pytest_mlflow_traces.core.matching import matcher
+from pytest_mlflow_traces.core.questions import note_of_span
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ class Span(Compared):
         return matcher.overlap(self.start_ns, self.end_ns, other.start_ns, other.end_ns)
 
     def _is(self, pattern: Pattern) -> bool:
+        note_of_span()
         return matcher.matches(self._table, pattern, [self._position])
 
     def __repr__(self) -> str:

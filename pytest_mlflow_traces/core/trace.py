@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.compared import Compared, FoundSpans, refuse_in_container
@@ -11,6 +12,7 @@ from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
 from pytest_mlflow_traces.core.patterns.recorded import strict
+from pytest_mlflow_traces.core.questions import note, note_of_span, one_question
 from pytest_mlflow_traces.core.span import Span as Span  # the two are asked for together
 from pytest_mlflow_traces.core.span import Spans
 from pytest_mlflow_traces.core.spans import convert, critical_path
@@ -20,7 +22,7 @@ from pytest_mlflow_traces.core.spans.structure import structure_hash
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_mlflow_traces.core.spans.real_waits import RealWait
     from pytest_mlflow_traces.core.spans.table import SpanTable
@@ -54,7 +56,7 @@ class Trace(Compared):
     (True, ['agent'])
     """
 
-    __slots__ = ("_facts", "_spans", "raw", "real_waits", "table")
+    __slots__ = ("_facts", "_seen_of", "_spans", "raw", "real_waits", "table")
     _kind = "trace"
 
     def __init__(self, table: SpanTable, facts: convert.TraceFacts, raw: Any = None) -> None:
@@ -63,6 +65,7 @@ class Trace(Compared):
         self.real_waits: Mapping[str, Sequence[RealWait]] = {}  # by the ids of spans, what virtual time did not see
         self._facts = facts
         self._spans = Spans(table)
+        self._seen_of: tuple[Trace, Callable[[Trace], Trace]] | None = None  # what this is a view of, and how
 
     @classmethod
     def from_mlflow(cls, trace: Any) -> Trace:
@@ -225,10 +228,23 @@ class Trace(Compared):
     def _is(self, pattern: Pattern) -> bool:
         refuse_in_container()
         # an empty trace equals nothing, not even optional(...)
-        return len(self.table) > 0 and matcher.matches(self.table, pattern, self.table.roots())
+        answer = len(self.table) > 0 and matcher.matches(self.table, pattern, self.table.roots())
+        note("is", pattern, [self], answer)
+        return answer
+
+    def _matched(self, other: object, compare: Callable[[object, object], Any]) -> Any:
+        if type(other).__module__.partition(".")[0] == __name__.partition(".")[0]:
+            return compare(other, self)  # a baseline, which notes by itself what it is asked
+        with one_question():
+            answer = compare(other, self)
+        if isinstance(answer, bool):
+            note("calls", lambda again: compare(other, again), [self], answer)
+        return answer
 
     def __contains__(self, pattern: Pattern) -> bool:
-        return bool(matcher.find(self.table, checked_one_span(pattern, "`in`")))
+        answer = bool(matcher.find(self.table, checked_one_span(pattern, "`in`")))
+        note("in", pattern, [self], answer)
+        return answer
 
     def __iter__(self) -> Iterator[Span]:
         raise TypeError("a trace is not a list; iterate trace.spans (pre-order) or trace.roots")
@@ -239,6 +255,7 @@ class Trace(Compared):
         Raises:
             TypeError: for anything but a pattern of one span.
         """
+        note_of_span()
         return FoundSpans(map(self.span_at, matcher.find(self.table, checked_one_span(pattern, "find()"))))
 
     def find_one(self, pattern: Pattern) -> Span:
@@ -263,6 +280,7 @@ class Trace(Compared):
 
     def count(self, pattern: Pattern) -> int:
         """Return how many spans match."""
+        note_of_span()
         return len(matcher.find(self.table, checked_one_span(pattern, "count()")))
 
     def without(self, *patterns: Pattern) -> Trace:
@@ -273,7 +291,7 @@ class Trace(Compared):
         """
         if not patterns:
             raise TypeError("without() takes at least one pattern: the spans to see through")
-        return self._without(self._like(patterns, "without()"))
+        return self._without(self._like(patterns, "without()"), lambda trace: trace.without(*patterns))
 
     def only(self, *patterns: Pattern) -> Trace:
         """Return the same trace with just the roots and the spans that match, children lifted into place.
@@ -293,15 +311,35 @@ class Trace(Compared):
         """
         if not patterns:
             raise TypeError("only() takes at least one pattern: the spans to look at")
-        return self._without(set(range(len(self.table))) - self._like(patterns, "only()") - {*self.table.roots()})
+        gone = set(range(len(self.table))) - self._like(patterns, "only()") - {*self.table.roots()}
+        return self._without(gone, lambda trace: trace.only(*patterns))
 
     def _like(self, patterns: Sequence[Pattern], call: str) -> set[int]:
         return {i for each in patterns for i in matcher.find(self.table, checked_one_span(each, call))}
 
-    def _without(self, gone: set[int]) -> Trace:
-        seen = Trace(self.table.without(gone), self._facts, self.raw)
-        seen.real_waits = self.real_waits
+    def _without(self, gone: set[int], again: Callable[[Trace], Trace]) -> Trace:
+        seen = self.edited(self.table.without(gone))
+        seen._seen_of = self, again
         return seen
+
+    @property
+    def whole(self) -> Trace:
+        """The trace that this is a view of, by `without` or `only`: itself, where it is none."""
+        return self if self._seen_of is None else self._seen_of[0].whole
+
+    def seen_again(self, whole: Trace) -> Trace:
+        """Return the view of another trace that this one is of its own."""
+        if self._seen_of is None:
+            return whole
+        above, again = self._seen_of
+        return again(above.seen_again(whole))
+
+    def edited(self, table: SpanTable | None = None, **facts: Any) -> Trace:
+        """Return the same trace with other spans, or with other facts of the whole."""
+        told = replace(self._facts, **facts) if facts else self._facts
+        new = Trace(self.table if table is None else table, told, self.raw)
+        new.real_waits = self.real_waits
+        return new
 
     def tree(self) -> str:
         """Return the picture of the tree that failures and reports show."""

@@ -10,6 +10,7 @@ from pytest_mlflow_traces.capture.selection import SelectedTraces
 from pytest_mlflow_traces.capture.traces import CapturedTraces
 from pytest_mlflow_traces.core.explanations import FailedComparison, absent_in, matched, mismatch_of, present_in
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
+from pytest_mlflow_traces.core.questions import one_question
 from pytest_mlflow_traces.core.trace import Span, Trace
 from pytest_mlflow_traces.plugin.baseline import TraceBaseline
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _SO_FAR = "this trace has not ended: that is how far it went"
 
 
+@one_question()
 def explained(config: pytest.Config, op: str, left: object, right: object) -> FailedComparison | None:
     """Explain a comparison of a trace, a span or a capture with a pattern; `None` for any other.
 

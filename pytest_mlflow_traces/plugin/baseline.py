@@ -22,6 +22,7 @@ from pytest_mlflow_traces.core.matching.matcher import find
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.patterns.recorded import volatile
+from pytest_mlflow_traces.core.questions import note, one_question
 from pytest_mlflow_traces.core.runs.records import BaselineChange
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.counts import capped
@@ -128,6 +129,16 @@ class BaselineFile:
 
     def compare(self, trace: Trace, name: str, options: Options) -> bool:
         """Return whether a trace is what is held, after an update that it called for, where there is to be one."""
+        with one_question():
+            answer = self._compare(trace, name, options)
+        note("calls", lambda again: self._is_held(again, name, options), [trace], answer)
+        return answer
+
+    def _is_held(self, trace: Trace, name: str, options: Options) -> bool:
+        section = self._section(name)
+        return section is not None and options.is_held(section, trace)
+
+    def _compare(self, trace: Trace, name: str, options: Options) -> bool:
         section = self._section(name)
         self._compared.setdefault(name, []).append((trace, options))
         if section is not None and options.is_held(section, trace):

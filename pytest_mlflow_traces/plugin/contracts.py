@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_mlflow_traces.core.contracts import Contract, error_of, excesses, parts_of, seen_by, split_by_scope
+from pytest_mlflow_traces.core.questions import note, one_question
 from pytest_mlflow_traces.core.verdicts import verdicts
 from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.plugin.run_report import is_whole_suite
@@ -35,6 +36,7 @@ class SuiteContracts:
     def _scopes(self) -> list[tuple[Any | None, Any | None]]:
         return [split_by_scope(each) for each in self._contracts.values()]
 
+    @one_question()
     def applying(self, traces: Sequence[Trace]) -> dict[str, bool]:
         """Return which contracts, those inside others too, have a say about some of the traces, hold or not."""
         found: dict[str, bool] = {}
@@ -60,12 +62,14 @@ class SuiteContracts:
 
 
 def _against(expectations: Iterable[Any | None], traces: Sequence[Trace]) -> list[Verdict]:
-    return [
-        verdict
-        for each in expectations
-        if each is not None
-        for verdict in verdicts([trace for trace in traces if _applies(each, trace)], each)
-    ]
+    found = []
+    for each in expectations:
+        if each is not None:
+            with one_question():
+                said = verdicts([trace for trace in traces if _applies(each, trace)], each)
+            note("holds where it applies", each, traces, not said)
+            found += said
+    return found
 
 
 def raise_where_any(found: Sequence[Verdict]) -> None:

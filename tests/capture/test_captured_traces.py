@@ -21,6 +21,7 @@ from pytest_mlflow_traces import (
     span,
 )
 from pytest_mlflow_traces.core.contracts import check
+from pytest_mlflow_traces.core.questions import Questions
 from tests.capture.programs import names, traced
 
 
@@ -440,3 +441,20 @@ def test_latency_is_that_of_all_spans_that_match(three):
 def test_latency_of_nothing_is_refused(traces):
     assert said(lambda: traces.latency(span("a"))).startswith("expected spans like span('a'), but nothing was traced")
     assert said(lambda: traces.latency("a"), TypeError) == ("latency() takes a pattern, not a string: write span('a')")
+
+
+def test_a_pattern_in_several_traces_is_one_question_about_all_of_them():
+    with capture_traces() as traces:
+        for name in ("plan", "answer"):
+            with mlflow.start_span(name):
+                pass
+    questions = Questions()
+
+    with questions.listening():
+        assert span("plan") in traces
+        assert span("plan") not in traces.where(name="answer")
+
+    assert [(each.kind, len(each.traces), each.answer) for each in questions.asked] == [
+        ("in", 2, True),
+        ("in", 1, False),
+    ]

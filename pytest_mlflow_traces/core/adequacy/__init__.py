@@ -1,1 +1,1 @@
-"""Would the expectations notice? What a run exercised of them, and what ran that none of them names."""
+"""Would the expectations notice? Traces edited once, what a run exercised, and what ran that nothing names."""

@@ -101,6 +101,11 @@ class SpanTable:
         """The positions of the children of `i`."""
         return self._siblings(i + 1, self.stops[i])
 
+    def later(self, i: int) -> list[int]:
+        """The positions of the siblings behind `i`."""
+        parent = self.parents[i]
+        return self._siblings(self.stops[i], self.stops[parent] if parent >= 0 else len(self.names))
+
     def _siblings(self, i: int, stop: int) -> list[int]:
         found, stops = [], self.stops
         while i < stop:
@@ -247,18 +252,24 @@ class SpanTable:
     def without(self, removed: Iterable[int]) -> SpanTable:
         """The same table with the spans at `removed` gone and their children in their place."""
         gone = set(removed)
-        new = object.__new__(SpanTable)
-        kept = [i for i in range(len(self.names)) if i not in gone]
-        renumbered = {i: k for k, i in enumerate(kept)}
         above = list(self.parents)  # the nearest ancestor that stays; parents stand before children
         for i, parent in enumerate(above):
             if parent in gone:
                 above[i] = above[parent]
+        return self.rearranged([i for i in range(len(self.names)) if i not in gone], above)
+
+    def rearranged(self, order: Sequence[int], above: Sequence[int]) -> SpanTable:
+        """Another table of some spans of this one, in a pre-order of their own; `above` has the parent of each here."""
+        places = {i: k for k, i in enumerate(order)}
+        return self.picked(order, [places.get(above[i], -1) for i in order])
+
+    def picked(self, order: Sequence[int], parents: list[int]) -> SpanTable:
+        """The same, by the parents in the new table; a span may be there more than once."""
+        new = object.__new__(SpanTable)
         for column in ("records", "names", "types", "statuses", "starts", "ends"):
             values = getattr(self, column)
-            setattr(new, column, [values[i] for i in kept])
-        new.parents = [renumbered.get(above[i], -1) for i in kept]
-        new.stops = _stops(new.parents)
+            setattr(new, column, [values[i] for i in order])
+        new.parents, new.stops = parents, _stops(parents)
         new.structural_problems, new.turns = self.structural_problems, self.turns
         new._decoded, new._by_name, new._asked, new.answers = {}, None, False, None
         return new

@@ -1,0 +1,110 @@
+"""Which mutants of the traces of a test its questions notice: an answer that is another one is a notice.
+
+The question alone is known, not what the test made of the answer. An answer that changes fails an assertion on it, or
+sends the test another way.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_mlflow_traces.core.adequacy.asking import answer
+from pytest_mlflow_traces.core.adequacy.mutants import mutants
+from pytest_mlflow_traces.core.judgements import unjudged
+from pytest_mlflow_traces.core.questions import one_question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_mlflow_traces.core.adequacy.mutant import Key, Mutant
+    from pytest_mlflow_traces.core.questions import Question
+    from pytest_mlflow_traces.core.trace import Trace
+
+
+@dataclass(slots=True)
+class _Shape:
+    """What is known of the mutants of the traces of one shape."""
+
+    known: set[Key] = field(default_factory=set)
+    noticed: set[Key] = field(default_factory=set)
+
+
+class Judge:
+    """The mutants of some classes, put to the questions of one test after the other.
+
+    What one test notices is noticed: of traces of one shape, no other test is asked for it.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = classes
+        self._shapes: dict[str, _Shape] = {}
+
+    def judge(self, questions: Sequence[Question], traces: Iterable[Trace]) -> dict[str, Any]:
+        """Edit each trace, and each that was asked about; return what is new, as plain data for `Survivors.add`."""
+        with one_question(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a mutant may well be odd
+            asked, unstable = _asked_by_trace(questions)
+            whole = {id(trace): trace for trace in traces}
+            whole.update((id(trace), trace) for trace, _ in asked.values())
+            shapes: dict[str, dict[str, Any]] = {}
+            unwhole = 0
+            for place, trace in whole.items():
+                if unjudged(trace) is None:
+                    _, its = asked.get(place, (trace, []))
+                    self._judge(trace, its, shapes)
+                else:
+                    unwhole += 1
+        for said in shapes.values():
+            said["traces"] = len(said["traces"])
+        return {"shapes": shapes, "unstable": unstable, "unwhole": unwhole}
+
+    def _judge(self, trace: Trace, questions: list[tuple[Question, int]], shapes: dict[str, dict[str, Any]]) -> None:
+        shape = trace.shape
+        known = self._shapes.get(shape)
+        said = shapes.setdefault(shape, {"traces": set(), "known": [], "noticed": []})
+        said["traces"].add(trace.id)
+        if known is None:
+            known = self._shapes[shape] = _Shape()
+            said["name"], said["names"] = trace.name, [*map(str, trace.table.names)]
+        for mutant in mutants(trace, self._classes):
+            key = mutant.key
+            if key not in known.known:
+                known.known.add(key)
+                said["known"].append(key)
+            if key not in known.noticed and _is_noticed(mutant, questions):
+                known.noticed.add(key)
+                said["noticed"].append(key)
+
+
+def _asked_by_trace(questions: Sequence[Question]) -> tuple[dict[int, tuple[Trace, list[tuple[Question, int]]]], int]:
+    """Return, by the id of each trace, it and the questions about it; and how many answer otherwise by now."""
+    found: dict[int, tuple[Trace, list[tuple[Question, int]]]] = {}
+    unstable = 0
+    for question in questions:
+        wholes = [trace.whole for trace in question.traces]
+        if _answer(question, 0, wholes[0]) is not question.answer:
+            unstable += 1  # it hangs on more than the trace, so it tells nothing of a mutant
+            continue
+        for number, whole in enumerate(wholes):
+            found.setdefault(id(whole), (whole, []))[1].append((question, number))
+    return found, unstable
+
+
+def _answer(question: Question, number: int, trace: Trace) -> bool | None:
+    try:
+        return answer(question, number, trace)
+    except Exception:  # the code of users is asked, too
+        return None
+
+
+def _is_noticed(mutant: Mutant, questions: list[tuple[Question, int]]) -> bool:
+    if not questions:
+        return False
+    trace = mutant.make()
+    for k, (question, number) in enumerate(questions):
+        if _answer(question, number, trace) is not question.answer:
+            questions.insert(0, questions.pop(k))  # what noticed this may well notice the next
+            return True
+    return False
