@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import pytest_mlflow_traces.virtual_time.originals  # noqa: F401  # before a test may put stubs in their places
 from pytest_mlflow_traces.mlflow_import import quieten
-from pytest_mlflow_traces.plugin.stash import EXPORT
+from pytest_mlflow_traces.plugin.stash import COVERAGE, COVERAGE_FAIL_UNDER, EXPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from pathlib import Path
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.clock import VirtualTime
     from pytest_mlflow_traces.plugin.baseline import TraceBaseline
 
 _running: set[pytest.Config] = set()  # pytest runs inside of pytest, too
+_noting: set[pytest.Config] = set()
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
 _FILES = ("--mlflow-traces-save", "--mlflow-traces-summary", "--mlflow-traces-html", EXPORT)
+_COVERAGE = COVERAGE, COVERAGE_FAIL_UNDER
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
 UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
@@ -75,6 +77,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " pytest-mlflow-traces[html]",
     )
     group.addoption(
+        COVERAGE,
+        type=_file_to_write,
+        nargs="?",
+        const=True,
+        metavar="PATH",
+        help="tell what of the patterns, contracts and baselines no test exercised, and which spans nothing looks at;"
+        " with =PATH, also as JSON",
+    )
+    group.addoption(
+        COVERAGE_FAIL_UNDER,
+        type=_percentage,
+        metavar="N",
+        help=f"fail the run where fewer than N percent of the branches that {COVERAGE} tells of were taken",
+    )
+    group.addoption(
         "--mlflow-traces-update",
         action="store_true",
         help="write the baselines of tests that pass: what no longer holds, and no more; on a run of everything, remove"
@@ -96,14 +113,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    _note_places(early_config, vars(early_config.known_args_namespace))  # before a conftest makes its patterns
+
+
+def _note_places(config: pytest.Config, options: dict[str, Any]) -> None:
+    """Have patterns know where they are written, once, where the run is asked which of them it exercises."""
+    if config not in _noting and any(options[name.strip("-").replace("-", "_")] is not None for name in _COVERAGE):
+        from pytest_mlflow_traces.core.patterns.written import NOTING
+
+        _noting.add(config)
+        NOTING.wanted += 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    _note_places(config, vars(config.option))
     _running.add(config)
     config.addinivalue_line(
         "markers",
         f"{MARKER}(expect=..., count=...): capture the MLflow traces of the test, and check each of them (expect)"
         " and their number (count: a number or (min, max); without it, at least one)",
     )
-    asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FILES)
+    asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FILES), config in _noting
     # on a controller of pytest-xdist no test is collected, so it cannot know
     if any(asked) or hasattr(config, "workerinput") or config.getoption("numprocesses", None):
         _hooks(config)
@@ -173,6 +205,11 @@ def _warn_of_what_was_left_behind(warn: Callable[[Warning], None]) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if config in _noting:
+        from pytest_mlflow_traces.core.patterns.written import NOTING
+
+        _noting.discard(config)
+        NOTING.wanted -= 1
     _running.discard(config)
     if not _running and INSTALL in sys.modules:
         sys.modules[UNMADE_SPANS].end_run()
@@ -254,6 +291,22 @@ def _path(value: str) -> str:
     if not value.strip():
         raise argparse.ArgumentTypeError("the path is empty, as where a variable of a CI is not set")
     return value
+
+
+def _file_to_write(value: str) -> str:
+    if Path(_path(value)).is_dir() or value.endswith(".py") or "::" in value:
+        raise argparse.ArgumentTypeError(f"{value!r} are tests, not a file to write: name them before the option")
+    return value
+
+
+def _percentage(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {value!r}")
+    return number
 
 
 def _server(value: str) -> str:

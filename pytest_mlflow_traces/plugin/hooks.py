@@ -12,7 +12,7 @@ from _pytest.assertion import util
 from pytest_mlflow_traces.files.pages import NEEDS, can_make_pages
 from pytest_mlflow_traces.plugin import marker
 from pytest_mlflow_traces.plugin.run_report import RunReport
-from pytest_mlflow_traces.plugin.stash import FAILED_COMPARISONS, RESULT, SECTION
+from pytest_mlflow_traces.plugin.stash import COVERAGE, COVERAGE_FAIL_UNDER, FAILED_COMPARISONS, RESULT, SECTION
 from pytest_mlflow_traces.plugin.unused_baselines import UnusedBaselines
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    run_report = None
     if not hasattr(config, "workerinput"):
         if config.getoption("--mlflow-traces-html") is not None and not can_make_pages():
             raise pytest.UsageError(f"--mlflow-traces-html {NEEDS}")
@@ -36,6 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
         # each after those that may yet fail the run, or have something to say of it
         run_report = RunReport(config)
         config.pluginmanager.register(UnusedBaselines(config, run_report), "mlflow-traces-unused-baselines")
+    if any(config.getoption(name) is not None for name in (COVERAGE, COVERAGE_FAIL_UNDER)):
+        from pytest_mlflow_traces.plugin.coverage import CoverageOfRun
+
+        config.pluginmanager.register(CoverageOfRun(config, run_report), "mlflow-traces-coverage")
+    if run_report is not None:
         config.pluginmanager.register(run_report, "mlflow-traces-run-report")
 
 

@@ -16,7 +16,7 @@ from pytest_mlflow_traces.files.spool import Spool
 from pytest_mlflow_traces.plugin.stash import EXPORT, PAGE_ATTRIBUTE, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from pytest_mlflow_traces.core.runs.records import BaselineChange, Run
+    from pytest_mlflow_traces.core.runs.records import BaselineChange, Chapter, Run
     from pytest_mlflow_traces.files.spool import Slice
 
 Key = tuple[str, str]
@@ -45,6 +45,7 @@ class RunReport:
         self._stopped: str | None = None
         self.changes: list[BaselineChange] = []
         self.notes: list[str] = []
+        self.chapters: list[Chapter] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -99,7 +100,8 @@ class RunReport:
         tests = tuple(TracedTest.from_dict(self._records[key]) for key in sorted(self._records))
         others = len(self._failed - {name for name, _ in self._records})
         changes, notes = tuple(self.changes), tuple(self.notes)
-        return Run(tests, exit_status, others, changes, notes, self._uncollected(), self._stopped)
+        chapters = tuple(self.chapters)
+        return Run(tests, exit_status, others, changes, notes, self._uncollected(), self._stopped, chapters)
 
     def _reports(self) -> list[Any]:
         """Return all reports that pytest keeps: this object may be here only since some test asked for a trace."""

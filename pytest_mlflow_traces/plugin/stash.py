@@ -8,12 +8,18 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.explanations import FailedComparison
+    from pytest_mlflow_traces.core.questions import Questions
     from pytest_mlflow_traces.plugin.test_result import Result
 
-EXPORT = "--mlflow-traces-export"  # an option that several modules ask for
+# options that several modules ask for
+EXPORT = "--mlflow-traces-export"
+COVERAGE = "--mlflow-traces-coverage"
+COVERAGE_FAIL_UNDER = "--mlflow-traces-coverage-fail-under"
 
 # of one phase of a test
 FAILED_COMPARISONS: pytest.StashKey[list[FailedComparison]] = pytest.StashKey()
+# what one run of a test asks of traces, where somebody wants to know
+QUESTIONS: pytest.StashKey[Questions] = pytest.StashKey()
 # of one run of a test, where it asks for traces or a baseline
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
 

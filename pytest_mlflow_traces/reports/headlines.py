@@ -63,6 +63,7 @@ def page_head(run: Run) -> Head:
     changed = [f"{change.kind} {change.file}" for change in run.baseline_changes]
     if changed:
         notes.append(f"What this run did to baselines: {', '.join(capped(changed, _LINES, '{} more'))}.")
+    notes += [f"{chapter.title}: {chapter.said}." for chapter in run.chapters]
     failed = bool(run.failed or run.exit_status or not run.tests or run.stopped is not None)
     return Head(f"MLflow traces: {verdict(run)}", totals(run), failed, (*notes, *run.notes))
 

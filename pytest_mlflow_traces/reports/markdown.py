@@ -53,6 +53,9 @@ def summary(run: Run) -> str:
             *[folded(f"{change.kind} {code(change.file)}", change.lines) for change in changes[:_CHANGES]],
         ]
         blocks += rest_of(changes, _CHANGES, "more baseline")
+    for chapter in run.chapters:
+        blocks += [f"### {inert(chapter.title)}", f"{inert(chapter.said)}."]
+        blocks += [folded(counted(len(chapter.lines), "line"), chapter.lines)] if chapter.lines else []
     return "\n\n".join(blocks) + "\n"
 
 

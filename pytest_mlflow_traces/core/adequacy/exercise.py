@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.expectation import Has
 from pytest_mlflow_traces.core.matching.matcher import find
 from pytest_mlflow_traces.core.order.rule import Rule
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, asks_structure_alone
-from pytest_mlflow_traces.core.patterns.written import place_of
+from pytest_mlflow_traces.core.patterns.written import place_of, written_in
 from pytest_mlflow_traces.core.spans.structure import structure_hash
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.adequacy.branches import Ways
     from pytest_mlflow_traces.core.adequacy.coverage import Coverage
     from pytest_mlflow_traces.core.adequacy.names import Named
+    from pytest_mlflow_traces.core.baselines.file_format import Section
     from pytest_mlflow_traces.core.patterns.written import Place
+    from pytest_mlflow_traces.core.questions import Questions
     from pytest_mlflow_traces.core.spans.table import SpanTable
     from pytest_mlflow_traces.core.trace import Trace
 
@@ -58,6 +60,36 @@ class Exercise:
     def __init__(self, coverage: Coverage) -> None:
         self._coverage = coverage
         self._outlines: dict[int, _Outline] = {}
+        self._sections: dict[tuple[str, int, str], Pattern] = {}
+
+    def asked(self, questions: Questions, home: Place) -> None:
+        """Take in what a test asked, and what it looked for; what did not hold has just looked."""
+        for each in questions.asked:
+            if each.answer and each.kind == "in":
+                self._coverage.held += 1
+                self._anywhere(each.expected, [trace for trace in each.traces if each.expected in trace], home)
+            elif each.answer:
+                self._coverage.held += 1
+                self.held(each.expected, each.traces, home)
+            elif isinstance(each.expected, Pattern):
+                self._look(each.expected, home)
+        for look in questions.looks:
+            if look.found:
+                self.pattern(look.pattern, [Subject(look.table, look.spans)], home)
+            else:
+                self._look(look.pattern, home)
+
+    def section(self, section: Section, file: str, traces: Sequence[Trace]) -> None:
+        """Take in that a section of a baseline file held of what was seen of some traces; of none, that it is there."""
+        home = (file, section.first)
+        key = (*home, section.text)
+        if key not in self._sections:
+            with written_in(file, section.body):
+                self._sections[key] = section.pattern
+        name = f" [{section.name}]" if section.name else ""
+        self._branch(Branch.at(home, f"baseline{name}", "compared"), taken=bool(traces))
+        self._coverage.held += len(traces)
+        self.held(self._sections[key], traces, home)
 
     def held(self, expectation: Any, traces: Sequence[Trace], home: Place) -> None:
         """Take in that an expectation held of some traces; of none, that it is there.
@@ -114,6 +146,9 @@ class Exercise:
     def _anywhere(self, pattern: Pattern, traces: Sequence[Trace], home: Place) -> None:
         self.pattern(pattern, [Subject(trace.table, None) for trace in traces], home)
 
+    def _look(self, pattern: Pattern, home: Place) -> None:
+        self._coverage.named |= self._outline(pattern, home).named
+
     def _branch(self, branch: Branch, *, taken: bool) -> None:
         self._coverage.expect([branch])
         if taken:
@@ -123,7 +158,7 @@ class Exercise:
         terms = rule.terms
         place = place_of(terms.pattern) or home
         if terms.relation is None:  # with such a span it would not hold, so no alternative of it can be taken
-            self._coverage.named |= self._outline(terms.pattern, home).named
+            self._look(terms.pattern, home)
             self._branch(Branch.at(place, _rule_code(rule), "asked"), taken=bool(traces))
             return
         for each in (terms.pattern, terms.other, terms.between):
@@ -137,9 +172,9 @@ class Exercise:
                 self._branch(Branch.at(home, f"Budget {word}", "asked"), taken=bool(traces))
                 continue
             for limit in said:
-                place, what = place_of(limit.pattern) or home, f"Budget {word} of {bare(limit.pattern)}"
+                place, what = place_of(limit.pattern) or home, f"Budget {word} {bare(limit.pattern)}"
                 if not limit.most and word == "calls":
-                    self._coverage.named |= self._outline(limit.pattern, home).named
+                    self._look(limit.pattern, home)
                     self._branch(Branch.at(place, what, "asked"), taken=bool(traces))
                     continue
                 self._anywhere(limit.pattern, traces, home)
@@ -151,7 +186,7 @@ class Exercise:
         if contract.applies_to is not None:
             self._anywhere(contract.applies_to, its, home)
         for each in contract.only:
-            self._coverage.named |= self._outline(each, home).named
+            self._look(each, home)
         seen = [seen_by(contract, trace) for trace in its]
         for part in parts_of(contract):
             self.held(part, seen, home)

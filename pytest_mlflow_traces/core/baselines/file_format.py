@@ -108,7 +108,7 @@ class Section:
             table = shown.table
             text = rewritten(self.text, table, unordered) if self.text else notation.format(recorded(table, unordered))
         except DemandError as error:
-            line = self._body + error.line - 1
+            line = self.body + error.line - 1
             raise BaselineError(
                 f"line {line}: {error.demand} does not hold for {error.span}; change it by hand", line
             ) from None
@@ -117,7 +117,7 @@ class Section:
         return replace(self, above=tuple(_above(self.above, trace, kinds)), text=text)
 
     @property
-    def _body(self) -> int:
+    def body(self) -> int:
         """The number of the first line of the pattern's text."""
         return self.first + bool(self.header) + len(self.above)
 

@@ -99,6 +99,15 @@ class TracedTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """What else a run was asked to say: a title, what it comes to in a line, and its lines."""
+
+    title: str
+    said: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What one session learned.
 
@@ -114,6 +123,7 @@ class Run:
     notes: tuple[str, ...] = ()
     uncollected: tuple[str, ...] = ()
     stopped: str | None = None
+    chapters: tuple[Chapter, ...] = ()
 
     @property
     def failed(self) -> tuple[TracedTest, ...]:

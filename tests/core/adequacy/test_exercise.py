@@ -162,12 +162,12 @@ def test_a_limit_is_exercised_by_a_span_under_it():
         latency="1m", latency_of={"search": if_present("1s"), "plan": "1s"}, calls={"delete": 0, "plan": (0, 2)}
     )
     missed, taken = exercised(budget, tree("agent", ["plan"]))
-    assert missed == ["Budget latency_of of span('search'): with a span under it"]
+    assert missed == ["Budget latency_of span('search'): with a span under it"]
     assert taken == [
         "Budget latency: asked",
-        "Budget latency_of of span('plan'): with a span under it",
-        "Budget calls of span('delete'): asked",
-        "Budget calls of span('plan'): with a span under it",
+        "Budget latency_of span('plan'): with a span under it",
+        "Budget calls span('delete'): asked",
+        "Budget calls span('plan'): with a span under it",
     ]
 
 
