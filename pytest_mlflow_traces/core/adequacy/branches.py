@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.adequacy.search import ABOVE, ABSENT, LEAST, PRESENT
 from pytest_mlflow_traces.core.patterns.folding import built
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.patterns.written import Place
 
 IN_ORDERS = "in more than one order"
-Ways: TypeAlias = "dict[tuple[int, object], Branch]"  # by the id of a pattern, and which way it goes
+Ways: TypeAlias = "dict[tuple[int, object], Way]"  # by the id of a pattern, and which way it goes
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,6 +40,13 @@ class Branch:
         return cls(*place, what, way)
 
 
+class Way(NamedTuple):
+    """A branch of a pattern, and the name of a span without which nothing takes it; `None` where none is known."""
+
+    branch: Branch
+    needs: str | None
+
+
 def ways_of(pattern: Pattern, home: Place) -> Ways:
     """Return the branches of a pattern and of all that it is made of, `lacks` apart: what is not there goes no way.
 
@@ -48,14 +55,21 @@ def ways_of(pattern: Pattern, home: Place) -> Ways:
     found: Ways = {}
     times: Counter[tuple[Place, str]] = Counter()
     for node in _parts(pattern):
-        place, what = place_of(node) or home, bare(node)
         ways = dict(_ways(node))
-        if ways:
-            times[place, what] += 1
-            number = times[place, what]
-            what = what if number == 1 else f"{what}, the {number}. of this line"
-        found |= {(id(node), way): Branch.at(place, what, said) for way, said in ways.items()}
+        if not ways:
+            continue
+        place, what = place_of(node) or home, bare(node)
+        times[place, what] += 1
+        number = times[place, what]
+        what = what if number == 1 else f"{what}, the {number}. of this line"
+        found |= {(id(node), way): Way(Branch.at(place, what, said), _needs(node, way)) for way, said in ways.items()}
     return found
+
+
+def _needs(node: Pattern, way: object) -> str | None:
+    part = node.item if isinstance(node, Repeat) and way == PRESENT else None
+    part = node.alternatives[way] if isinstance(node, OneOf) and isinstance(way, int) else part
+    return part.name if isinstance(part, SpanPattern) and isinstance(part.name, str) else None
 
 
 def bare(pattern: Pattern) -> str:

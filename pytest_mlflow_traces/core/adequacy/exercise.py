@@ -7,6 +7,7 @@ being asked, as more than that would break them.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_mlflow_traces.core.adequacy.branches import IN_ORDERS, Branch, bare, ways_of
@@ -50,8 +51,17 @@ class _Outline:
         self.pattern = pattern  # kept alive: it is known by its id
         self.ways: Ways = ways_of(pattern, home)
         self.named: set[Named] = set(named_in(pattern))
-        self.is_structural = asks_structure_alone(pattern)
         self.seen: set[tuple[str, tuple[int, ...] | None]] = set()  # the structures that have nothing new to say
+
+    @cached_property
+    def is_structural(self) -> bool:
+        """Whether it is the same to all traces of one structure."""
+        return asks_structure_alone(self.pattern)
+
+    @cached_property
+    def code(self) -> str:
+        """Its code with nothing but names and types."""
+        return bare(self.pattern)
 
 
 class Exercise:
@@ -67,7 +77,7 @@ class Exercise:
         for each in questions.asked:
             if each.answer and each.kind == "in":
                 self._coverage.held += 1
-                self._anywhere(each.expected, [trace for trace in each.traces if each.expected in trace], home)
+                self._anywhere(each.expected, each.traces, home)
             elif each.answer:
                 self._coverage.held += 1
                 self.held(each.expected, each.traces, home)
@@ -111,16 +121,23 @@ class Exercise:
     def pattern(self, pattern: Pattern, subjects: Sequence[Subject], home: Place) -> None:
         """Take in that a pattern held of some siblings, or of some span of a table."""
         outline = self._outline(pattern, home)
-        self._coverage.expect(outline.ways.values())
+        self._coverage.expect(way.branch for way in outline.ways.values())
         self._coverage.named |= outline.named
         for subject in subjects:
-            if all(self._coverage.branches[branch] for branch in outline.ways.values()):
-                return
+            if not self._may_take_more(outline, subject.table):
+                continue
             key = structure_hash(subject.table), subject.siblings
             if key not in outline.seen:
                 self._witness(outline, subject)
                 if outline.is_structural:
                     outline.seen.add(key)
+
+    def _may_take_more(self, outline: _Outline, table: SpanTable) -> bool:
+        """Return whether a table may take a branch that none has taken: not where a span for it is missing."""
+        return any(
+            not self._coverage.branches[branch] and (needs is None or table.named(needs))
+            for branch, needs in outline.ways.values()
+        )
 
     def _witness(self, outline: _Outline, subject: Subject) -> None:
         witness = Witness(subject.table)
@@ -131,9 +148,9 @@ class Exercise:
         self._coverage.intricate += not witness.is_whole
         for node, way in witness.ways:
             if isinstance(way, tuple) and (node, IN_ORDERS) in outline.ways:
-                self._coverage.order(outline.ways[node, IN_ORDERS], way)
+                self._coverage.order(outline.ways[node, IN_ORDERS].branch, way)
             elif (node, way) in outline.ways:
-                self._coverage.take(outline.ways[node, way])
+                self._coverage.take(outline.ways[node, way].branch)
 
     def _outline(self, pattern: Pattern, home: Place) -> _Outline:
         outline = self._outlines.get(id(pattern))
@@ -156,15 +173,16 @@ class Exercise:
 
     def _rule(self, rule: Rule, traces: Sequence[Trace], home: Place) -> None:
         terms = rule.terms
-        place = place_of(terms.pattern) or home
+        place, code = place_of(terms.pattern) or home, f"{terms.word}({self._outline(terms.pattern, home).code})"
         if terms.relation is None:  # with such a span it would not hold, so no alternative of it can be taken
             self._look(terms.pattern, home)
-            self._branch(Branch.at(place, _rule_code(rule), "asked"), taken=bool(traces))
+            self._branch(Branch.at(place, code, "asked"), taken=bool(traces))
             return
         for each in (terms.pattern, terms.other, terms.between):
             if each is not None:
                 self._anywhere(each, traces, home)
-        self._branch(Branch.at(place, _rule_code(rule), "about a span"), taken=_has(traces, terms.pattern))
+        code += "" if terms.other is None else f".{terms.relation}({self._outline(terms.other, home).code})"
+        self._branch(Branch.at(place, code, "about a span"), taken=_has(traces, terms.pattern))
 
     def _budget(self, budget: Budget, traces: Sequence[Trace], home: Place) -> None:
         for word, said in budget.said.items():
@@ -172,7 +190,10 @@ class Exercise:
                 self._branch(Branch.at(home, f"Budget {word}", "asked"), taken=bool(traces))
                 continue
             for limit in said:
-                place, what = place_of(limit.pattern) or home, f"Budget {word} {bare(limit.pattern)}"
+                place, what = (
+                    place_of(limit.pattern) or home,
+                    f"Budget {word} {self._outline(limit.pattern, home).code}",
+                )
                 if not limit.most and word == "calls":
                     self._look(limit.pattern, home)
                     self._branch(Branch.at(place, what, "asked"), taken=bool(traces))
@@ -194,10 +215,3 @@ class Exercise:
 
 def _has(traces: Sequence[Trace], pattern: Pattern) -> bool:
     return any(find(trace.table, pattern) for trace in traces)
-
-
-def _rule_code(rule: Rule) -> str:
-    """Return the code of a rule with nothing but names and types."""
-    terms = rule.terms
-    code = f"{terms.word}({bare(terms.pattern)})"
-    return code if terms.other is None else f"{code}.{terms.relation}({bare(terms.other)})"

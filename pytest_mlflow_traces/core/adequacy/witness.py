@@ -33,7 +33,10 @@ class Witness:
 
     def of_siblings(self, pattern: Pattern, spans: Sequence[int]) -> None:
         """Add what a pattern takes that the siblings at `spans` are like."""
-        self._look_below(self._listed((pattern,), spans))
+        if isinstance(pattern, SpanPattern) and len(spans) == 1:  # it is known to be like it
+            self._look_below([(pattern, spans[0])])
+        else:
+            self._look_below(self._listed((pattern,), spans))
 
     def of_any(self, pattern: Pattern, first: int = 0, stop: int | None = None) -> None:
         """Add what a pattern of one span takes of all spans from `first` on that are like it."""

@@ -209,7 +209,7 @@ def test_what_is_too_intricate_counts_and_is_not_taken(monkeypatch):
     monkeypatch.setattr(search, "_STEPS", 0)
     monkeypatch.setattr(search, "_EACH", 0)
     coverage = Coverage()
-    Exercise(coverage).held(span("agent")[optional(span("a"))], [tree("agent")], HOME)
+    Exercise(coverage).held(span("agent")[optional(span("a"))], [tree("agent", ["a"])], HOME)
 
     assert coverage.intricate == 1
     assert coverage.taken == 0
