@@ -60,7 +60,7 @@ import mlflow
 import pytest
 
 import pytest_mlflow_traces.core.contracts
-import pytest_mlflow_traces.plugin.coverage
+import pytest_mlflow_traces.plugin.adequacy.coverage
 
 times = []
 

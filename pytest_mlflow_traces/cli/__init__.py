@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import gc
-import json
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pytest_mlflow_traces.cli.answers import answer, readable
+from pytest_mlflow_traces.cli.answers import answer, json_text, readable
 from pytest_mlflow_traces.cli.check import Check
-from pytest_mlflow_traces.cli.contract_files import explain, lint
+from pytest_mlflow_traces.cli.contract_files import explain, lint, loaded
+from pytest_mlflow_traces.cli.mutate import mutate
 from pytest_mlflow_traces.cli.pages import html_option, page_file
 from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.trace_sets import TraceSet, files_of
 from pytest_mlflow_traces.core.runs.compare import SAME, compare
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import counted
-from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.files.traces import STDIN, stored_traces
 from pytest_mlflow_traces.reports.comparisons import (
     comparison_data,
@@ -136,7 +135,7 @@ def check(
 
         return tracked_traces(uri, experiments, filter_string)
 
-    checked = Check({name: _loaded(name) for name in names}, allowed)
+    checked = Check({name: loaded(name) for name in names}, allowed)
 
     def tell(stored: StoredTrace, said: list[Verdict]) -> None:
         pages.add(stored, "does not hold" if said else "holds", failed=bool(said), said=said)
@@ -156,7 +155,7 @@ def check(
     more = checked.failed + checked.not_judged - most
     which = "that do not hold, or are not judged" if checked.not_judged else "that do not hold"
     rest = f"... {more:,} more {which}\n\n" if more > 0 and most else ""
-    answer(_json(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
+    answer(json_text(checked.data()) if as_json else rest + "\n".join(checked.conclusion()))
     sys.exit(0 if checked.holds else 1)
 
 
@@ -207,7 +206,7 @@ def diff(old: str, new: str, as_json: bool, as_markdown: bool, html: str | None)
                 advance(1)
         pages.finish(conclusion(comparisons), failed=overall(comparisons) != SAME)
     if as_json:
-        answer(_json(comparison_data(comparisons)))
+        answer(json_text(comparison_data(comparisons)))
     else:
         answer((comparison_markdown if as_markdown else comparison_text)(comparisons), nl=not as_markdown)
     sys.exit(0 if overall(comparisons) == SAME else 1)
@@ -255,20 +254,11 @@ def pin(source: str, trace_id: str, target: str) -> None:
 
 main.add_command(explain)
 main.add_command(lint)
+main.add_command(mutate)
 
 
 def _is_uri(source: str) -> bool:
     return ("://" in source or source == "databricks" or source.startswith("databricks:")) and not Path(source).exists()
-
-
-def _loaded(name: str) -> Any:
-    # as `python -m` has it; a console script does not
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        return loaded_expectation(name)
-    except ValueError as error:
-        raise click.UsageError(f"--contract {name}: {error}") from None
 
 
 def _stored(
@@ -310,9 +300,4 @@ def _failure_text(stored: StoredTrace, said: list[Verdict]) -> str:
 def _failure_json(stored: StoredTrace, said: list[Verdict]) -> str:
     findings = [asdict(finding) for verdict in said for finding in verdict.findings]
     facts = {"where": stored.where, "trace_id": stored.trace.id, "name": stored.trace.name, "test": stored.test}
-    return _json({**facts, "findings": findings})
-
-
-def _json(said: dict[str, Any]) -> str:
-    """Return JSON in which a CI finds nothing to obey (see `escaped`); to whoever reads it, it is the same."""
-    return json.dumps(said).replace("##[", "##\\u005b")
+    return json_text({**facts, "findings": findings})

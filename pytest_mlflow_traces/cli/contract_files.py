@@ -1,11 +1,11 @@
-"""The commands about contract files: what one says in vain, and what it says at all."""
+"""The commands about contract files: what one says in vain, and what it says at all; and how options name one."""
 
 from __future__ import annotations
 
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +13,7 @@ from pytest_mlflow_traces.cli.answers import UnansweredError, answer, readable
 from pytest_mlflow_traces.cli.trace_sets import files_of
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import counted
+from pytest_mlflow_traces.files.expectations import loaded_expectation
 from pytest_mlflow_traces.files.traces import stored_traces
 
 if TYPE_CHECKING:
@@ -68,6 +69,17 @@ def explain(files: tuple[str, ...]) -> None:
     for number, file in enumerate(files):
         said = "\n".join(map(escaped, _read(file, explain_text).split("\n")))
         answer(f"\n{said}" if number else said)
+
+
+def loaded(name: str) -> Any:
+    """Return the expectation that an option names; a name of none is a wrong option."""
+    # as `python -m` has it; a console script does not
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return loaded_expectation(name)
+    except ValueError as error:
+        raise click.UsageError(f"--contract {name}: {error}") from None
 
 
 def _read(file: str, read: Callable[[str], T]) -> T:

@@ -15,7 +15,7 @@ import pytest
 
 import pytest_mlflow_traces.virtual_time.originals  # noqa: F401  # before a test may put stubs in their places
 from pytest_mlflow_traces.mlflow_import import quieten
-from pytest_mlflow_traces.plugin.stash import COVERAGE, COVERAGE_FAIL_UNDER, EXPORT
+from pytest_mlflow_traces.plugin.stash import COVERAGE, COVERAGE_FLOOR, EXPORT, MUTATE, MUTATE_FLOOR, MUTATE_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -30,8 +30,10 @@ MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
-_FILES = ("--mlflow-traces-save", "--mlflow-traces-summary", "--mlflow-traces-html", EXPORT)
-_COVERAGE = COVERAGE, COVERAGE_FAIL_UNDER
+_FOR_ALL = (  # what asks something of tests that trace nothing, too
+    *("--mlflow-traces-save", "--mlflow-traces-summary", "--mlflow-traces-html", EXPORT),
+    *(MUTATE, MUTATE_FLOOR, MUTATE_JSON, COVERAGE, COVERAGE_FLOOR),
+)
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
 UNMADE_SPANS = "pytest_mlflow_traces.capture.unmade_spans"
@@ -86,16 +88,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " with =PATH, also as JSON",
     )
     group.addoption(
-        COVERAGE_FAIL_UNDER,
-        type=_percentage,
-        metavar="N",
-        help=f"fail the run where fewer than N percent of the branches that {COVERAGE} tells of were taken",
+        COVERAGE_FLOOR,
+        type=_percent,
+        metavar="PERCENT",
+        help=f"fail the run where fewer of the branches that {COVERAGE} tells of were taken",
     )
     group.addoption(
         "--mlflow-traces-update",
         action="store_true",
         help="write the baselines of tests that pass: what no longer holds, and no more; on a run of everything, remove"
         " those that no test uses",
+    )
+    group.addoption(
+        MUTATE,
+        type=_classes,
+        nargs="?",
+        const="shape,status",
+        metavar="CLASSES",
+        help="when a test has passed, edit its traces once in every way, ask again what it asked, and say what nothing"
+        " notices; CLASSES are some of shape, status (these two by default), values, tags, attributes, time, cost",
+    )
+    group.addoption(
+        MUTATE_FLOOR,
+        type=_percent,
+        metavar="PERCENT",
+        help="fail the run where fewer of the mutants are noticed",
+    )
+    group.addoption(
+        MUTATE_JSON,
+        type=_path,
+        metavar="PATH",
+        help="write what came of the mutants to PATH, as one JSON object",
     )
     parser.addini(
         "mlflow_traces_strict",
@@ -115,12 +138,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    _note_places(early_config, vars(early_config.known_args_namespace))  # before a conftest makes its patterns
+    _note_places(early_config, early_config.known_args_namespace)  # before a conftest makes its patterns
 
 
-def _note_places(config: pytest.Config, options: dict[str, Any]) -> None:
+def _note_places(config: pytest.Config, options: argparse.Namespace) -> None:
     """Have patterns know where they are written, once, where the run is asked which of them it exercises."""
-    if config not in _noting and any(options[name.strip("-").replace("-", "_")] is not None for name in _COVERAGE):
+    if config not in _noting and options.mlflow_traces_coverage is not None:
         from pytest_mlflow_traces.core.patterns.written import NOTING
 
         _noting.add(config)
@@ -128,14 +151,14 @@ def _note_places(config: pytest.Config, options: dict[str, Any]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _note_places(config, vars(config.option))
+    _note_places(config, config.option)
     _running.add(config)
     config.addinivalue_line(
         "markers",
         f"{MARKER}(expect=..., count=...): capture the MLflow traces of the test, and check each of them (expect)"
         " and their number (count: a number or (min, max); without it, at least one)",
     )
-    asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FILES), config in _noting
+    asked = config.getini("mlflow_traces_contract"), *map(config.getoption, _FOR_ALL)
     # on a controller of pytest-xdist no test is collected, so it cannot know
     if any(asked) or hasattr(config, "workerinput") or config.getoption("numprocesses", None):
         _hooks(config)
@@ -295,18 +318,8 @@ def _path(value: str) -> str:
 
 def _file_to_write(value: str) -> str:
     if Path(_path(value)).is_dir() or value.endswith(".py") or "::" in value:
-        raise argparse.ArgumentTypeError(f"{value!r} are tests, not a file to write: name them before the option")
+        raise argparse.ArgumentTypeError(f"{value!r} is no file to write; paths go before {COVERAGE}")
     return value
-
-
-def _percentage(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {value!r}")
-    return number
 
 
 def _server(value: str) -> str:
@@ -314,6 +327,26 @@ def _server(value: str) -> str:
     if "://" not in uri and uri.partition(":")[0] != "databricks":  # MLflow takes anything else for a folder to make
         raise argparse.ArgumentTypeError(f"{uri!r} is no tracking URI, such as http://localhost:5000 or databricks")
     return value
+
+
+def _classes(value: str) -> tuple[str, ...]:
+    from pytest_mlflow_traces.core.adequacy.mutants import checked_classes
+
+    try:
+        return checked_classes(value)
+    except ValueError as error:
+        cure = f"; paths go before {MUTATE}" if "/" in value or value.endswith(".py") else ""
+        raise argparse.ArgumentTypeError(f"{error}{cure}") from None
+
+
+def _percent(value: str) -> float:
+    try:
+        floor = float(value)
+    except ValueError:
+        floor = -1.0
+    if not 0 <= floor <= 100:
+        raise argparse.ArgumentTypeError(f"{value!r} is no percentage from 0 to 100")
+    return floor
 
 
 def _show(value: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +12,27 @@ from _pytest.assertion import util
 from pytest_mlflow_traces.files.pages import NEEDS, can_make_pages
 from pytest_mlflow_traces.plugin import marker
 from pytest_mlflow_traces.plugin.run_report import RunReport
-from pytest_mlflow_traces.plugin.stash import COVERAGE, COVERAGE_FAIL_UNDER, FAILED_COMPARISONS, RESULT, SECTION
+from pytest_mlflow_traces.plugin.stash import (
+    ASKED,
+    COVERAGE,
+    COVERAGE_FLOOR,
+    FAILED_COMPARISONS,
+    MUTATE,
+    MUTATE_FLOOR,
+    MUTATE_JSON,
+    RESULT,
+    SECTION,
+)
 from pytest_mlflow_traces.plugin.unused_baselines import UnusedBaselines
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
+    from pytest_mlflow_traces.plugin.test_result import Asked, Result
 
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trace
+_COVERAGE_OF_RUN = "mlflow-traces-coverage"
 _MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 
 
@@ -29,6 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         if config.getoption("--mlflow-traces-html") is not None and not can_make_pages():
             raise pytest.UsageError(f"--mlflow-traces-html {NEEDS}")
+        for option in (MUTATE_FLOOR, MUTATE_JSON):
+            if config.getoption(option) is not None and config.getoption(MUTATE) is None:
+                raise pytest.UsageError(f"{option} is about mutants, and there are none: add {MUTATE}")
+        if config.getoption(COVERAGE_FLOOR) is not None and config.getoption(COVERAGE) is None:
+            raise pytest.UsageError(f"{COVERAGE_FLOOR} is about coverage, and there is none: add {COVERAGE}")
         names = config.getini("mlflow_traces_contract")
         if names:
             from pytest_mlflow_traces.plugin.contracts import UnappliedContracts
@@ -37,10 +54,14 @@ def pytest_configure(config: pytest.Config) -> None:
         # each after those that may yet fail the run, or have something to say of it
         run_report = RunReport(config)
         config.pluginmanager.register(UnusedBaselines(config, run_report), "mlflow-traces-unused-baselines")
-    if any(config.getoption(name) is not None for name in (COVERAGE, COVERAGE_FAIL_UNDER)):
-        from pytest_mlflow_traces.plugin.coverage import CoverageOfRun
+        if config.getoption(MUTATE) is not None:
+            from pytest_mlflow_traces.plugin.adequacy.mutants import MutantReport
 
-        config.pluginmanager.register(CoverageOfRun(config, run_report), "mlflow-traces-coverage")
+            config.pluginmanager.register(MutantReport(config, run_report), "mlflow-traces-mutants")
+    if config.getoption(COVERAGE) is not None:
+        from pytest_mlflow_traces.plugin.adequacy.coverage import CoverageOfRun
+
+        config.pluginmanager.register(CoverageOfRun(config, run_report), _COVERAGE_OF_RUN)
     if run_report is not None:
         config.pluginmanager.register(run_report, "mlflow-traces-run-report")
 
@@ -104,6 +125,10 @@ def _misuse_fails() -> Generator[None]:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     if RESULT in item.stash:
         del item.stash[RESULT]  # of an earlier run of the same test: some plugins run tests again
+    if any(item.config.getoption(option) is not None for option in (MUTATE, COVERAGE)):
+        from pytest_mlflow_traces.plugin.test_result import Asked
+
+        item.stash[ASKED] = Asked()
     with _comparisons(item):
         return (yield)
 
@@ -123,6 +148,13 @@ def _comparisons(item: pytest.Item) -> Generator[None]:
 
     pytest cuts what a plugin explains to eight lines without `-vv`, and has no public way round that.
     """
+    asked = item.stash.get(ASKED, None)
+    with nullcontext() if asked is None else asked.questions.listening(), _whole_comparisons(item):
+        yield
+
+
+@contextmanager
+def _whole_comparisons(item: pytest.Item) -> Generator[None]:
     failed = item.stash[FAILED_COMPARISONS] = []
     shortened: Any = getattr(util, "_reprcompare", None)
     if shortened is None:
@@ -180,9 +212,28 @@ def pytest_runtest_makereport(
         from pytest_mlflow_traces.plugin.report import complete
 
         complete(report, item, call, result)
-        if call.when == "teardown":
-            del item.stash[RESULT]  # pytest keeps its items to the end of the run
+    asked = item.stash.get(ASKED, None)
+    if asked is not None:
+        asked.has_passed &= report.passed
+        if call.when == "teardown" and asked.has_passed:
+            _take(report, item, result, asked)
+    if call.when == "teardown":
+        keys: tuple[pytest.StashKey[Any], ...] = RESULT, ASKED  # pytest keeps its items to the end of the run
+        for key in keys:
+            if key in item.stash:
+                del item.stash[key]
     return report
+
+
+def _take(report: pytest.TestReport, item: pytest.Item, result: Result | None, asked: Asked) -> None:
+    """Have those who want to know what a test asks of traces look at one that has passed."""
+    if item.config.getoption(MUTATE) is not None:
+        from pytest_mlflow_traces.plugin.adequacy.mutants import judge
+
+        judge(report, item, result, asked)
+    coverage: Any = item.config.pluginmanager.get_plugin(_COVERAGE_OF_RUN)
+    if coverage is not None:
+        coverage.take(item, result, asked)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

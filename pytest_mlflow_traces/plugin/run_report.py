@@ -13,9 +13,10 @@ from pytest_mlflow_traces.core.runs.records import FAILED
 from pytest_mlflow_traces.core.text.counts import counted
 from pytest_mlflow_traces.files.pages import Pages
 from pytest_mlflow_traces.files.spool import Spool
-from pytest_mlflow_traces.plugin.stash import EXPORT, PAGE_ATTRIBUTE, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
+from pytest_mlflow_traces.plugin.stash import EXPORT, MUTATE_JSON, PAGE_ATTRIBUTE, RECORD_ATTRIBUTE, SAVED_ATTRIBUTE
 
 if TYPE_CHECKING:
+    from pytest_mlflow_traces.core.adequacy.survivors import Survivors
     from pytest_mlflow_traces.core.runs.records import BaselineChange, Chapter, Run
     from pytest_mlflow_traces.files.spool import Slice
 
@@ -46,12 +47,13 @@ class RunReport:
         self.changes: list[BaselineChange] = []
         self.notes: list[str] = []
         self.chapters: list[Chapter] = []
+        self.survivors: Survivors | None = None  # where traces are edited
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Remove what an earlier run left where this one writes: of one that dies, it would be taken for the result."""
-        asked = self._config.getoption("--mlflow-traces-summary")
-        paths = [self._save, self._html, asked and Path(asked).absolute()]
+        asked = (self._config.getoption(name) for name in ("--mlflow-traces-summary", MUTATE_JSON))
+        paths = [self._save, self._html, *(path and Path(path).absolute() for path in asked)]
         for path in [] if self._config.option.collectonly else paths:
             with suppress(OSError):  # it is told when the file is written
                 if path and path.is_file():
@@ -100,8 +102,8 @@ class RunReport:
         tests = tuple(TracedTest.from_dict(self._records[key]) for key in sorted(self._records))
         others = len(self._failed - {name for name, _ in self._records})
         changes, notes = tuple(self.changes), tuple(self.notes)
-        chapters = tuple(self.chapters)
-        return Run(tests, exit_status, others, changes, notes, self._uncollected(), self._stopped, chapters)
+        uncollected, chapters = self._uncollected(), tuple(self.chapters)
+        return Run(tests, exit_status, others, changes, notes, uncollected, self._stopped, self.survivors, chapters)
 
     def _reports(self) -> list[Any]:
         """Return all reports that pytest keeps: this object may be here only since some test asked for a trace."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_mlflow_traces.core.explanations import FailedComparison
 from pytest_mlflow_traces.core.findings import TraceAssertionError
+from pytest_mlflow_traces.core.questions import Questions
 from pytest_mlflow_traces.core.runs.records import FAILED, TracedTest, TraceRecord
 from pytest_mlflow_traces.core.text.counts import capped
 from pytest_mlflow_traces.reports.html.entries import Entry
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.plugin.baseline import BaselineFile
 
 _LINES = 60  # of one failure; the rest is in the log of the run
+
+
+class Asked:
+    """What one run of a test asks of traces, and whether it has passed so far."""
+
+    def __init__(self) -> None:
+        self.questions = Questions()
+        self.has_passed = True
 
 
 class Result:

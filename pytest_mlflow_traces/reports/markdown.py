@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.runs.records import total_tokens, total_tools
 from pytest_mlflow_traces.core.spans.records import escaped, printable
 from pytest_mlflow_traces.core.text.counts import capped, counted
+from pytest_mlflow_traces.reports.adequacy import found_line, mutants_headline, notes_of, shape_line
 from pytest_mlflow_traces.reports.headlines import totals, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_mlflow_traces.core.adequacy.survivors import Survivors
     from pytest_mlflow_traces.core.runs.records import Run, TracedTest
 
 # GitHub takes a mebibyte of summary from one step, and nobody reads that
 _ROWS = 300
 _FAILURES = 50
 _CHANGES = 50
+_SURVIVORS = 50
 _LINES = 60
 _TOOLS = 6
 _MODULES = 20
@@ -53,10 +56,24 @@ def summary(run: Run) -> str:
             *[folded(f"{change.kind} {code(change.file)}", change.lines) for change in changes[:_CHANGES]],
         ]
         blocks += rest_of(changes, _CHANGES, "more baseline")
+    if run.survivors is not None:
+        blocks += _mutants(run.survivors)
     for chapter in run.chapters:
         blocks += [f"### {inert(chapter.title)}", f"{inert(chapter.said)}."]
         blocks += [folded(counted(len(chapter.lines), "line"), chapter.lines)] if chapter.lines else []
     return "\n\n".join(blocks) + "\n"
+
+
+def _mutants(survivors: Survivors) -> list[str]:
+    """Return the share that was noticed, of each shape too, and what nothing notices."""
+    found = survivors.survivors()
+    return [
+        f"### Mutants: {inert(mutants_headline(survivors))}",
+        *([folded("By shape", [*map(shape_line, survivors.shapes)])] if survivors.total else []),
+        *(["\n".join(f"- {inert(found_line(each))}" for each in found[:_SURVIVORS])] if found else []),
+        *rest_of(found, _SURVIVORS, "more survivor"),
+        *map(inert, notes_of(survivors)),
+    ]
 
 
 def rest_of(shown: Sequence[object], most: int, what: str) -> list[str]:

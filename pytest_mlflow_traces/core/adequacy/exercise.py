@@ -17,6 +17,7 @@ from pytest_mlflow_traces.core.budgets.budget import Budget
 from pytest_mlflow_traces.core.contracts import Contract, parts_of, seen_by
 from pytest_mlflow_traces.core.expectation import Has
 from pytest_mlflow_traces.core.matching.matcher import find
+from pytest_mlflow_traces.core.notation import parse
 from pytest_mlflow_traces.core.order.rule import Rule
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, asks_structure_alone
 from pytest_mlflow_traces.core.patterns.written import place_of, written_in
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.adequacy.branches import Ways
     from pytest_mlflow_traces.core.adequacy.coverage import Coverage
     from pytest_mlflow_traces.core.adequacy.names import Named
-    from pytest_mlflow_traces.core.baselines.file_format import Section
     from pytest_mlflow_traces.core.patterns.written import Place
     from pytest_mlflow_traces.core.questions import Questions
     from pytest_mlflow_traces.core.spans.table import SpanTable
@@ -70,7 +70,7 @@ class Exercise:
     def __init__(self, coverage: Coverage) -> None:
         self._coverage = coverage
         self._outlines: dict[int, _Outline] = {}
-        self._sections: dict[tuple[str, int, str], Pattern] = {}
+        self._baselines: dict[tuple[str, int, str], Pattern] = {}
 
     def asked(self, questions: Questions, home: Place) -> None:
         """Take in what a test asked, and what it looked for; what did not hold has just looked."""
@@ -89,17 +89,19 @@ class Exercise:
             else:
                 self._look(look.pattern, home)
 
-    def section(self, section: Section, file: str, traces: Sequence[Trace]) -> None:
-        """Take in that a section of a baseline file held of what was seen of some traces; of none, that it is there."""
-        home = (file, section.first)
-        key = (*home, section.text)
-        if key not in self._sections:
-            with written_in(file, section.body):
-                self._sections[key] = section.pattern
-        name = f" [{section.name}]" if section.name else ""
-        self._branch(Branch.at(home, f"baseline{name}", "compared"), taken=bool(traces))
+    def baseline(self, name: str, home: Place, body: int, text: str, traces: Sequence[Trace]) -> None:
+        """Take in that a baseline held of what was seen of some traces; of none, that it is there.
+
+        It is at `home`, and the text of its pattern begins at the line `body` of the same file.
+        """
+        key = (*home, text)
+        if key not in self._baselines:
+            with written_in(home[0], body):
+                self._baselines[key] = parse(text)
+        what = f"baseline [{name}]" if name else "baseline"
+        self._branch(Branch.at(home, what, "compared"), taken=bool(traces))
         self._coverage.held += len(traces)
-        self.held(self._sections[key], traces, home)
+        self.held(self._baselines[key], traces, home)
 
     def held(self, expectation: Any, traces: Sequence[Trace], home: Place) -> None:
         """Take in that an expectation held of some traces; of none, that it is there.

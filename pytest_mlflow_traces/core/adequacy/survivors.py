@@ -34,8 +34,8 @@ class ShapeScore:
 
     @property
     def tests(self) -> set[str]:
-        """The tests that made such traces."""
-        return {test for test, *_ in self.traces}
+        """The tests that made such traces, as far as they are known."""
+        return {test for test, *_ in self.traces if test}
 
     def subject(self, key: Key) -> str:
         """What an edit is an edit of, in words."""

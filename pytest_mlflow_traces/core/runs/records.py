@@ -14,6 +14,7 @@ from pytest_mlflow_traces.core.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_mlflow_traces.core.adequacy.survivors import Survivors
     from pytest_mlflow_traces.core.trace import Trace
 
 TOOL = "TOOL"
@@ -113,7 +114,8 @@ class Run:
 
     `exit_status` is pytest's; `others` counts the failed tests that captured no trace; `notes` are what else a reader
     must know before trusting a green run, as the baselines that no test used; `uncollected` are the modules whose tests
-    nobody knows, and `stopped` says what ended the run before all tests had run.
+    nobody knows, and `stopped` says what ended the run before all tests had run; `survivors` are the mutants of traces
+    that no test noticed, where traces were edited.
     """
 
     tests: tuple[TracedTest, ...] = ()
@@ -123,6 +125,7 @@ class Run:
     notes: tuple[str, ...] = ()
     uncollected: tuple[str, ...] = ()
     stopped: str | None = None
+    survivors: Survivors | None = None
     chapters: tuple[Chapter, ...] = ()
 
     @property

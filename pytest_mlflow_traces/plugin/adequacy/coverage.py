@@ -15,22 +15,23 @@ from pytest_mlflow_traces.core.adequacy.coverage import Coverage
 from pytest_mlflow_traces.core.adequacy.exercise import Exercise
 from pytest_mlflow_traces.core.adequacy.names import kinds_in
 from pytest_mlflow_traces.core.baselines.file_format import BaselineError
-from pytest_mlflow_traces.core.questions import Questions
 from pytest_mlflow_traces.core.runs.records import Chapter
 from pytest_mlflow_traces.files import baselines
+from pytest_mlflow_traces.files.atomic import replacing
 from pytest_mlflow_traces.plugin.contracts import CONTRACTS
-from pytest_mlflow_traces.plugin.stash import COVERAGE, COVERAGE_FAIL_UNDER, QUESTIONS, RESULT
+from pytest_mlflow_traces.plugin.stash import COVERAGE, COVERAGE_FLOOR
 from pytest_mlflow_traces.plugin.unused_baselines import baseline_folders
 from pytest_mlflow_traces.reports import coverage as told
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Sequence
 
+    from pytest_mlflow_traces.core.baselines.file_format import Section
+    from pytest_mlflow_traces.core.trace import Trace
     from pytest_mlflow_traces.plugin.run_report import RunReport
-    from pytest_mlflow_traces.plugin.test_result import Result
+    from pytest_mlflow_traces.plugin.test_result import Asked, Result
 
 _OUTPUT = "mlflow_traces_coverage"  # of a worker
-_PASSED: pytest.StashKey[bool] = pytest.StashKey()  # whether all phases of a test so far have
 
 
 class CoverageOfRun:
@@ -51,33 +52,9 @@ class CoverageOfRun:
         if self._path is not None and self._path.is_file() and not self._config.option.collectonly:
             self._path.unlink()
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
-        outer = Questions.active
-        try:
-            return (yield)
-        finally:
-            Questions.active = outer
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        Questions.active = item.stash[QUESTIONS] = Questions()  # anew where a test is run again
-        item.stash[_PASSED] = True
-
-    @pytest.hookimpl(wrapper=True, trylast=True)  # before the result of the test is put away
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        item.stash[_PASSED] = item.stash.get(_PASSED, False) and report.passed
-        if call.when == "teardown":
-            questions = item.stash.get(QUESTIONS, None)
-            if questions is not None and item.stash[_PASSED]:
-                self._take(item, questions, item.stash.get(RESULT, None))
-            del item.stash[QUESTIONS]  # pytest keeps its items to the end of the run
-        return report
-
-    def _take(self, item: pytest.Item, questions: Questions, result: Result | None) -> None:
+    def take(self, item: pytest.Item, result: Result | None, asked: Asked) -> None:
+        """Take in what a test asked that has passed, and what it traced."""
+        questions = asked.questions
         self._exercise.asked(questions, (str(item.path), (item.location[1] or 0) + 1))
         traces = [
             *(() if result is None else result.traces or ()),
@@ -87,7 +64,7 @@ class CoverageOfRun:
             self._coverage.ran.update(kinds_in(table))
         if result is not None and result.baselines is not None:
             for section, shown in result.baselines.held():
-                self._exercise.section(section, str(result.baselines.path), shown)
+                self._baseline(result.baselines.path, section, shown)
 
     def _expect_the_rest(self) -> None:
         """Add what is expected and may not have been asked: contracts of the suite, and baselines."""
@@ -103,7 +80,11 @@ class CoverageOfRun:
         except BaselineError:
             return  # whoever compares with it is told
         for section in text.sections if text is not None else ():
-            self._exercise.section(section, str(path), ())
+            self._baseline(path, section, ())
+
+    def _baseline(self, path: Path, section: Section, shown: Sequence[Trace]) -> None:
+        home = str(path), section.first
+        self._exercise.baseline(section.name, home, section.body, section.text, shown)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -129,16 +110,16 @@ class CoverageOfRun:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def _judge(self) -> None:
-        least = self._config.getoption(COVERAGE_FAIL_UNDER)
+        least = self._config.getoption(COVERAGE_FLOOR)
         if least is not None and self._coverage.percent < least:
-            self._failure = f"{told.percent_shown(self._coverage.percent)} is less than {COVERAGE_FAIL_UNDER}={least:g}"
+            self._failure = f"{told.percent_shown(self._coverage.percent)} is less than {COVERAGE_FLOOR}={least:g}"
 
     def _write(self, root: Path) -> None:
         if self._path is None:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(told.data(self._coverage, root), encoding="utf-8")
+            with replacing(self._path) as stream:
+                stream.write(told.data(self._coverage, root).encode())
         except OSError as error:
             self._failure = f"{self._path} was not written: {error}"
 
