@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.adequacy.survivors import percent
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import capped, counted
 
@@ -17,19 +18,21 @@ FORMAT = 1
 LISTED = 100  # of each kind; the rest is in the data
 
 
-def percent_shown(percent: float) -> str:
-    """Return a percentage, never rounded up to one that it is not: of 99.96 it is `99.9 %`."""
-    return f"{int(percent * 10 + 1e-9) / 10:.1f} %"
+def falls_short(coverage: Coverage, floor: float | None) -> str | None:
+    """Say that fewer branches were taken than asked for, where that is so."""
+    if floor is None or coverage.percent >= floor:
+        return None
+    return f"{_percent(coverage):g} %: less than the {floor:g} % that were asked for"
 
 
 def figure(coverage: Coverage) -> str:
     """Say in a line how much of what is expected was exercised."""
-    shown, count = percent_shown(coverage.percent), len(coverage.branches)
+    count = len(coverage.branches)
     if not count:
         why = "nothing that is expected has branches" if coverage.held else "nothing was expected of a trace, and held"
-        return f"{shown}: {why}"
+        return f"{_percent(coverage):g} %: {why}"
     of = f"{count:,} branch{'' if count == 1 else 'es'}"
-    return f"{shown}: {coverage.taken:,} of {of} of what is expected {'was' if coverage.taken == 1 else 'were'} taken"
+    return f"{_percent(coverage):g} %: {coverage.taken:,} of {of} taken, of all that is expected"
 
 
 def missed_lines(coverage: Coverage, root: Path) -> list[str]:
@@ -70,7 +73,7 @@ def data(coverage: Coverage, root: Path) -> str:
     """Return all of it as JSON; files are relative to `root`, where they are below it."""
     said = {
         "format": FORMAT,
-        "percent": round(coverage.percent, 4),
+        "percent": _percent(coverage),
         "taken": coverage.taken,
         "branches": [
             {
@@ -88,6 +91,11 @@ def data(coverage: Coverage, root: Path) -> str:
         "intricate": coverage.intricate,
     }
     return json.dumps(said, indent=2) + "\n"
+
+
+def _percent(coverage: Coverage) -> float:
+    found = percent(coverage.taken, len(coverage.branches))
+    return coverage.percent if found is None else found
 
 
 def _place(branch: Branch, root: Path) -> str:

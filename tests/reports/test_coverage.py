@@ -10,7 +10,7 @@ import pytest
 from pytest_mlflow_traces.core.adequacy.branches import Branch
 from pytest_mlflow_traces.core.adequacy.coverage import Coverage
 from pytest_mlflow_traces.core.adequacy.names import Named
-from pytest_mlflow_traces.reports.coverage import data, figure, lines, percent_shown
+from pytest_mlflow_traces.reports.coverage import data, falls_short, figure, lines
 
 ROOT = Path("/suite")
 
@@ -34,7 +34,7 @@ def test_all_of_it_in_lines(coverage):
     coverage.intricate = 2
 
     assert lines(coverage, ROOT) == [
-        "33.3 %: 1 of 3 branches of what is expected was taken",
+        "33.3 %: 1 of 3 branches taken, of all that is expected",
         "never taken:",
         "  /elsewhere/shapes.py:3: optional(span('a')): never present",
         "  tests/test_a.py:7: optional(span('a')): never absent",
@@ -50,25 +50,22 @@ def test_all_of_it_in_lines(coverage):
     ]
 
 
-def test_a_percentage_is_not_rounded_up():
-    assert [percent_shown(each) for each in (99.96, 100.0, 100 * 29 / 50, 0.0)] == [
-        "99.9 %",
-        "100.0 %",
-        "58.0 %",
-        "0.0 %",
-    ]
+def test_what_falls_short_says_by_how_much(coverage):
+    assert falls_short(coverage, None) is None
+    assert falls_short(coverage, 33.3) is None
+    assert falls_short(coverage, 33.4) == "33.3 %: less than the 33.4 % that were asked for"
 
 
 def test_one_branch_is_one():
     found = Coverage()
     found.expect([branch(7)])
-    assert figure(found) == "0.0 %: 0 of 1 branch of what is expected were taken"
+    assert figure(found) == "0 %: 0 of 1 branch taken, of all that is expected"
 
 
 def test_all_of_it_as_data(coverage):
     assert json.loads(data(coverage, ROOT)) == {
         "format": 1,
-        "percent": 33.3333,
+        "percent": 33.3,
         "taken": 1,
         "branches": [
             {

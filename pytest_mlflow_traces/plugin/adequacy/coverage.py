@@ -104,15 +104,10 @@ class CoverageOfRun:
         root = self._config.rootpath
         said, *lines = told.lines(self._coverage, root)
         self._run_report.chapters.append(Chapter("Coverage of what is expected", said, tuple(lines)))
-        self._judge()
+        self._failure = told.falls_short(self._coverage, self._config.getoption(COVERAGE_FLOOR))
         self._write(root)
         if self._failure is not None:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-
-    def _judge(self) -> None:
-        least = self._config.getoption(COVERAGE_FLOOR)
-        if least is not None and self._coverage.percent < least:
-            self._failure = f"{told.percent_shown(self._coverage.percent)} is less than {COVERAGE_FLOOR}={least:g}"
 
     def _write(self, root: Path) -> None:
         if self._path is None:
