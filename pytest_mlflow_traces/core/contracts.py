@@ -11,6 +11,7 @@ from pytest_mlflow_traces.core.expectation import checked_expectation, is_contra
 from pytest_mlflow_traces.core.findings import NO_TRACE, Finding, TraceAssertionError
 from pytest_mlflow_traces.core.order.rule import Rule
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, checked_one_spans
+from pytest_mlflow_traces.core.patterns.written import NOTING, here
 from pytest_mlflow_traces.core.questions import note, one_question
 from pytest_mlflow_traces.core.references import Reference
 from pytest_mlflow_traces.core.spans.records import visible
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_mlflow_traces.core.expectation import Expectation
     from pytest_mlflow_traces.core.patterns.nodes import Pattern
+    from pytest_mlflow_traces.core.patterns.written import Place
 
 __tracebackhide__ = True
 
@@ -78,6 +80,7 @@ class Contract:
     applies_to: Pattern | None
     only: tuple[Pattern, ...]
     about: str | None
+    _place: Place | None
 
     def __init__(
         self,
@@ -104,6 +107,7 @@ class Contract:
         object.__setattr__(self, "applies_to", checked)
         object.__setattr__(self, "only", checked_one_spans(only, "only", "Contract()"))
         object.__setattr__(self, "about", about)
+        object.__setattr__(self, "_place", here() if NOTING.wanted else None)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Contract:
@@ -254,7 +258,11 @@ def narrowed(contract: Contract, parts: Iterable[Any | None]) -> Contract | None
     """Return a contract with some of its expectations alone, those that are not `None`; `None` where all are."""
     kept = [each for each in parts if each is not None]
     only, about = contract.only or None, contract.about
-    return Contract(contract.name, *kept, applies_to=contract.applies_to, only=only, about=about) if kept else None
+    if not kept:
+        return None
+    made = Contract(contract.name, *kept, applies_to=contract.applies_to, only=only, about=about)
+    object.__setattr__(made, "_place", contract._place)
+    return made
 
 
 def check(traces: Any, *expectations: Pattern | Expectation | type) -> list[Finding]:

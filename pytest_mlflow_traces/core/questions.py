@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,19 +32,34 @@ class Question:
     answer: bool
 
 
+class Look(NamedTuple):
+    """A look at single spans: for all of a table that are like a pattern, or at some; `found` is whether any is."""
+
+    pattern: Any
+    table: Any
+    spans: tuple[int, ...] | None
+    found: bool
+
+
 class Questions:
-    """The questions that were asked while this listened, each once, and how many looked at single spans."""
+    """The questions that were asked while this listened, each once, and the looks at single spans."""
 
     active: ClassVar[Questions | None] = None  # for all threads: a test may compare in any
 
     def __init__(self) -> None:
         self._asked: dict[tuple[object, ...], Question] = {}
         self.of_spans = 0
+        self._looks: dict[tuple[object, ...], Look] = {}
 
     @property
     def asked(self) -> list[Question]:
         """The questions, in the order in which they came."""
         return list(self._asked.values())
+
+    @property
+    def looks(self) -> list[Look]:
+        """The looks at single spans, each once."""
+        return list(self._looks.values())
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -60,6 +75,11 @@ class Questions:
         # its parts are kept alive, so their ids are theirs alone
         self._asked.setdefault((question.kind, id(question.expected), *map(id, question.traces)), question)
 
+    def add_look(self, look: Look) -> None:
+        """Note a look at single spans."""
+        self.of_spans += 1
+        self._looks.setdefault((id(look.pattern), id(look.table), look.spans), look)
+
 
 def note(kind: Kind, expected: Any, traces: Sequence[Any], answer: bool) -> None:
     """Note a question, where somebody listens and it is not a part of another one."""
@@ -67,10 +87,10 @@ def note(kind: Kind, expected: Any, traces: Sequence[Any], answer: bool) -> None
         Questions.active.add(Question(kind, expected, tuple(traces), answer))
 
 
-def note_of_span() -> None:
-    """Note that something was asked of single spans."""
+def note_of_span(pattern: Any, table: Any, found: bool, spans: tuple[int, ...] | None = None) -> None:
+    """Note what was asked of single spans."""
     if Questions.active is not None and not _inside.get():
-        Questions.active.of_spans += 1
+        Questions.active.add_look(Look(pattern, table, spans, found))
 
 
 @contextmanager

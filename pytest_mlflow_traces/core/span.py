@@ -177,8 +177,9 @@ class Span(Compared):
         return matcher.overlap(self.start_ns, self.end_ns, other.start_ns, other.end_ns)
 
     def _is(self, pattern: Pattern) -> bool:
-        note_of_span()
-        return matcher.matches(self._table, pattern, [self._position])
+        answer = matcher.matches(self._table, pattern, [self._position])
+        note_of_span(pattern, self._table, answer, (self._position,))
+        return answer
 
     def __repr__(self) -> str:
         return f"<Span {self.path} {self.type} {self.status}>"

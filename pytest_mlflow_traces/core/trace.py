@@ -255,8 +255,9 @@ class Trace(Compared):
         Raises:
             TypeError: for anything but a pattern of one span.
         """
-        note_of_span()
-        return FoundSpans(map(self.span_at, matcher.find(self.table, checked_one_span(pattern, "find()"))))
+        found = matcher.find(self.table, checked_one_span(pattern, "find()"))
+        note_of_span(pattern, self.table, bool(found))
+        return FoundSpans(map(self.span_at, found))
 
     def find_one(self, pattern: Pattern) -> Span:
         """Return the one span that matches.
@@ -280,8 +281,9 @@ class Trace(Compared):
 
     def count(self, pattern: Pattern) -> int:
         """Return how many spans match."""
-        note_of_span()
-        return len(matcher.find(self.table, checked_one_span(pattern, "count()")))
+        found = matcher.find(self.table, checked_one_span(pattern, "count()"))
+        note_of_span(pattern, self.table, bool(found))
+        return len(found)
 
     def without(self, *patterns: Pattern) -> Trace:
         """Return the same trace without the spans that match, their children lifted into their place.

@@ -18,13 +18,15 @@ def read_contract(path: str | os.PathLike[str]) -> Contract:
         OSError: for a file that cannot be read.
         ValueError: for what is not a contract, naming the file, the line and the column.
     """
+    from pytest_mlflow_traces.core.contract_files.reading import contract_of
+
     name = visible(os.fspath(path))
     with Path(path).open("rb") as stream:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ValueError(f"{name}: longer than {MOST_BYTES // 2**20} MiB, which no contract file may be")
     try:
-        return Contract.from_toml(data.decode("utf-8-sig"))
+        return contract_of(data.decode("utf-8-sig"), Contract, os.fspath(path))
     except UnicodeDecodeError as error:
         raise ValueError(f"{name}: no UTF-8 at byte {error.start + 1}") from None
     except ValueError as error:

@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import pytest_mlflow_traces.virtual_time.originals  # noqa: F401  # before a test may put stubs in their places
 from pytest_mlflow_traces.mlflow_import import quieten
-from pytest_mlflow_traces.plugin.stash import EXPORT, MUTATE, MUTATE_FLOOR, MUTATE_JSON
+from pytest_mlflow_traces.plugin.stash import COVERAGE, COVERAGE_FLOOR, EXPORT, MUTATE, MUTATE_FLOOR, MUTATE_JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from pathlib import Path
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
     from pytest_mlflow_traces.clock import VirtualTime
     from pytest_mlflow_traces.plugin.baselines.baseline import TraceBaseline
 
 _running: set[pytest.Config] = set()  # pytest runs inside of pytest, too
+_noting: set[pytest.Config] = set()
 MARKER = "mlflow_traces"
 SHOW = ("failed", "all", "none")
 HOOKS = "mlflow-traces-hooks"
 FOLDER = "__traces__"  # of baselines, beside the modules of their tests
 _FOR_ALL = (  # what asks something of tests that trace nothing, too
     *("--mlflow-traces-save", "--mlflow-traces-summary", "--mlflow-traces-html", EXPORT),
-    *(MUTATE, MUTATE_FLOOR, MUTATE_JSON),
+    *(MUTATE, MUTATE_FLOOR, MUTATE_JSON, COVERAGE, COVERAGE_FLOOR),
 )
 NODES = "pytest_mlflow_traces.core.patterns.nodes"  # loaded by whoever speaks of patterns
 INSTALL = "pytest_mlflow_traces.capture.install"  # loaded by the first capture, as the next
@@ -76,6 +77,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="write one page of HTML to PATH: every trace of the run, and what each failed test expected of it; needs"
         " pytest-mlflow-traces[html]",
+    )
+    group.addoption(
+        COVERAGE,
+        type=_file_to_write,
+        nargs="?",
+        const=True,
+        metavar="PATH",
+        help="tell what of the patterns, contracts and baselines no test exercised, and which spans nothing looks at;"
+        " with =PATH, also as JSON",
+    )
+    group.addoption(
+        COVERAGE_FLOOR,
+        type=_percent,
+        metavar="PERCENT",
+        help=f"fail the run where fewer of the branches that {COVERAGE} tells of were taken",
     )
     group.addoption(
         "--mlflow-traces-update",
@@ -131,7 +147,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    _note_places(early_config, early_config.known_args_namespace)  # before a conftest makes its patterns
+
+
+def _note_places(config: pytest.Config, options: argparse.Namespace) -> None:
+    """Have patterns know where they are written, once, where the run is asked which of them it exercises."""
+    if config not in _noting and options.mlflow_traces_coverage is not None:
+        from pytest_mlflow_traces.core.patterns.written import NOTING
+
+        _noting.add(config)
+        NOTING.wanted += 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    _note_places(config, config.option)
     _running.add(config)
     config.addinivalue_line(
         "markers",
@@ -209,6 +240,11 @@ def _warn_of_what_was_left_behind(warn: Callable[[Warning], None]) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if config in _noting:
+        from pytest_mlflow_traces.core.patterns.written import NOTING
+
+        _noting.discard(config)
+        NOTING.wanted -= 1
     _running.discard(config)
     if not _running and INSTALL in sys.modules:
         sys.modules[UNMADE_SPANS].end_run()
@@ -289,6 +325,12 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
 def _path(value: str) -> str:
     if not value.strip():
         raise argparse.ArgumentTypeError("the path is empty, as where a variable of a CI is not set")
+    return value
+
+
+def _file_to_write(value: str) -> str:
+    if Path(_path(value)).is_dir() or value.endswith(".py") or "::" in value:
+        raise argparse.ArgumentTypeError(f"{value!r} is no file to write; paths go before {COVERAGE}")
     return value
 
 

@@ -32,6 +32,11 @@ class SuiteContracts:
     def __init__(self, names: Iterable[str], rootdir: Path) -> None:
         self._contracts = {name: _loaded(name, rootdir) for name in names}
 
+    @property
+    def all(self) -> list[Any]:
+        """The contracts, as they were named."""
+        return list(self._contracts.values())
+
     @cached_property
     def _scopes(self) -> list[tuple[Any | None, Any | None]]:
         return [split_by_scope(each) for each in self._contracts.values()]

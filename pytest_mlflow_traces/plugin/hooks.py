@@ -14,6 +14,8 @@ from pytest_mlflow_traces.plugin import marker
 from pytest_mlflow_traces.plugin.run_report import RunReport
 from pytest_mlflow_traces.plugin.stash import (
     ASKED,
+    COVERAGE,
+    COVERAGE_FLOOR,
     FAILED_COMPARISONS,
     MUTATE,
     MUTATE_FLOOR,
@@ -28,19 +30,24 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pytest_mlflow_traces.capture.traces import CapturedTraces
+    from pytest_mlflow_traces.plugin.test_result import Asked, Result
 
 TREE = "pytest_mlflow_traces.core.trace"  # loaded by the first who needs a trace
 _REPEAT = "mlflow-traces-repeat"
+_COVERAGE_OF_RUN = "mlflow-traces-coverage"
 _MISUSE: pytest.StashKey[pytest.UsageError] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    run_report = None
     if not hasattr(config, "workerinput"):
         if config.getoption("--mlflow-traces-html") is not None and not can_make_pages():
             raise pytest.UsageError(f"--mlflow-traces-html {NEEDS}")
         for option in (MUTATE_FLOOR, MUTATE_JSON):
             if config.getoption(option) is not None and config.getoption(MUTATE) is None:
                 raise pytest.UsageError(f"{option} is about mutants, and there are none: add {MUTATE}")
+        if config.getoption(COVERAGE_FLOOR) is not None and config.getoption(COVERAGE) is None:
+            raise pytest.UsageError(f"{COVERAGE_FLOOR} is about coverage, and there is none: add {COVERAGE}")
         names = config.getini("mlflow_traces_contract")
         if names:
             from pytest_mlflow_traces.plugin.contracts import UnappliedContracts
@@ -50,9 +57,14 @@ def pytest_configure(config: pytest.Config) -> None:
         run_report = RunReport(config)
         config.pluginmanager.register(UnusedBaselines(config, run_report), "mlflow-traces-unused-baselines")
         if config.getoption(MUTATE) is not None:
-            from pytest_mlflow_traces.plugin.adequacy import MutantReport
+            from pytest_mlflow_traces.plugin.adequacy.mutants import MutantReport
 
             config.pluginmanager.register(MutantReport(config, run_report), "mlflow-traces-mutants")
+    if config.getoption(COVERAGE) is not None:
+        from pytest_mlflow_traces.plugin.adequacy.coverage import CoverageOfRun
+
+        config.pluginmanager.register(CoverageOfRun(config, run_report), _COVERAGE_OF_RUN)
+    if run_report is not None:
         config.pluginmanager.register(run_report, "mlflow-traces-run-report")
 
 
@@ -119,7 +131,7 @@ def _misuse_fails() -> Generator[None]:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     if RESULT in item.stash:
         del item.stash[RESULT]  # of an earlier run of the same test: some plugins run tests again
-    if item.config.getoption(MUTATE) is not None:
+    if any(item.config.getoption(option) is not None for option in (MUTATE, COVERAGE)):
         from pytest_mlflow_traces.plugin.test_result import Asked
 
         item.stash[ASKED] = Asked()
@@ -208,15 +220,26 @@ def pytest_runtest_makereport(
         complete(report, item, call, result)
     asked = item.stash.get(ASKED, None)
     if asked is not None:
-        from pytest_mlflow_traces.plugin.adequacy import judge
-
-        judge(report, item, result, asked)
+        asked.has_passed &= report.passed
+        if call.when == "teardown" and asked.has_passed:
+            _take(report, item, result, asked)
     if call.when == "teardown":
         keys: tuple[pytest.StashKey[Any], ...] = RESULT, ASKED  # pytest keeps its items to the end of the run
         for key in keys:
             if key in item.stash:
                 del item.stash[key]
     return report
+
+
+def _take(report: pytest.TestReport, item: pytest.Item, result: Result | None, asked: Asked) -> None:
+    """Have those who want to know what a test asks of traces look at one that has passed."""
+    if item.config.getoption(MUTATE) is not None:
+        from pytest_mlflow_traces.plugin.adequacy.mutants import judge
+
+        judge(report, item, result, asked)
+    coverage: Any = item.config.pluginmanager.get_plugin(_COVERAGE_OF_RUN)
+    if coverage is not None:
+        coverage.take(item, result, asked)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -18,7 +18,7 @@ from pytest_mlflow_traces.plugin.stash import EXPORT, MUTATE_JSON, PAGE_ATTRIBUT
 
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.adequacy.survivors import Survivors
-    from pytest_mlflow_traces.core.runs.records import BaselineChange, Run
+    from pytest_mlflow_traces.core.runs.records import BaselineChange, Chapter, Run
     from pytest_mlflow_traces.files.spool import Slice
 
 Key = tuple[str, str]
@@ -47,6 +47,7 @@ class RunReport:
         self._stopped: str | None = None
         self.changes: list[BaselineChange] = []
         self.notes: list[str] = []
+        self.chapters: list[Chapter] = []
         self.survivors: Survivors | None = None  # where traces are edited
 
     @pytest.hookimpl(tryfirst=True)
@@ -102,7 +103,8 @@ class RunReport:
         tests = tuple(TracedTest.from_dict(self._records[key]) for key in sorted(self._records))
         others = len(self._failed - {name for name, _ in self._records})
         changes, notes = tuple(self.changes), tuple(self.notes)
-        return Run(tests, exit_status, others, changes, notes, self._uncollected(), self._stopped, self.survivors)
+        uncollected, chapters = self._uncollected(), tuple(self.chapters)
+        return Run(tests, exit_status, others, changes, notes, uncollected, self._stopped, self.survivors, chapters)
 
     def _reports(self) -> list[Any]:
         """Return all reports that pytest keeps: this object may be here only since some test asked for a trace."""

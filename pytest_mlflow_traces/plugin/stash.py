@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 EXPORT = "--mlflow-traces-export"
 MUTATE = "--mlflow-traces-mutate"
 MUTATE_FLOOR, MUTATE_JSON = f"{MUTATE}-fail-under", f"{MUTATE}-json"
+COVERAGE = "--mlflow-traces-coverage"
+COVERAGE_FLOOR = f"{COVERAGE}-fail-under"
 
 # of one phase of a test
 FAILED_COMPARISONS: pytest.StashKey[list[FailedComparison]] = pytest.StashKey()
 # of one run of a test, where it asks for traces or a baseline
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
-# of the same, where its traces are to be edited
+# of the same, where somebody wants to know what it asks of traces
 ASKED: pytest.StashKey[Asked] = pytest.StashKey()
 # of a test that is repeated: by which plan, and whether it is being repeated, which another plugin may prevent
 PLAN: pytest.StashKey[Plan] = pytest.StashKey()

@@ -78,6 +78,12 @@ def watch(config: pytest.Config, folder: Path) -> None:
     collector.folders.append(folder)
 
 
+def baseline_folders(config: pytest.Config) -> list[Path]:
+    """Return the folders of baselines that the collection met."""
+    collector = config.stash.get(_COLLECTOR, None)
+    return [] if collector is None else collector.folders
+
+
 class UnusedBaselines:
     """The files and sections that no test uses: reported, and removed with an update."""
 

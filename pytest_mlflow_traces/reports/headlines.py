@@ -65,6 +65,7 @@ def page_head(run: Run) -> Head:
     if changed:
         notes.append(f"What this run did to baselines: {', '.join(capped(changed, _LINES, '{} more'))}.")
     mutants = [] if run.survivors is None else survivor_lines(run.survivors)
+    notes += [f"{chapter.title}: {chapter.said}." for chapter in run.chapters]
     failed = bool(run.failed or run.exit_status or not run.tests or run.stopped is not None)
     return Head(f"MLflow traces: {verdict(run)}", totals(run), failed, (*notes, *run.notes, *mutants))
 

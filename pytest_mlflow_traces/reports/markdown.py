@@ -58,6 +58,9 @@ def summary(run: Run) -> str:
         blocks += rest_of(changes, _CHANGES, "more baseline")
     if run.survivors is not None:
         blocks += _mutants(run.survivors)
+    for chapter in run.chapters:
+        blocks += [f"### {inert(chapter.title)}", f"{inert(chapter.said)}."]
+        blocks += [folded(counted(len(chapter.lines), "line"), chapter.lines)] if chapter.lines else []
     return "\n\n".join(blocks) + "\n"
 
 

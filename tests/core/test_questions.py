@@ -48,6 +48,23 @@ def test_a_question_is_noted_once(questions):
     assert len(questions.asked) == 1
 
 
+def test_looks_at_single_spans_are_noted_with_what_they_look_for(questions):
+    for _ in range(2):
+        assert TRACE.count(SEARCH) == 1
+    assert TRACE.find(span("delete")) == ()
+    assert TRACE.find_one(PLAN) == PLAN
+    assert TRACE.spans[2] != PLAN
+
+    assert [(each.pattern, each.spans, each.found) for each in questions.looks] == [
+        (SEARCH, None, True),
+        (span("delete"), None, False),
+        (PLAN, None, True),
+        (PLAN, (1,), True),
+        (PLAN, (2,), False),
+    ]
+    assert {id(each.table) for each in questions.looks} == {id(TRACE.table)}
+
+
 def test_a_matcher_is_a_question_that_it_answers_itself(questions):
     class Long:
         def __eq__(self, other):

@@ -1,1 +1,1 @@
-"""Would the expectations notice? Traces edited once, and what says the same of them as before."""
+"""Would the expectations notice? Traces edited once, what a run exercised, and what ran that nothing names."""

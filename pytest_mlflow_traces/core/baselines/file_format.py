@@ -124,7 +124,7 @@ class Section:
         try:
             text = change(self.text)
         except DemandError as error:
-            line = self._body + error.line - 1
+            line = self.body + error.line - 1
             raise BaselineError(
                 f"line {line}: {error.demand} does not hold for {error.span}; change it by hand", line
             ) from None
@@ -133,7 +133,7 @@ class Section:
         return replace(self, above=tuple(_above(self.above, holdings)), text=text)
 
     @property
-    def _body(self) -> int:
+    def body(self) -> int:
         """The number of the first line of the pattern's text."""
         return self.first + bool(self.header) + len(self.above)
 

@@ -6,7 +6,7 @@ Nothing runs that the text names. Every error says line and column.
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -23,6 +23,7 @@ from pytest_mlflow_traces.core.order.rule import each, never
 from pytest_mlflow_traces.core.order.terms import BETWEEN
 from pytest_mlflow_traces.core.patterns.constructors import is_one_span, one_of
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern
+from pytest_mlflow_traces.core.patterns.written import NOTING, written_in
 from pytest_mlflow_traces.core.references import Reference
 from pytest_mlflow_traces.core.text.suggestions import listed
 
@@ -43,14 +44,16 @@ _CODE = re.compile(r"[\w.]+:\w+")
 _PREFIX = re.compile(r"^((Budget|from_mapping|Contract)\(\)|Tags\.tag_\d+): ")  # of messages to those who write Python
 
 
-def contract_of(text: str, make: Callable[..., T]) -> T:
+def contract_of(text: str, make: Callable[..., T], file: str | None = None) -> T:
     """Return what the text of a contract file says, as `make` makes it of the arguments of `Contract`.
+
+    What is made is written in `file`, and without that where it is read.
 
     Raises:
         ContractFileError: for what is not a contract.
     """
     said, places = read_model(text)
-    return _Reading(places, make).contract(said, ())
+    return _Reading(places, make, file).contract(said, ())
 
 
 def read_model(text: str) -> tuple[ContractFile, Places]:
@@ -91,9 +94,10 @@ def _freed(pattern: Pattern) -> Pattern:
 class _Reading(Generic[T]):
     """One reading of a text: what its parts stand for."""
 
-    def __init__(self, places: Places, make: Callable[..., T]) -> None:
+    def __init__(self, places: Places, make: Callable[..., T], file: str | None) -> None:
         self._places = places
         self._make = make
+        self._file = file
 
     def contract(self, said: ContractTable, path: Key) -> T:
         """Return the contract of a table."""
@@ -116,7 +120,7 @@ class _Reading(Generic[T]):
             )
         applies_to = None if said.applies_to is None else self._line((*path, "applies_to"), said.applies_to)
         only = self._lines((*path, "only"), said.only) or None
-        with self._at((*path, "name")):
+        with self._at((*path, "name")), self._written((*path, "name"), is_key=True):
             return self._make(said.name, *expectations, applies_to=applies_to, only=only, about=said.about)
 
     def _lines(self, path: Key, lines: list[str] | None) -> list[Pattern]:
@@ -130,7 +134,8 @@ class _Reading(Generic[T]):
 
     def _parsed(self, path: Key, text: str, read: Callable[[str], P], *, is_key: bool = False) -> P:
         try:
-            return read(text)
+            with self._written(path, is_key=is_key):
+                return read(text)
         except NotationError as error:
             _, _, message = str(error).partition(": ")
             message = f"{_named(path)}: {message or error}"
@@ -231,6 +236,13 @@ class _Reading(Generic[T]):
         if not _CODE.fullmatch(name):
             raise self._places.error(f"{_named(path)}: write code as module:NAME, got {name!r:.80}", path)
         return name
+
+    def _written(self, path: Key, *, is_key: bool) -> AbstractContextManager[None]:
+        """Let what is made be written in the file: at a key, or from the first line of the string behind it on."""
+        if self._file is None or not NOTING.wanted:
+            return nullcontext()
+        place = self._places.error("", path) if is_key else self._places.error_inside("", path, 0)
+        return written_in(self._file, place.line)
 
     @contextmanager
     def _at(self, path: Key) -> Iterator[None]:

@@ -13,6 +13,7 @@ from pytest_mlflow_traces.core.notation.lines import Head, read_head
 from pytest_mlflow_traces.core.notation.literals import ReadingError
 from pytest_mlflow_traces.core.notation.words import ANY_ORDER, GAP, GROUPS, HAS, LACKS, ONE_OF, PARALLEL, SPAN, word_at
 from pytest_mlflow_traces.core.patterns.constructors import any_order, is_one_span, one_of, parallel, repeat, span
+from pytest_mlflow_traces.core.patterns.written import NOTING
 from pytest_mlflow_traces.core.spans.records import escaped
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ def _finish(node: Line) -> None:
         raise ReadingError(node.start, f"a line below `{kind}`, indented by two more spaces", got=False)
     if node.is_merged:
         return
+    NOTING.line = node.number
     try:
         node.pattern = _made(node)
     except (TypeError, ValueError) as error:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_mlflow_traces.core.patterns.folding import flattened, unflattened
 from pytest_mlflow_traces.core.patterns.operands import UNSAID, Operand, Unsaid, whole_number
+from pytest_mlflow_traces.core.patterns.written import NOTING, here
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.text.durations import exact_duration
 
@@ -34,12 +35,15 @@ Code: TypeAlias = "list[str | Pattern]"
 class Pattern:
     """What every form of the language is: comparable by structure, joinable with `|`, printable as code."""
 
-    __slots__ = ("_content", "_hash")  # the first is for whoever compares many traces with it
+    # the first is for whoever compares many traces with it, the last for whoever asks where it is written
+    __slots__ = ("_content", "_hash", "_place")
     _hash: int
 
     def __post_init__(self) -> None:
         # the parts carry their hashes already, so this is not recursion
         object.__setattr__(self, "_hash", hash((type(self), self._said(), self.parts)))
+        if NOTING.wanted:
+            object.__setattr__(self, "_place", here())
 
     @property
     def parts(self) -> tuple[Item, ...]:

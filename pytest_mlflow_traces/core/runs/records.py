@@ -103,6 +103,15 @@ class TracedTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """What else a run was asked to say: a title, what it comes to in a line, and its lines."""
+
+    title: str
+    said: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What one session learned.
 
@@ -120,6 +129,7 @@ class Run:
     uncollected: tuple[str, ...] = ()
     stopped: str | None = None
     survivors: Survivors | None = None
+    chapters: tuple[Chapter, ...] = ()
 
     @property
     def failed(self) -> tuple[TracedTest, ...]:

@@ -61,6 +61,7 @@ class BaselineFile:
         self._former = former  # the file of a test that is gone, where that holds the same
         self._updated: BaselineText | None = None
         self._compared: dict[str, list[tuple[Trace, Options]]] = {}
+        self._held: dict[str, list[tuple[Trace, Options]]] = {}  # of these, what was as in the file
         self._refused: list[str] = []
         self._given_up: list[str] = []
 
@@ -74,6 +75,13 @@ class BaselineFile:
         """The names of the others."""
         text = self._updated or self._file
         return [] if text is None else [each.name for each in text.sections if each.name not in self._compared]
+
+    def held(self) -> Iterator[tuple[Section, list[Trace]]]:
+        """Yield each section that held of what it was compared with, and what it saw of that."""
+        for name, compared in self._held.items():
+            section = self._section(name)
+            if section is not None:
+                yield section, [asked.shown(trace) for trace, asked in compared]
 
     @cached_property
     def _file(self) -> BaselineText | None:
@@ -106,6 +114,7 @@ class BaselineFile:
         is_held = section is not None and options.is_held(section, trace)
         # of what holds, an order that this run kept by chance may have to be given up all the same
         if is_held and not (self.update == LOOSEN and _why_not_whole(trace) is None):
+            self._held.setdefault(name, []).append((trace, options))
             return True
         if self.update is not None:
             self._rewrite(section, trace, name, options)

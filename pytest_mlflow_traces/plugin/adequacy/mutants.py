@@ -28,14 +28,12 @@ _JUDGE: pytest.StashKey[Judge] = pytest.StashKey()
 
 
 def judge(report: pytest.TestReport, item: pytest.Item, result: Result | None, asked: Asked) -> None:
-    """Take in how a phase of a test, or a subtest, ended; after the last, say what was noticed, where all passed."""
-    asked.has_passed &= report.passed
-    if report.when == "teardown" and asked.has_passed:
-        # the judge of this process knows what its tests so far have noticed
-        judge = item.config.stash.setdefault(_JUDGE, Judge(item.config.getoption(MUTATE)))
-        captured = () if result is None or result.traces is None else result.traces
-        said = judge.judge(asked.questions.asked, captured)
-        setattr(report, MUTANTS_ATTRIBUTE, said | {"test": test_id(item), "of_spans": asked.questions.of_spans})
+    """Say what a test noticed that has passed, on its last report."""
+    # the judge of this process knows what its tests so far have noticed
+    judge = item.config.stash.setdefault(_JUDGE, Judge(item.config.getoption(MUTATE)))
+    captured = () if result is None or result.traces is None else result.traces
+    said = judge.judge(asked.questions.asked, captured)
+    setattr(report, MUTANTS_ATTRIBUTE, said | {"test": test_id(item), "of_spans": asked.questions.of_spans})
 
 
 class MutantReport:
