@@ -12,13 +12,13 @@ from pytest_mlflow_traces.core.matching import matcher
 from pytest_mlflow_traces.core.patterns.constructors import any_order, checked_one_span
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, short
 from pytest_mlflow_traces.core.patterns.recorded import strict
+from pytest_mlflow_traces.core.patterns.shape import SHAPES
 from pytest_mlflow_traces.core.questions import note, note_of_span, one_question
 from pytest_mlflow_traces.core.span import Span as Span  # the two are asked for together
 from pytest_mlflow_traces.core.span import Spans
 from pytest_mlflow_traces.core.spans import convert, critical_path
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.render import tree_lines
-from pytest_mlflow_traces.core.spans.structure import structure_hash
 from pytest_mlflow_traces.core.text.durations import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -349,9 +349,10 @@ class Trace(Compared):
 
     @property
     def shape(self) -> str:
-        """A hash of its structure: of two traces the same just where `to_pattern` is, in every process.
+        """A hash of what a baseline records of it: names, types, statuses and the tree; the same in every process.
 
-        Inputs, outputs, tags, times and ids are no part of it. The order of siblings is that of their starts.
+        Of two traces it is the same just where that is. Siblings that overlapped in time are in any order, and ids in
+        names count no more than inputs, outputs, tags and times.
 
         >>> import mlflow
         >>> from pytest_mlflow_traces import capture_traces
@@ -360,9 +361,9 @@ class Trace(Compared):
         ...         with mlflow.start_span("agent", span_type="AGENT") as agent:
         ...             agent.set_inputs(question)
         >>> [trace.shape for trace in traces]
-        ['dcf314588e6764b4', 'dcf314588e6764b4']
+        ['ef4d62e617b8bb66', 'ef4d62e617b8bb66']
         """
-        return structure_hash(self.table)
+        return SHAPES.of(self.table)
 
     def to_pattern(self) -> Pattern:
         """Return the strict pattern of this trace: name, type, status and children of every span, nothing else.

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.adequacy.asking import answer
-from pytest_mlflow_traces.core.adequacy.kinds import kinds, places
-from pytest_mlflow_traces.core.adequacy.kinds import shape as shape_of
 from pytest_mlflow_traces.core.adequacy.mutant import WHOLE
 from pytest_mlflow_traces.core.adequacy.mutants import mutants
+from pytest_mlflow_traces.core.adequacy.places import places
 from pytest_mlflow_traces.core.judgements import unjudged
+from pytest_mlflow_traces.core.patterns.shape import shape_of, subtree_shapes
 from pytest_mlflow_traces.core.questions import one_question
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Judge:
         return {"shapes": shapes, "unstable": unstable, "unwhole": unwhole, "large": large}
 
     def _judge(self, trace: Trace, questions: list[tuple[Question, int]], shapes: dict[str, dict[str, Any]]) -> None:
-        kind = kinds(trace.table)
-        shape, place = shape_of(trace.table, kind), places(trace.table, kind)
+        subtrees = subtree_shapes(trace.table)
+        shape, place = shape_of(trace.table, subtrees), places(trace.table, subtrees)
         known = self._shapes.get(shape)
         said = shapes.setdefault(shape, {"traces": set(), "known": [], "noticed": []})
         said["traces"].add(trace.id)

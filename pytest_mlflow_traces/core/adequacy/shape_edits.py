@@ -10,9 +10,9 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pytest_mlflow_traces.core.adequacy.kinds import kinds
 from pytest_mlflow_traces.core.adequacy.mutant import Mutant
 from pytest_mlflow_traces.core.patterns.recorded import overlapping, volatile
+from pytest_mlflow_traces.core.patterns.shape import subtree_shapes
 from pytest_mlflow_traces.core.spans.records import UNNAMED
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _with(trace: Trace, i: int, column: str, value: str) -> Trace:
 def _swaps(trace: Trace) -> Iterator[Mutant]:
     """Yield the swaps of neighbours that differ, of which one came after the other and had to."""
     table = trace.table
-    kind = kinds(table)
+    kind = subtree_shapes(table)
     for parent in range(len(table)):
         groups = overlapping(table, table.children(parent))
         for i, k in ((one[-1], two[0]) for one, two in pairwise(groups)):

@@ -1,7 +1,4 @@
-"""The structure of a trace in a few letters: what `Trace.to_pattern` says of it, as a hash.
-
-It is the same in every process, on every Python and in every release, so a table of verdicts can be grouped by it.
-"""
+"""The exact structure of a trace in a few letters: what `Trace.to_pattern` says of it, as a hash."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from pytest_mlflow_traces.core.spans.records import UNNAMED
 if TYPE_CHECKING:
     from pytest_mlflow_traces.core.spans.table import SpanTable
 
-_BYTES = 8  # among a million structures two share a hash once in 37 million tables
+_BYTES = 8
 
 
 def structure_hash(table: SpanTable) -> str:

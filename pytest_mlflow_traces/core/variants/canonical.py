@@ -16,17 +16,16 @@ from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, Pattern, SpanPatt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BYTES = 8  # as `Trace.shape` has
+_BYTES = 8
 
 
-def canonical(pattern: Pattern) -> tuple[str, Pattern]:
-    """Return a recorded pattern with its groups in order, and a hash of it, the same in every process.
+def canonical(pattern: Pattern) -> Pattern:
+    """Return a recorded pattern with its groups in order, the same in every process.
 
     Args:
         pattern: What `recorded` returned: spans with their children, and `any order`.
     """
-    _, digest, made = built(pattern, _below, _sorted)
-    return digest.hex(), made
+    return built(pattern, _below, _sorted)[2]
 
 
 def _below(pattern: Pattern) -> list[Pattern]:

@@ -57,7 +57,7 @@ def loosened(text: str, table: SpanTable, unordered: Container[int] = ()) -> tup
         NotationError: where `text` is not a pattern.
         DemandError: where something does not hold that was demanded by hand, or no least change is known.
     """
-    top, after = read_outline(text or notation.format(canonical(recorded(table, unordered))[1]))
+    top, after = read_outline(text or notation.format(canonical(recorded(table, unordered))))
     loosening = _Loosening(table, unordered)
     found = outline_text(loosening.run(top), after)
     if not Matcher(table).accepts((notation.parse(found),), table.roots()):

@@ -64,7 +64,7 @@ class Rebuilt:
         entries = [each for each in place.sources.values() if isinstance(each, Entry)]
         spans = [each for each in place.sources.values() if isinstance(each, int)]
         if not entries:
-            new = canonical(recorded_span(self._table, spans[0], self._unordered))[1]
+            new = canonical(recorded_span(self._table, spans[0], self._unordered))
             if (
                 isinstance(new, SpanPattern) and key_of(new.name) != place.key
             ):  # one more of those that a regex is about

@@ -9,7 +9,6 @@ from pytest_mlflow_traces.core import notation
 from pytest_mlflow_traces.core.judgements import unjudged
 from pytest_mlflow_traces.core.patterns.recorded import recorded
 from pytest_mlflow_traces.core.variants.canonical import canonical
-from pytest_mlflow_traces.core.variants.shapes import Shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +37,6 @@ class Variants:
 
     def __init__(self, covers: Callable[[Trace], bool] | None = None, *, is_compared: bool = False) -> None:
         self._covers = covers
-        self._shapes = Shapes()
         self._found: dict[str, Variant] = {}
         self.is_covering, self.is_compared = covers is not None, is_compared
         self.traces = self.before = self.not_judged = self.not_judged_before = 0
@@ -65,10 +63,10 @@ class Variants:
             found.uncovered += 1
 
     def _variant(self, trace: Trace, where: str) -> Variant:
-        shape = self._shapes.of(trace.table)
+        shape = trace.shape
         found = self._found.get(shape)
         if found is None:
-            text = notation.format(canonical(recorded(trace.table))[1])
+            text = notation.format(canonical(recorded(trace.table)))
             found = self._found[shape] = Variant(shape, text, where, trace.id)
         return found
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.patterns.recorded import recorded
-from pytest_mlflow_traces.core.variants.shapes import Shapes
+from pytest_mlflow_traces.core.patterns.shape import Shapes
 from tests.support.building import Record, trace_of, tree
 from tests.support.tracing import traces
 
@@ -17,7 +17,9 @@ FEW = traces(names="ab", most=5)
 
 
 def shape(trace):
-    return Shapes().of(trace.table)
+    found = Shapes().of(trace.table)
+    assert trace.shape == found
+    return found
 
 
 @given(st.lists(FEW, min_size=2, max_size=6))
@@ -71,10 +73,13 @@ def test_texts_cannot_pass_for_others():
 
 
 def test_it_is_the_same_in_another_process():
-    said = (
-        "from tests.core.variants.test_shapes import *; print(shape(tree('agent', ['a @1-5', 'b @2-6', ['x'], 'c'])))"
-    )
+    said = "from tests.core.patterns.test_shape import *; print(shape(tree('agent', ['a @1-5', 'b @2-6', ['x'], 'c'])))"
     run = [sys.executable, "-c", said]
     found = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60)
 
     assert found.stdout.strip() == shape(tree("agent", ["a @1-5", "b @2-6", ["x"], "c"]))
+
+
+def test_it_stays_the_same_in_all_releases():  # tables of verdicts are grouped by it
+    assert shape(tree("agent AGENT", ["a @1-5", "plan LLM @2-4", "search-1234567 TOOL ERROR"])) == "65721cad878826e5"
+    assert shape(tree()) == "71857576257465c7"
