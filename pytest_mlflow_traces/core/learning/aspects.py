@@ -1,7 +1,7 @@
 """What is looked at in a run: how often each kind of span succeeded, and with what inputs.
 
 A call that failed does not count: an agent that tries again did nothing else. Roots do not count either, which say what
-was asked of the agent.
+was asked of the agent; a pattern of a kind that roots have, too, would count them.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ class Aspect(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What one run did, by kinds, and the kinds of which some inputs cannot stand in a contract."""
+    """What one run did, by kinds; those of which some inputs cannot stand in a contract, and those of its roots."""
 
     calls: Mapping[Kind, Calls]
-    unsaid: frozenset[Kind]
+    unsaid: frozenset[Kind] = frozenset()
+    roots: frozenset[Kind] = frozenset()
 
     def value(self, aspect: Aspect) -> Calls:
         """Return what an aspect of the run is."""
@@ -66,11 +67,14 @@ def seen_in(trace: Trace, only: Sequence[Pattern] = ()) -> Seen:
     if only:
         looked_at = sorted({i for each in only for i in matcher.find(table, each)})
     calls: dict[Kind, Counter[Operand | None]] = {}
-    unsaid = set()
+    unsaid, roots = set(), set()
     for i in looked_at:
-        if table.parents[i] < 0 or table.statuses[i] == "ERROR" or table.names[i] is UNNAMED:
+        if table.statuses[i] == "ERROR" or table.names[i] is UNNAMED:
             continue
         kind = Kind(table.names[i], table.types[i], table.statuses[i])
+        if table.parents[i] < 0:
+            roots.add(kind)
+            continue
         its = calls.setdefault(kind, Counter())
         its[None] += 1
         inputs = table.inputs(i)
@@ -79,7 +83,7 @@ def seen_in(trace: Trace, only: Sequence[Pattern] = ()) -> Seen:
             its[said] += 1
         elif inputs is not None:
             unsaid.add(kind)
-    return Seen(calls, frozenset(unsaid))
+    return Seen(calls, frozenset(unsaid), frozenset(roots))
 
 
 def operand_of(value: object, longest: int = LONGEST) -> Operand | None:

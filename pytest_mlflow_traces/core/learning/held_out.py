@@ -1,7 +1,6 @@
 """How often what was learnt flags runs that it was not learnt from, and how sure that is.
 
-Runs of one test are alike, so tests are counted, not runs: a test in which one run of four would have been flagged
-counts for a quarter of one.
+Runs of one test are alike, so the bound counts tests, not runs: those in which some run would have been flagged.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ class HeldOut:
     @property
     def bound(self) -> float:
         """What that share is at most, with a one-sided confidence of 95 %."""
-        shares = sum(sum(each) / len(each) for each in self.flagged.values())
-        return upper_bound(math.ceil(shares - 1e-9), len(self.flagged), CONFIDENCE) if self.flagged else 1.0
+        return upper_bound(sum(map(any, self.flagged.values())), len(self.flagged), CONFIDENCE) if self.flagged else 1.0
 
     def __str__(self) -> str:
         tests = len(self.flagged)

@@ -56,6 +56,7 @@ class Stability:
     """What the repeated tests of a suite have shown to be stable, with the inputs of calls or without."""
 
     def __init__(self, tests: Mapping[str, Sequence[Seen]], *, inputs: bool = True) -> None:
+        self._roots = {kind for runs in tests.values() for run in runs for kind in run.roots}
         self.tests = {test: runs for test, runs in tests.items() if len(runs) > 1}
         self._inputs = inputs
 
@@ -70,7 +71,8 @@ class Stability:
     def _aspects(self, kinds: Iterable[Kind]) -> list[Aspect]:
         unsaid = {kind for runs in self.tests.values() for run in runs for kind in run.unsaid}
         with_inputs = [True] if self._inputs else []
-        return [Aspect(kind, each) for kind in kinds for each in (False, *with_inputs) if not (each and kind in unsaid)]
+        told = [kind for kind in kinds if kind not in self._roots]
+        return [Aspect(kind, each) for kind in told for each in (False, *with_inputs) if not (each and kind in unsaid)]
 
     def _column(self, aspect: Aspect) -> _Column:
         values = {test: [run.value(aspect) for run in runs] for test, runs in self.tests.items()}

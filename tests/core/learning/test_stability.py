@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_mlflow_traces.core.learning.aspects import Kind, Seen, seen_in
 from pytest_mlflow_traces.core.learning.stability import Demand, Stability, flags, uncontradicted
+from tests.support.building import tree
 from tests.support.suites import suite
 
 STRICT = Demand(0.0, 1)
@@ -39,7 +40,7 @@ def test_effects_are_held_and_reads_are_free():
 def test_nothing_is_held_that_the_others_do_not_vouch_for():
     tests = {test: [seen_in(trace) for trace in runs] for test, runs in suite().items()}
     odd = Kind("odd", "TOOL", "OK")
-    tests["test_0"] = [Seen({**run.calls, odd: {None: 1}}, run.unsaid) for run in tests["test_0"]]
+    tests["test_0"] = [Seen({**run.calls, odd: {None: 1}}) for run in tests["test_0"]]
 
     assert "odd" not in dict(taken(Stability(tests).vouched("test_0", STRICT)))
     assert "odd" in dict(taken(Stability(tests).vouched("test_1", STRICT)))
@@ -54,6 +55,13 @@ def test_what_a_tests_own_runs_contradict_is_not_held():
     assert uncontradicted(found.vouched("test_2", STRICT), runs[:1]) == found.vouched("test_2", STRICT)
 
 
+def test_kinds_that_roots_have_are_not_held():
+    tests = {test: [seen_in(trace) for trace in runs] for test, runs in suite().items()}
+    tests["test_0"] = [seen_in(tree("book TOOL", ["cancel TOOL"]))]
+
+    assert taken(Stability(tests).vouched("test_1", STRICT)) == [("cancel", False), ("cancel", True)]
+
+
 def test_a_test_with_one_run_is_no_evidence():
     tests = {test: [seen_in(trace) for trace in runs] for test, runs in suite(runs=1).items()}
 
@@ -62,7 +70,7 @@ def test_a_test_with_one_run_is_no_evidence():
 
 
 SEEN = st.builds(
-    lambda counts: Seen({Kind(name, "TOOL"): {None: n} for name, n in counts.items()}, frozenset()),
+    lambda counts: Seen({Kind(name, "TOOL"): {None: n} for name, n in counts.items()}),
     st.dictionaries(st.sampled_from("abc"), st.integers(1, 3)),
 )
 SUITES = st.lists(st.lists(SEEN, min_size=2, max_size=4), min_size=2, max_size=6).map(
