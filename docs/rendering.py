@@ -9,8 +9,8 @@ import griffe
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Fix one page: a block that raises is Python, and a bar within the code of a table needs no backslash."""
-    page = markdown.replace("```python raises\n", "```python\n")
+    """Fix one page: a block that raises or needs Spark is Python, and a bar in a table's code needs no backslash."""
+    page = re.sub(r"^```python (raises|spark)$", "```python", markdown, flags=re.MULTILINE)
     return re.sub(r"^\|.*", lambda row: re.sub(r"`[^`]*`", _unescaped, row[0]), page, flags=re.MULTILINE)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pytest_mlflow_traces.core.contracts import Contract
 from pytest_mlflow_traces.core.judgements import Judge, Judgement, began_ns, unseen
 from pytest_mlflow_traces.core.percentiles import split_percentiles
+from pytest_mlflow_traces.core.spans.annotation_rows import is_annotation
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.spans.shapes import is_span, refuse_columns
 from pytest_mlflow_traces.files.arrow import rows_of
@@ -53,8 +54,9 @@ def judge(
 
     >>> import json, pyarrow
     >>> from pytest_mlflow_traces import Contract, never, span
-    >>> agent = {"name": "agent", "span_id": "1", "start_time_unix_nano": 10**18, "end_time_unix_nano": 10**18 + 5}
-    >>> said = json.dumps({"info": {"trace_id": "tr-1", "state": "OK"}, "data": {"spans": [agent]}})
+    >>> agent = {"name": "agent", "span_id": "1", "start_time_unix_nano": 5, "end_time_unix_nano": 9}
+    >>> data = {"spans": [agent | {"status": {"code": "OK"}}]}
+    >>> said = json.dumps({"info": {"trace_id": "tr-1", "state": "OK"}, "data": data})
     >>> batch = pyarrow.RecordBatch.from_pydict({"trace": [said, "{}"]})
     >>> judge(batch, Contract("careful", never(span("delete_table"))))["verdict"].to_pylist()
     ['holds', 'not judged']
@@ -70,6 +72,8 @@ def judge(
         TypeError: for a contract that is none of these.
     """
     refuse_columns(batch.schema.names)
+    if is_annotation(batch.schema.names):
+        raise ValueError("judge() takes a row a trace, and these are annotations: findings() of Spark joins them")
     if is_span(dict.fromkeys(batch.schema.names)):
         raise ValueError("judge() takes a row a trace, and these are a row a span: findings() of Spark groups them")
     expectation = given_contract(contract, "judge")

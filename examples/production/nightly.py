@@ -31,7 +31,7 @@ def main(table: str, contract: str, out: str, since: str, until: str) -> int:
     print(", ".join(f"{counts[verdict]:,} {verdict}" for verdict in sorted(counts)) or "no traces")  # noqa: T201
     # of what fails in the same way, in traces of the same structure, one is enough to read
     for row in verdicts.where("verdict = 'fails'").groupBy("shape", "rules").agg(
-        F.count("*").alias("times"), F.first("trace_id").alias("trace_id"), F.first("text").alias("text")
+        F.count("*").alias("times"), F.min("trace_id").alias("trace_id"), F.min_by("text", "trace_id").alias("text")
     ).orderBy(F.desc("times")).limit(20).collect():  # fmt: skip
         print(f"\n{row.times:,} like {row.trace_id}\n{row.text}")  # noqa: T201
     bad = counts.get("fails", 0) + counts.get("not judged", 0)

@@ -38,9 +38,9 @@ class Check:
 
     def check(self, stored: StoredTrace) -> list[Verdict]:
         """Return what the expectations have to say against the next trace."""
-        trace, said = stored.trace, self._judge(stored.trace)
-        if trace.session_id is not None and self._together:
-            self._sessions.setdefault(str(trace.session_id), []).append((stored, bool(said)))
+        said = self._judge(stored.trace)
+        if self._together and stored.trace.session_id is not None:
+            self._sessions.setdefault(str(stored.trace.session_id), []).append((stored, bool(said)))
         return said
 
     def sessions(self) -> Iterator[tuple[StoredTrace, list[Verdict]]]:

@@ -205,7 +205,7 @@ def parts_of(contract: Contract) -> tuple[Any, ...]:
     Raises:
         ValueError: for a name that stands for no expectation.
     """
-    return tuple(_loaded(contract, each) if isinstance(each, Reference) else each for each in contract.expectations)
+    return tuple([_loaded(contract, each) if isinstance(each, Reference) else each for each in contract.expectations])
 
 
 def _loaded(contract: Contract, reference: Reference) -> Any:
@@ -244,15 +244,15 @@ def split(expectation: Any, halve: Callable[[Any], tuple[Any | None, Any | None]
     """Return the two halves of an expectation, of a contract two contracts; `None` for a half with nothing in it."""
     if not isinstance(expectation, Contract):
         return halve(expectation)
-    halves = zip(*(split(each, halve) for each in parts_of(expectation)), strict=True)
-    kept = ([each for each in half if each is not None] for half in halves)
-    said: dict[str, Any] = {
-        "applies_to": expectation.applies_to,
-        "only": expectation.only or None,
-        "about": expectation.about,
-    }
-    first, second = (Contract(expectation.name, *half, **said) if half else None for half in kept)
-    return first, second
+    first, second = zip(*(split(each, halve) for each in parts_of(expectation)), strict=True)
+    return narrowed(expectation, first), narrowed(expectation, second)
+
+
+def narrowed(contract: Contract, parts: Iterable[Any | None]) -> Contract | None:
+    """Return a contract with some of its expectations alone, those that are not `None`; `None` where all are."""
+    kept = [each for each in parts if each is not None]
+    only, about = contract.only or None, contract.about
+    return Contract(contract.name, *kept, applies_to=contract.applies_to, only=only, about=about) if kept else None
 
 
 def check(traces: Any, *expectations: Pattern | Expectation | type) -> list[Finding]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_mlflow_traces.core.contracts import Contract, split_by_scope, verdicts_where_it_applies
 from pytest_mlflow_traces.core.findings import NO_TRACE, Finding
+from pytest_mlflow_traces.core.settled import applies_by_structure, left_of
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.verdicts import Verdict, verdicts
 
@@ -53,18 +54,28 @@ class Judge:
         self._watermark_ns = watermark_ns
         self.alone, self.together = split_by_scope(expectation)
         named = isinstance(expectation, Contract)
+        self._is_alike = named and applies_by_structure(expectation)  # to traces of one structure, or to none
         self._subject = f"contract {expectation.name!r}" if named else f"{expectation!r:.80}"
 
     def applies(self, trace: Trace) -> bool:
         """Return whether the expectation has a say about a trace."""
         if self.expectation is None:
             return False
-        return not isinstance(self.expectation, Contract) or self.expectation.applies(trace)
+        if not isinstance(self.expectation, Contract):
+            return True
+        answers, key = trace.table.answers, ("applies", id(self.expectation))
+        if self._is_alike and answers is not None:
+            if key not in answers:
+                trace.table.keep(key, self.expectation, self.expectation.applies(trace))
+            return bool(answers[key][1])
+        return self.expectation.applies(trace)
 
     def verdicts(self, trace: Trace) -> list[Verdict]:
         """Return what does not hold of a trace that it applies to, sessions left for later."""
-        said = _verdicts(self.alone, [trace])
-        return said + _verdicts(self.together, [trace]) if trace.session_id is None else said
+        said = _verdicts(left_of(self.alone, trace), [trace])
+        if self.together is not None and trace.session_id is None:
+            said += _verdicts(self.together, [trace])
+        return said
 
     def verdicts_together(self, traces: Sequence[Trace]) -> list[Verdict]:
         """Return what of its rules over sessions does not hold of all traces of one."""

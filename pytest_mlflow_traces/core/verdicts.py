@@ -63,10 +63,10 @@ def broken_already(trace: Trace, expectation: Any) -> list[Verdict]:
 
 def _told(expectation: Any, traces: Sequence[Trace], said: Any, more: str = "") -> list[Verdict]:
     findings = list(said) if isinstance(said, Iterable) else [said]
-    if not all(isinstance(each, Finding) for each in findings):  # a check that forgets to return would always pass
-        raise TypeError(f"the check of {expectation!r:.80} returned {said!r:.80}: return a list of findings, or []")
     if not findings:
         return []
+    if not all(isinstance(each, Finding) for each in findings):  # a check that forgets to return would always pass
+        raise TypeError(f"the check of {expectation!r:.80} returned {said!r:.80}: return a list of findings, or []")
     lines = [f"  {finding}" for finding in findings[:_LISTED]]
     if len(findings) > _LISTED:
         lines.append(f"  ... {len(findings) - _LISTED} more findings")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.spans import convert, shapes
+from pytest_mlflow_traces.core.spans.annotation_rows import is_annotation
 from pytest_mlflow_traces.core.spans.records import visible
 from pytest_mlflow_traces.core.trace import Trace
 from pytest_mlflow_traces.files.objects import TraceFileError as TraceFileError  # of all who read traces
@@ -28,7 +29,7 @@ TEST_NAME = "mlflow.test.name"  # MLflow's own tag: its pytest plugin sets it, t
 STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredTrace:
     """A trace, and where it stands: `traces.jsonl, line 3`."""
 
@@ -86,8 +87,8 @@ def stored_traces(
                         yield _stored(partial(shapes.trace_of, each), at)
         if is_empty:
             miss(name)
-    for at, spans in loose.traces():
-        yield _stored(partial(shapes.trace_of_spans, spans), at)
+    for at, made in loose.traces():
+        yield _stored(made, at)
 
 
 @contextmanager
@@ -101,17 +102,18 @@ def _opened(path: str) -> Iterator[tuple[IO[bytes], str]]:
         yield sys.stdin.buffer, "standard input"
 
 
-def _each(said: Any, where: str) -> Iterator[tuple[Any, str]]:
+def _each(said: Any, where: str) -> Iterable[tuple[Any, str]]:
     listed = shapes.several(said)
     if listed is None:
-        yield said, where
-    for number, each in enumerate(listed or (), 1):
-        yield each, f"{where}, trace {number}"
+        return ((said, where),)
+    return ((each, f"{where}, trace {number}") for number, each in enumerate(listed, 1))
 
 
 def _stored(made: Callable[[shapes.Translate], Any], where: str) -> StoredTrace:
-    with _naming(where):
+    try:
         return StoredTrace(_trace(made), where)
+    except ValueError as error:
+        raise _named(error, where) from None
 
 
 def trace_of_row(row: Mapping[str, Any]) -> Trace:
@@ -131,23 +133,24 @@ def _trace(made: Callable[[shapes.Translate], Any]) -> Trace:
 
 def _taken(said: Any, loose: shapes.LooseSpans, where: str) -> int | None:
     """Put spans that came alone with the others, and return how many; `None` for what is a trace, or nothing."""
+    if isinstance(said, dict) and is_annotation(said):
+        loose.annotate(said)
+        return 1
     is_otlp = isinstance(said, dict) and ("resourceSpans" in said or "resource_spans" in said)
     if not is_otlp and not shapes.is_span(said):
         return None
-    with _naming(where):
+    try:
         spans = list(_otlp().spans_in_json(said)) if is_otlp else [said]
         for span in spans:
             loose.add(span, where)
+    except ValueError as error:
+        raise _named(error, where) from None
     return len(spans)
 
 
-@contextmanager
-def _naming(where: str) -> Iterator[None]:
-    """Say where something stands that is wrong with it."""
-    try:
-        yield
-    except ValueError as error:
-        raise TraceFileError(f"{where}: {visible(str(error))}") from None
+def _named(error: ValueError, where: str) -> TraceFileError:
+    """Return the error that says where something stands that is wrong with it."""
+    return TraceFileError(f"{where}: {visible(str(error))}")
 
 
 def _as_stored(trace: dict[str, Any]) -> dict[str, Any]:

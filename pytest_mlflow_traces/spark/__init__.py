@@ -13,7 +13,7 @@ from pytest_mlflow_traces.core.contracts import Contract, split_by_scope
 from pytest_mlflow_traces.core.judgements import YOUNG
 from pytest_mlflow_traces.core.percentiles import limits_of, split_percentiles
 from pytest_mlflow_traces.files.expectations import given_contract
-from pytest_mlflow_traces.spark.schemas import KEY, is_of_spans, key_of, traces_of
+from pytest_mlflow_traces.spark.schemas import KEY, began, is_of_spans, key_of, traces_of
 from pytest_mlflow_traces.spark.workers import Asked
 from pytest_mlflow_traces.tables import nanoseconds, title_of, unseen_row
 
@@ -148,8 +148,8 @@ def _dropped(view: DataFrame, spans: DataFrame, asked: Asked) -> DataFrame:
         raise ValueError("findings(): spans= are beside a view with a `trace_id`, not beside the spans themselves")
     if not is_of_spans(spans):
         raise ValueError("findings(): spans= is a table with a row a span, and this one has a row a trace")
-    began = F.min("start_time_unix_nano")
-    ids = spans.groupBy(key_of("trace_id").alias(KEY)).agg(F.min("trace_id").alias("trace_id"), began.alias("began"))
+    key = key_of("trace_id").alias(KEY)
+    ids = spans.groupBy(key).agg(F.min("trace_id").alias("trace_id"), began().alias("began"))
     if asked.since_ns is not None:
         ids = ids.where(F.col("began").isNull() | (F.col("began") >= asked.since_ns))
     lost = ids.join(view.select(key_of("trace_id").alias(KEY)), KEY, "left_anti")

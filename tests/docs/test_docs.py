@@ -6,6 +6,7 @@
 | `python raises` | raises what the `text` block after it says, as `ValueError: span(): ...` |
 | `trace` | makes `trace`: a span a line in the notation, indented, and its time as `@start-end` where that matters |
 | `notation`, `toml` | makes `text` |
+| `python spark` | runs in `tests/spark`, where Spark is |
 
 All other blocks are for reading. The pages that a stranger reads first run in `test_first_pages`, as files in a folder.
 """

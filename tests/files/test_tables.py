@@ -323,3 +323,45 @@ def test_reading_csv_leaves_its_limit_as_it_was(folder):
         read_traces("t")
 
     assert csv.field_size_limit() == before
+
+
+# -- tags beside a table of spans
+
+
+@pytest.mark.parametrize("order", [["spans", "tags"], ["tags", "spans"]])
+def test_tags_stand_in_another_file_than_the_spans(arrow, folder, order):
+    from pyarrow import parquet
+
+    rows = span_rows(stored("agent"))
+    parquet.write_table(arrow_table(rows), folder / "spans")
+    said = {"annotation_type": "TAG", "name": "team", "updated_at": "2026-01-01T00:00:00Z"}
+    (folder / "tags").write_text(
+        "".join(
+            json.dumps(said | {"target_id": f"tr-{trace_id}", "value": value}) + "\n"
+            for trace_id, value in [(rows[0]["trace_id"], '"red"'), ("f" * 32, '"blue"')]
+        )
+    )
+
+    missed = []
+    (found,) = stored_traces(order, miss=missed.append)
+
+    assert (dict(found.trace.tags), found.where, missed) == ({"team": "red"}, "spans, row 1", [])
+
+
+def test_a_file_of_annotations_alone_has_no_traces(arrow, folder):
+    from pyarrow import parquet
+
+    table = arrow.Table.from_pylist(
+        [{"target_id": "a", "annotation_type": "TAG", "name": "team", "value": "red", "updated_at": 5}]
+    )
+    parquet.write_table(table, folder / "t")
+
+    assert read_traces("t") == []
+
+
+def test_a_table_of_annotations_without_their_time_is_named_by_what_it_lacks(arrow, folder):
+    table = arrow.Table.from_pylist([{"trace_id": "a", "annotation_type": "TAG", "name": "team", "value": "red"}])
+
+    says = "t: not a table of annotations: for `_otel_annotations` it lacks 'updated_at'"
+    with pytest.raises(ValueError, match=exactly(says)):
+        read_traces(written(table, "parquet", folder))

@@ -104,16 +104,21 @@ def test_of_a_tag_the_latest_counts_and_metadata_are_read(spark, table):
 
 def test_a_table_that_has_no_annotations_is_named_by_what_it_lacks(spark):
     says = (
-        "findings(): not a table of annotations: "
-        "it has no `event_name` of `_otel_logs`, no `tags` of `_trace_metadata`, and "
-        "for `_otel_annotations` it lacks 'target_id', 'annotation_type', 'name', 'value' and 'updated_at'"
+        "not a table of annotations: for `_otel_annotations` it lacks "
+        "'annotation_type', 'name', 'value', 'updated_at', 'target_id'"
     )
     with pytest.raises(ValueError, match=exactly(says)):
         findings(spans(spark, TRACES), RED, annotations=spark.range(1))
 
-    says = "findings(): not a table of annotations: for `_otel_logs` it lacks 'trace_id', 'time_unix_nano' and 'body'"
+    says = "not a table of annotations: for `_otel_logs` it lacks 'trace_id', 'time_unix_nano', 'body'"
     with pytest.raises(ValueError, match=exactly(says)):
         findings(spans(spark, TRACES), RED, annotations=spark.sql("SELECT 'a' AS event_name"))
+
+
+def test_annotations_are_not_judged_themselves(spark):
+    says = "findings(): a table of annotations is not judged; give it as annotations= of a table of spans"
+    with pytest.raises(ValueError, match=exactly(says)):
+        findings(annotations(spark), RED)
 
 
 def test_annotations_are_for_spans_alone(spark):

@@ -12,7 +12,7 @@ from pytest_mlflow_traces import Contract, TagSchema, Trace, never, span
 from pytest_mlflow_traces.cli.check import Check
 from pytest_mlflow_traces.core.judgements import Judge
 from pytest_mlflow_traces.files.traces import stored_traces
-from tests.support.spark import BEGAN, SCHEMAS, by_id, made, of_json, spans, view, without
+from tests.support.spark import BEGAN, SCHEMAS, by_id, made, of_json, spans, verdicts, view, without
 
 pytest.importorskip("pyarrow", reason="pyarrow has the tables")
 pytest.importorskip("pyspark", reason="Spark is not installed: pip install 'pytest-mlflow-traces[spark]'")
@@ -174,6 +174,16 @@ def test_runs_that_follow_each_other_judge_each_trace_once(spark, schema):
         f"{3:032x}": "holds",
         f"{4:032x}": "not judged",
     }
+
+
+def test_a_span_that_never_began_makes_no_trace_old(spark):
+    trace = made(1, "agent AGENT", ["plan"], team="red")
+    trace["data"]["spans"][1]["start_time_unix_nano"] = 0
+    table = spans(spark, [trace])
+
+    assert [*verdicts(findings(table, CAREFUL, since=BEGAN))] == [f"{1:032x}"]
+    beside = view(spark, [made(2, "agent AGENT", ["plan"], team="red")])
+    assert len(verdicts(findings(beside, CAREFUL, spans=table, since=BEGAN))) == 2
 
 
 def test_what_the_view_drops_is_judged_by_no_run_and_told_by_one(spark):

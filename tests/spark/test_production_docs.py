@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -84,8 +83,7 @@ def test_the_nightly_job_says_what_a_night_was(tables, tmp_path):
     )
 
     assert done.returncode == 1, done.stderr[-3000:]
-    said = re.sub(r"0{30}0(\d)", r"tr-\1", done.stdout)
-    assert said.splitlines()[0] == "2 fails, 1 holds, 1 not applicable"
+    assert done.stdout.splitlines()[0] == "2 fails, 1 holds, 1 not applicable"
     shown = (ROOT / "examples/production/README.md").read_text(encoding="utf-8")
     assert f"\n{done.stdout.strip()}\n```" in shown, done.stdout
 

@@ -19,13 +19,13 @@ def made(number, *specs, session=None, after=timedelta(), attributes=None, **tag
     ns = (BEGAN + after - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1) * 1_000
     for each_span in trace["data"]["spans"]:
         each_span["trace_id"] = base64.b64encode(number.to_bytes(16, "big")).decode()
+        each_span["attributes"] |= attributes or {}
         each_span["start_time_unix_nano"] += ns
         if each_span["end_time_unix_nano"] is not None:
             each_span["end_time_unix_nano"] += ns
     trace["info"]["request_time"] = (BEGAN + after).isoformat(timespec="milliseconds")
     if session is not None:
         trace["info"]["trace_metadata"][SESSION] = session
-    trace["data"]["spans"][0]["attributes"] |= attributes or {}
     return trace
 
 

@@ -46,7 +46,7 @@ from pytest_mlflow_traces.tables import judge
 if TYPE_CHECKING:
     import pyarrow as pa
     from mlflow.genai.scorers import Scorer
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame  # pyright: ignore[reportMissingImports]  # half a gigabyte
 
 
 class Tags(TagSchema):

@@ -13,6 +13,7 @@ from pytest_mlflow_traces.core.budgets.limits import Limit
 from pytest_mlflow_traces.core.findings import NO_TRACE
 from pytest_mlflow_traces.core.order.rule import Rule, where_present
 from pytest_mlflow_traces.core.patterns.constructors import checked_one_span, span
+from pytest_mlflow_traces.core.patterns.nodes import asks_structure_alone
 from pytest_mlflow_traces.core.text.durations import exact_duration, parse_duration
 from pytest_mlflow_traces.core.text.suggestions import listed, unknown_keywords
 
@@ -201,6 +202,17 @@ def _made(said: dict[str, Any]) -> Budget:
     budget = object.__new__(Budget)
     object.__setattr__(budget, "said", said)
     return budget
+
+
+def without_settled_counts(budget: Budget, trace: Trace) -> Budget | None:
+    """Return a budget without the counts that hold of all traces with the structure of this one; `None` for nothing."""
+    counts = tuple(
+        limit
+        for limit in budget.said.get("calls", ())
+        if not asks_structure_alone(limit.pattern) or any(True for _ in limits.calls(trace, limit))
+    )
+    said = {word: value for word, value in {**budget.said, "calls": counts}.items() if value != ()}
+    return budget if said == budget.said else _made(said) if said else None
 
 
 def _duration(value: object, what: str) -> int:

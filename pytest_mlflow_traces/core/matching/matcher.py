@@ -47,7 +47,6 @@ class _Unasked(Enum):
 
 _UNASKED = _Unasked.UNASKED
 _NEAR = 8  # levels that are looked into at once, on Python's stack
-_KEPT = 1_000  # answers
 _FEW = 32  # candidates; up to so many are looked into one by one
 
 
@@ -61,7 +60,8 @@ def matches(table: SpanTable, pattern: Pattern, spans: Sequence[int]) -> bool:
     if table.answers is not None and key in table.answers:
         return bool(table.answers[key][1])
     answer = Matcher(table).accepts((pattern,), spans)
-    _keep(table, key, pattern, answer)
+    if table.answers is not None and asks_structure_alone(pattern):
+        table.keep(key, pattern, answer)
     return answer
 
 
@@ -78,16 +78,9 @@ def find(table: SpanTable, pattern: Pattern) -> list[int]:
         found = list(Predicates(table).narrowed(pattern))  # nothing to look at but the spans by themselves
     else:
         found = Matcher(table).find(pattern)
-    _keep(table, key, pattern, tuple(found))
-    return found
-
-
-def _keep(table: SpanTable, key: tuple[Any, ...], pattern: Pattern, answer: object) -> None:
-    """Keep an answer for all tables of the same structure, where the pattern asks for nothing else."""
     if table.answers is not None and asks_structure_alone(pattern):
-        if len(table.answers) >= _KEPT:  # a test may write its pattern anew for each trace
-            table.answers.clear()
-        table.answers[key] = pattern, answer  # kept alive: it is known by its id
+        table.keep(key, pattern, tuple(found))
+    return found
 
 
 class _Known:

@@ -10,10 +10,11 @@ import contextlib
 import json
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.spans import convert
+from pytest_mlflow_traces.core.spans import annotation_rows, convert
 from pytest_mlflow_traces.core.spans.table import status_of
 from pytest_mlflow_traces.core.spans.usage import SPAN_TOKEN_USAGE
 from pytest_mlflow_traces.core.text.suggestions import listed
@@ -33,7 +34,8 @@ _NEEDED = frozenset(_SPAN[1:])
 COLUMNS = frozenset(
     (*_SPAN, "trace", "spans", "request_id", "request_time", "timestamp_ms", "state", "status", "execution_duration",
      "execution_duration_ms", "execution_time_ms", "trace_metadata", "request_metadata", "tags",
-     "dropped_attributes_count", "dropped_events_count", "databricks_request_id", "response")
+     "dropped_attributes_count", "dropped_events_count", "databricks_request_id", "response", "annotations",
+     *annotation_rows.COLUMNS)
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _FOREIGN = {
@@ -61,6 +63,9 @@ def several(said: Any) -> list[Any] | None:
 
 def refuse_columns(names: Sequence[str]) -> None:
     """Raise a ValueError that says what a table lacks, where it is none of traces and none of spans."""
+    if annotation_rows.is_annotation(names):
+        annotation_rows.refuse_lacking(names)
+        return
     lacking = [name for name in _SPAN if name not in names]
     if "trace" in names or ("spans" in names and ("trace_id" in names or "request_id" in names)) or not lacking:
         return
@@ -72,7 +77,8 @@ def refuse_columns(names: Sequence[str]) -> None:
 
 def is_span(said: Any) -> bool:
     """Return whether something is a row of a table with a span in each."""
-    return isinstance(said, dict) and "span_id" in said and "trace_id" in said and "spans" not in said
+    is_row = isinstance(said, dict) and "span_id" in said and "trace_id" in said and "spans" not in said
+    return is_row and not annotation_rows.is_annotation(said)
 
 
 def span_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,7 +185,10 @@ def _of_mlflow(said: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
 def _of_row(row: Mapping[str, Any], translate: Translate) -> dict[str, Any]:
     """Return the trace of a row with all its spans, or of the artifact `traces.json`, which has nothing but these."""
     spans = [span_of(each) for each in _list(_decoded(row["spans"], "spans"), "spans")]
-    return trace_of_spans(spans, translate, _told(row))
+    told = _told(row)
+    if row.get("annotations"):
+        told |= annotation_rows.said_of(_list(row["annotations"], "annotations"))
+    return trace_of_spans(spans, translate, told)
 
 
 def trace_of_spans(
@@ -287,6 +296,7 @@ class LooseSpans:
 
     def __init__(self) -> None:
         self._by_trace: dict[str, tuple[str, list[dict[str, Any]]]] = {}
+        self._annotations: dict[str, list[Mapping[str, Any]]] = {}
 
     def add(self, row: Mapping[str, Any], where: str) -> None:
         """Take a span, from a row or in MLflow's form."""
@@ -295,7 +305,18 @@ class LooseSpans:
             raise ValueError(f"not a span: trace_id is a string, got {span['trace_id']!r:.80}")
         self._by_trace.setdefault(span["trace_id"], (where, []))[1].append(span)
 
-    def traces(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Yield where each trace begins, and its spans, and let go of them."""
+    def annotate(self, row: Mapping[str, Any]) -> None:
+        """Take what a row of another table says of a trace."""
+        self._annotations.setdefault(annotation_rows.id_of(row), []).append(row)
+
+    def traces(self) -> Iterator[tuple[str, Callable[[Translate], dict[str, Any]]]]:
+        """Yield where each trace begins, and what makes it of its spans, and let go of them."""
         while self._by_trace:
-            yield self._by_trace.pop(next(iter(self._by_trace)))
+            trace_id = next(iter(self._by_trace))
+            where, spans = self._by_trace.pop(trace_id)
+            rows = self._annotations.get(annotation_rows.key_of(trace_id), ())
+            yield where, partial(_annotated, spans, rows)
+
+
+def _annotated(spans: list[dict[str, Any]], rows: Sequence[Mapping[str, Any]], translate: Translate) -> dict[str, Any]:
+    return trace_of_spans(spans, translate, annotation_rows.said_of(rows))

@@ -24,6 +24,7 @@ _STATUSES = {
     **{code: code for code in ("OK", "ERROR", "UNSET")},
     **{f"STATUS_CODE_{code}": code for code in ("OK", "ERROR", "UNSET")},
 }
+_KEPT = 1_000  # answers
 _LISTED = 50  # of each kind of problem; a path costs a look at the siblings
 PATH_WHOLE, PATH_ENDS = 12, 4  # names of a path that is shown whole, and at each end of one that is not
 
@@ -92,6 +93,13 @@ class SpanTable:
         """Return whether two siblings ran in tasks or threads that were there at one time: either may be first."""
         turn = self.turns.get(self.records[i].span_id) if self.turns else None
         return turn is not None and turn == self.turns.get(self.records[k].span_id)
+
+    def keep(self, key: tuple[Any, ...], owner: object, answer: object) -> None:
+        """Keep an answer for all tables of the same structure, of which `key` says by its id who asked."""
+        if self.answers is not None:
+            if len(self.answers) >= _KEPT:  # a test may write its pattern anew for each trace
+                self.answers.clear()
+            self.answers[key] = owner, answer  # kept alive: it is known by its id
 
     def roots(self) -> list[int]:
         """The positions of the spans without a parent."""
@@ -201,9 +209,9 @@ class SpanTable:
         """Why this is not the whole of a trace, so that what is absent from it may have been there, or `None`."""
         if not len(self):
             return "it has no spans"
-        open_at = next((i for i, end in enumerate(self.ends) if end is None), None)
-        unfinished = None if open_at is None else f"unfinished: span {self.path(open_at)} has no end time"
-        return next(iter(self.structural_problems), unfinished)
+        if self.structural_problems:
+            return self.structural_problems[0]
+        return f"unfinished: span {self.path(self.ends.index(None))} has no end time" if None in self.ends else None
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with this trace, each as a text that names the span."""

@@ -18,9 +18,11 @@ from pytest_mlflow_traces.core.spans.convert import JsonSpan
 from pytest_mlflow_traces.core.spans.table import SpanTable
 
 COLUMNS = ("names", "types", "statuses", "starts", "ends", "parents", "stops", "structural_problems")
-ODD = st.sampled_from([None, 0, "", 1.0, True, [], {}, "s0", "7", -1, 2**64, "STATUS_CODE_OK", "what"])
+EVENT, CUT = {"name": "retry", "time_unix_nano": 5}, {"name": "retry", "dropped_attributes_count": 2}
+ODD = st.sampled_from([None, 0, 1, "", 1.0, True, [], {}, "s0", "7", -1, 2**63, 2**64, "STATUS_CODE_OK", "what",
+                       [EVENT], [EVENT, CUT], [5], {"mlflow.spanType": 1}, {"code": 1}])  # fmt: skip
 FIELDS = ["name", "span_id", "parent_span_id", "start_time_unix_nano", "end_time_unix_nano", "status", "attributes",
-          "events", "context"]  # fmt: skip
+          "events", "context", "dropped_events_count"]  # fmt: skip
 
 
 def said(number, parent, name="a", start=None, **more):
@@ -59,6 +61,13 @@ def traces(draw):
     return usual, spans
 
 
+def alone(spans):
+    records = [JsonSpan(each) for each in spans]
+    table = SpanTable(records)
+    table.note_dropped({each.span_id: each.dropped for each in records if each.dropped})
+    return table
+
+
 def made(make):
     """Return the columns of a table, or the text of the error."""
     try:
@@ -73,8 +82,8 @@ def made(make):
 def test_it_is_the_table_that_is_made_without_sharing(batch):
     structures = Structures(JsonSpan)
     for spans in [spans for pair in batch for spans in pair] * 2:
-        alone = made(lambda: SpanTable([JsonSpan(each) for each in copy.deepcopy(spans)]))  # noqa: B023  # at once
-        assert made(lambda: structures.table(spans)) == alone  # noqa: B023
+        own = made(lambda: alone(copy.deepcopy(spans)))  # noqa: B023  # at once
+        assert made(lambda: structures.table(spans)) == own  # noqa: B023
 
 
 def test_what_patterns_found_out_is_shared_and_times_and_values_are_not():
@@ -121,6 +130,16 @@ def test_an_id_that_is_written_in_two_ways_is_there_twice(twin):
         spans = [said(0, None, span_id=first), said(1, first, span_id=other)]
         assert structures.table(spans).structural_problems == SpanTable([*map(JsonSpan, spans)]).structural_problems
     assert "duplicate id" in structures.table(spans).structural_problems[0]
+
+
+def test_spans_with_events_are_shared_unless_some_were_lost():
+    structures = Structures(JsonSpan)
+    plain, retried, cut = ([said(0, None, events=events)] for events in ([], [EVENT], [EVENT, CUT]))
+    tables = [structures.table(each) for each in (plain, retried, cut)]
+
+    assert [table.answers is tables[0].answers for table in tables] == [True, True, False]
+    assert [len(table.events(0)) for table in tables] == [0, 1, 2]
+    assert [*map(bool, (table.structural_problems for table in tables))] == [False, False, True]
 
 
 def test_of_patterns_that_are_written_anew_each_time_a_limited_number_is_kept():

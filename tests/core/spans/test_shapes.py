@@ -187,7 +187,7 @@ def test_the_store_of_mlflow_is_asked_for_other_conventions_alone():
 
 
 def traces(loose):
-    return [(where, read({"spans": spans})) for where, spans in loose.traces()]
+    return [(where, read(made(kept))) for where, made in loose.traces()]
 
 
 def test_loose_spans_come_in_any_order_and_are_once_each():
