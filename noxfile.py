@@ -99,7 +99,8 @@ def frameworks(session: nox.Session) -> None:
 @nox.session(default=False)
 def scale(session: nox.Session) -> None:
     """Test what reads Spark's tables, and judge many traces with it, on the Python of this command."""
-    session.install("-e", ".[spark]", "mlflow", *FRIENDS)
+    # of a later pandas, PySpark warns
+    session.install("-e", ".[spark]", "mlflow", "pandas<3", *FRIENDS)
     env = _java(session)
     session.run("pytest", "tests/spark", "tests/benchmarks", "-q", env=env)
     session.run("python", "-m", "benchmarks.scale", *session.posargs, env=env)
