@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: help demo test coverage lint format bench matrix frameworks docs clean
+.PHONY: help demo test coverage lint format adequacy bench matrix frameworks docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,11 @@ lint: $(READY) ## check style and types
 format: $(READY) ## fix style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What is left are edits of RunnableSequence, ChatPromptTemplate, StrOutputParser and of where in them the model's call is:
+# the baselines of the example see through these on purpose, so that a new version of LangChain breaks none.
+adequacy: $(READY) ## see that the gate of the examples notices all but what it sees through
+	$(BIN)/python -m pytest examples/ci -q --mlflow-traces-mutate --mlflow-traces-mutate-fail-under=73
 
 bench: $(READY) ## print every figure that the README quotes
 	$(BIN)/python -m benchmarks

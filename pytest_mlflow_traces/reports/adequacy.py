@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.adequacy.judging import MOST
 from pytest_mlflow_traces.core.adequacy.survivors import percent, sentence
 from pytest_mlflow_traces.core.spans.records import escaped, visible
 from pytest_mlflow_traces.core.text.counts import capped, counted
@@ -70,12 +71,14 @@ def shape_line(score: ShapeScore) -> str:
 
 def notes_of(survivors: Survivors) -> list[str]:
     """Return what to know before trusting the share."""
-    of_spans, unwhole, unstable = map(survivors.aside, ("of_spans", "unwhole", "unstable"))
+    of_spans, unwhole, large, unstable = map(survivors.aside, ("of_spans", "unwhole", "large", "unstable"))
     said = []
     if of_spans[0]:
         said.append(f"{counted(of_spans[1], 'test')} asked single spans, too (find, count, `span ==`): not asked again")
     if unwhole[0]:
         said.append(f"{counted(unwhole[0], 'trace')} not edited: not whole")
+    if large[0]:
+        said.append(f"{counted(large[0], 'trace')} not edited: more than {MOST:,} spans")
     if unstable[0]:
         said.append(f"{counted(unstable[0], 'question')} left out: asked again, the answer was another")
     return said

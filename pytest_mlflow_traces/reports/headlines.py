@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_mlflow_traces.core.runs.records import total_tokens, total_tools
 from pytest_mlflow_traces.core.spans.records import escaped
 from pytest_mlflow_traces.core.text.counts import capped, counted
+from pytest_mlflow_traces.reports.adequacy import survivor_lines
 from pytest_mlflow_traces.reports.html.page import Head
 
 if TYPE_CHECKING:
@@ -63,9 +64,11 @@ def page_head(run: Run) -> Head:
     changed = [f"{change.kind} {change.file}" for change in run.baseline_changes]
     if changed:
         notes.append(f"What this run did to baselines: {', '.join(capped(changed, _LINES, '{} more'))}.")
-    notes += [f"{chapter.title}: {chapter.said}." for chapter in run.chapters]
+    for chapter in run.chapters:
+        notes += [f"{chapter.title}: {chapter.said}.", *capped([line.strip() for line in chapter.lines], _LINES)]
+    mutants = [] if run.survivors is None else survivor_lines(run.survivors)
     failed = bool(run.failed or run.exit_status or not run.tests or run.stopped is not None)
-    return Head(f"MLflow traces: {verdict(run)}", totals(run), failed, (*notes, *run.notes))
+    return Head(f"MLflow traces: {verdict(run)}", totals(run), failed, (*notes, *run.notes, *mutants))
 
 
 def change_lines(run: Run) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_mlflow_traces.core.adequacy.survivors import Survivors
 from pytest_mlflow_traces.core.findings import Finding
 from pytest_mlflow_traces.core.runs.records import Run, TracedTest, TraceRecord
-from pytest_mlflow_traces.reports.headlines import totals, verdict
+from pytest_mlflow_traces.reports.headlines import page_head, totals, verdict
 
 TRACE = TraceRecord("tr-1", "agent", "OK", 9, (("search", 2),), tokens=1204, ms=3.0)
 
@@ -53,3 +54,15 @@ def test_what_is_not_known_or_not_there_is_not_told():
     run = Run((TracedTest("t", "failed", (plain, plain), (Finding("shape.missing", "agent"),)),))
 
     assert totals(run) == "2 traces of 1 test, 2 spans, 1 finding"
+
+
+def test_the_head_of_a_page_says_what_nothing_notices():
+    survivors = Survivors(("status",))
+    shape = {"traces": 1, "name": "agent", "names": ["agent", "plan"], "noticed": [("failed", 0, "")]}
+    shape["known"] = [("failed", 0, ""), ("failed", 1, "")]
+    survivors.add("test_a", {"shapes": {"s1": shape}})
+
+    assert page_head(Run(ended("passed"), survivors=survivors)).notes == (
+        "1 of 2 mutants noticed, 50 % (status)",
+        "nothing notices when `plan` ends in an error (1 trace, 1 test)",
+    )

@@ -26,19 +26,22 @@ _TIMES = 10
 
 
 def status_edits(trace: Trace) -> Iterator[Mutant]:
-    """Yield each failure of a span that did not fail."""
+    """Yield each failure of a span that did not fail, and each span that failed without its failure."""
     for i, status in enumerate(trace.table.statuses):
-        if status != "ERROR":
-            yield Mutant("failed", i, "", partial(_failed, trace, i))
+        edit = "recovered" if status == "ERROR" else "failed"
+        yield Mutant(edit, i, "", partial(_ended, trace, i, "OK" if status == "ERROR" else "ERROR"))
 
 
-def _failed(trace: Trace, i: int) -> Trace:
+def _ended(trace: Trace, i: int, code: str) -> Trace:
     table = trace.table
-    raised = SimpleNamespace(name="exception", timestamp=table.ends[i] or table.starts[i], attributes=_RAISED)
-    status = SimpleNamespace(status_code="ERROR", description=_RAISED["exception.message"])
-    new = with_record(table, i, status=status, events=[*(table.records[i].events or ()), raised])
-    new.statuses[i] = "ERROR"
-    return trace.edited(new, **({"status": "ERROR"} if i == 0 else {}))
+    events = [event for event in table.records[i].events or () if event.name != "exception"]
+    if code == "ERROR":
+        at = table.ends[i] or table.starts[i]
+        events.append(SimpleNamespace(name="exception", timestamp=at, attributes=_RAISED))
+    status = SimpleNamespace(status_code=code, description=_RAISED["exception.message"] if code == "ERROR" else None)
+    new = with_record(table, i, status=status, events=events)
+    new.statuses[i] = code
+    return trace.edited(new, **({"status": code} if i == 0 else {}))
 
 
 def value_edits(trace: Trace) -> Iterator[Mutant]:

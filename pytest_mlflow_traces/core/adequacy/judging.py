@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_mlflow_traces.core.adequacy.asking import answer
+from pytest_mlflow_traces.core.adequacy.kinds import kinds, places
+from pytest_mlflow_traces.core.adequacy.kinds import shape as shape_of
+from pytest_mlflow_traces.core.adequacy.mutant import WHOLE
 from pytest_mlflow_traces.core.adequacy.mutants import mutants
 from pytest_mlflow_traces.core.judgements import unjudged
 from pytest_mlflow_traces.core.questions import one_question
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.core.adequacy.mutant import Key, Mutant
     from pytest_mlflow_traces.core.questions import Question
     from pytest_mlflow_traces.core.trace import Trace
+
+MOST = 1_000  # spans of a trace that is edited: there are seven edits of a span, and each copies the trace
 
 
 @dataclass(slots=True)
@@ -49,27 +54,31 @@ class Judge:
             whole = {id(trace): trace for trace in traces}
             whole.update((id(trace), trace) for trace, _ in asked.values())
             shapes: dict[str, dict[str, Any]] = {}
-            unwhole = 0
+            unwhole = large = 0
             for place, trace in whole.items():
-                if unjudged(trace) is None:
-                    _, its = asked.get(place, (trace, []))
-                    self._judge(trace, its, shapes)
-                else:
+                if unjudged(trace) is not None:
                     unwhole += 1
+                elif len(trace.table) > MOST:
+                    large += 1
+                else:
+                    self._judge(trace, asked.get(place, (trace, []))[1], shapes)
         for said in shapes.values():
             said["traces"] = len(said["traces"])
-        return {"shapes": shapes, "unstable": unstable, "unwhole": unwhole}
+        return {"shapes": shapes, "unstable": unstable, "unwhole": unwhole, "large": large}
 
     def _judge(self, trace: Trace, questions: list[tuple[Question, int]], shapes: dict[str, dict[str, Any]]) -> None:
-        shape = trace.shape
+        kind = kinds(trace.table)
+        shape, place = shape_of(trace.table, kind), places(trace.table, kind)
         known = self._shapes.get(shape)
         said = shapes.setdefault(shape, {"traces": set(), "known": [], "noticed": []})
         said["traces"].add(trace.id)
         if known is None:
             known = self._shapes[shape] = _Shape()
-            said["name"], said["names"] = trace.name, [*map(str, trace.table.names)]
+            at = dict(zip(place, map(str, trace.table.names), strict=True))
+            said["name"], said["names"] = trace.name, [at[k] for k in range(len(at))]
         for mutant in mutants(trace, self._classes):
-            key = mutant.key
+            edit, position, detail = mutant.key
+            key = edit, position if position == WHOLE else place[position], detail
             if key not in known.known:
                 known.known.add(key)
                 said["known"].append(key)

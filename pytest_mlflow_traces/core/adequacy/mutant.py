@@ -26,7 +26,7 @@ class Mutant:
 
     @property
     def key(self) -> Key:
-        """What tells it from the other mutants of a trace, and is the same in all traces of one shape."""
+        """What tells it from the other mutants of a trace."""
         return self.edit, self.position, self.detail
 
 

@@ -40,7 +40,7 @@ CLASSES = {
             "retyped": "has another type",
         },
     ),
-    "status": EditClass(field_edits.status_edits, {"failed": "ends in an error"}),
+    "status": EditClass(field_edits.status_edits, {"failed": "ends in an error", "recovered": "ends without an error"}),
     "values": EditClass(field_edits.value_edits, {"value": "has another `{}`"}),
     "tags": EditClass(field_edits.tag_edits, {"tag dropped": "is gone", "tag changed": "is another"}),
     "attributes": EditClass(

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pytest_mlflow_traces.core.adequacy.kinds import kinds
 from pytest_mlflow_traces.core.adequacy.mutant import Mutant
 from pytest_mlflow_traces.core.patterns.recorded import overlapping, volatile
 from pytest_mlflow_traces.core.spans.records import UNNAMED
@@ -17,7 +18,6 @@ from pytest_mlflow_traces.core.spans.records import UNNAMED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_mlflow_traces.core.spans.table import SpanTable
     from pytest_mlflow_traces.core.trace import Trace
 
 _NAMES = ("renamed", "another")  # the first that is not the name already
@@ -132,23 +132,12 @@ def _with(trace: Trace, i: int, column: str, value: str) -> Trace:
 def _swaps(trace: Trace) -> Iterator[Mutant]:
     """Yield the swaps of neighbours that differ, of which one came after the other and had to."""
     table = trace.table
-    kinds = _kinds(table)
+    kind = kinds(table)
     for parent in range(len(table)):
         groups = overlapping(table, table.children(parent))
         for i, k in ((one[-1], two[0]) for one, two in pairwise(groups)):
-            if kinds[i] != kinds[k]:
+            if kind[i] != kind[k]:
                 yield Mutant("swapped", i, table.names[k], partial(_swapped, trace, i, k))
-
-
-def _kinds(table: SpanTable) -> list[int]:
-    """Return a number for each span, the same for those that are recorded as the same tree."""
-    kinds, known = [0] * len(table), dict[object, int]()
-    for i in range(len(table) - 1, -1, -1):
-        regex = volatile(table, i)
-        name = table.names[i] if regex is None else regex
-        below = tuple(tuple(sorted(kinds[k] for k in group)) for group in overlapping(table, table.children(i)))
-        kinds[i] = known.setdefault((name, table.types[i], table.statuses[i], below), len(known))
-    return kinds
 
 
 def _swapped(trace: Trace, i: int, k: int) -> Trace:

@@ -68,7 +68,9 @@ class Survivors:
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = tuple(classes)
         self._shapes: dict[str, ShapeScore] = {}
-        self._asides: dict[str, dict[tuple[str, ...], int]] = {"unstable": {}, "unwhole": {}, "of_spans": {}}
+        self._asides: dict[str, dict[tuple[str, ...], int]] = {
+            name: {} for name in ("unstable", "unwhole", "large", "of_spans")
+        }
 
     def add(self, test: str, said: Mapping[str, Any], worker: str = "") -> None:
         """Take in what is said of one run of a test."""

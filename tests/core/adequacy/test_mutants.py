@@ -128,8 +128,13 @@ def test_a_failure_is_one_that_mlflow_would_have_recorded():
     assert made(TRACE, "failed", 0).status == "ERROR"
 
 
-def test_what_failed_does_not_fail_again():
-    assert [each.position for each in mutants(tree("agent", ["plan ERROR"]), ["status"])] == [0]
+def test_what_failed_ends_without_its_error():
+    trace = tree("agent", [node("search", error="TimeoutError")])
+
+    assert [(each.edit, each.position) for each in mutants(trace, ["status"])] == [("failed", 0), ("recovered", 1)]
+    search = made(trace, "recovered").spans[1]
+    assert (search.status, search.error, search.events) == ("OK", None, ())
+    assert trace.spans[1].error.type == "TimeoutError"
 
 
 def test_one_leaf_of_each_kind_is_another():

@@ -149,6 +149,24 @@ def test_what_one_test_notices_no_other_has_to():
         assert judged(*tests).percent == 100
 
 
+def test_the_order_of_what_overlapped_makes_no_other_shape():
+    def one_order():
+        return tree("agent @0-9", ["cost @1-5", ["ask-11111 @2-3"], "security @2-6", "answer @7-8"])
+
+    def another():
+        trace = tree("agent @0-9", ["security @1-5", "cost @2-6", ["ask-22222 @3-4"], "answer @7-8"])
+        assert trace == AGENT[span("security"), span("cost"), ...]
+        return trace
+
+    survivors = judged(one_order, another, lambda: tree("agent @0-9", ["cost @1-5", "security @2-6", "answer @7-8"]))
+
+    first, second = sorted(survivors.shapes, key=lambda each: -len(each.names))
+    assert (sum(first.traces.values()), [*first.names][:1], len(second.names)) == (2, ["agent"], 4)
+    noticed = {(edit, first.names[place]) for edit, place, _ in first.noticed}
+    assert ("gone", "cost") in noticed
+    assert ("gone", "answer") not in noticed
+
+
 def test_survivors_are_counted_by_traces_and_tests():
     def twice():
         assert_trace([policed(), tree("agent AGENT", ["plan"])], AGENT)
@@ -216,6 +234,12 @@ def test_a_trace_that_is_not_whole_has_no_mutants():
     survivors = judged(lambda: tree("agent", ["plan @1-"]))
 
     assert (survivors.percent, survivors.aside("unwhole")) == (None, (1, 1))
+
+
+def test_a_trace_of_very_many_spans_has_no_mutants():
+    survivors = judged(lambda: tree("agent", ["step"] * 1_000))
+
+    assert (survivors.total, survivors.aside("large")) == (0, (1, 1))
 
 
 def test_classes_beside_the_tree_have_their_survivors():
