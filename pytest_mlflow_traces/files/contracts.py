@@ -26,7 +26,7 @@ def read_contract(path: str | os.PathLike[str]) -> Contract:
     if len(data) > MOST_BYTES:
         raise ValueError(f"{name}: longer than {MOST_BYTES // 2**20} MiB, which no contract file may be")
     try:
-        return contract_of(data.decode("utf-8-sig"), Contract, os.fspath(path))
+        return contract_of(data.decode("utf-8-sig"), Contract, str(Path(path).absolute()))
     except UnicodeDecodeError as error:
         raise ValueError(f"{name}: no UTF-8 at byte {error.start + 1}") from None
     except ValueError as error:

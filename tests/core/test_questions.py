@@ -65,6 +65,12 @@ def test_looks_at_single_spans_are_noted_with_what_they_look_for(questions):
     assert {id(each.table) for each in questions.looks} == {id(TRACE.table)}
 
 
+def test_what_a_budget_looks_for_by_itself_nobody_has_asked(questions):
+    assert Budget(tokens=9).check(TRACE)
+
+    assert questions.looks == []
+
+
 def test_a_matcher_is_a_question_that_it_answers_itself(questions):
     class Long:
         def __eq__(self, other):

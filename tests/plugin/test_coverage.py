@@ -355,6 +355,7 @@ def test_the_summary_and_the_page_have_it_too(planted):
     assert "\n  shapes.py:7: optional(span(&#x27;retry&#x27;)): never present\n" in summary
     page = (planted.path / "page.html").read_text()
     assert "Coverage of what is expected: 42.1 %: 8 of 19 branches taken, of all that is expected." in page
+    assert "shapes.py:7: optional(span(&#39;retry&#39;)): never present" in page
 
 
 def test_it_goes_together_with_mutants(planted):

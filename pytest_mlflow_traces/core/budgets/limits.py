@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pytest_mlflow_traces.core.budgets.latency import ENOUGH_FOR_P95, rank
 from pytest_mlflow_traces.core.budgets.spent import cost_spent, tokens_spent
 from pytest_mlflow_traces.core.findings import Finding
-from pytest_mlflow_traces.core.matching import matcher
+from pytest_mlflow_traces.core.matching.matcher import find
 from pytest_mlflow_traces.core.patterns.nodes import OneOf, Pattern, SpanPattern, short
 from pytest_mlflow_traces.core.spans.critical_path import path_lines
 from pytest_mlflow_traces.core.spans.records import visible
@@ -177,7 +177,8 @@ def _uncounted(
     trace: Trace, what: str, attribute: str, has: Callable[[Span], bool], expected: str
 ) -> Iterator[Finding]:
     """Object to what the sum leaves out: records that MLflow cannot add, and calls of a model beside others."""
-    known, calls = set(filter(has, trace.spans)), set(trace.find(_MODEL_CALL))
+    known = set(filter(has, trace.spans))
+    calls = {trace.span_at(i) for i in find(trace.table, _MODEL_CALL)}  # nothing that the test has asked
 
     def is_silent(span: Span) -> bool:
         record = span.attributes.get(attribute)
@@ -212,7 +213,7 @@ def _has_cost(span: Span) -> bool:
 
 def calls(trace: Trace, limit: Limit) -> Iterator[Finding]:
     """Check how many spans there are."""
-    count = len(matcher.find(trace.table, limit.pattern))
+    count = len(find(trace.table, limit.pattern))
     if limit.least <= count <= limit.most and len(trace.table):
         return
     spans = trace.find(limit.pattern)

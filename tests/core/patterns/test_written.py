@@ -40,7 +40,9 @@ def test_a_pattern_is_written_where_it_was_made(noting):
     assert place_of(one_of(inner)) == (__file__, line + 6)
 
 
-def test_nobody_asked():
+def test_nobody_asked(monkeypatch):
+    monkeypatch.setattr(NOTING, "wanted", 0)
+
     assert place_of(span("a")) is None
     assert place_of(Contract("c", span("a"))) is None
 
@@ -59,11 +61,13 @@ def test_what_a_text_says_is_written_at_its_lines(noting):
     assert [place_of(each) for each in (root, *root.children)] == [("some.trace", line) for line in (7, 9, 10)]
 
 
-def test_a_contract_file_has_its_own_lines(noting, tmp_path):
+def test_a_contract_file_has_its_own_lines(noting, tmp_path, monkeypatch):
     path = tmp_path / "quiet.toml"
     path.write_text(TOML)
 
-    contract = Contract.read(path)
+    monkeypatch.chdir(tmp_path)
+
+    contract = Contract.read("quiet.toml")
 
     shape, plan, search, budget = contract.expectations
     assert place_of(contract) == (str(path), 2)
