@@ -30,8 +30,6 @@ from pytest_mlflow_traces.spark import findings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pyspark.sql import DataFrame
-
     from benchmarks.scale.tables import Table
 
 CORES = 2
@@ -90,20 +88,19 @@ def session(folder: Path) -> Iterator[SparkSession]:
         spark.stop()
 
 
-def judged(spark: SparkSession, table: Table, folder: Path) -> tuple[DataFrame, float, float]:
-    """Judge one table into Parquet; return that, and the seconds and the CPU seconds it took."""
+def judged(spark: SparkSession, table: Table, folder: Path) -> tuple[float, float]:
+    """Judge one table into Parquet; return the seconds and the CPU seconds it took."""
     began, used = time.perf_counter(), cpu_seconds()
     rows = spark.read.parquet(str(folder / table.name))
     spans = spark.read.parquet(str(folder / SPANS)) if table.name == VIEW else None
     said = findings(rows, CONTRACT.read_text(), spans=spans, watermark=WATERMARK)
     said.write.parquet(str(folder / "said" / table.name))
-    seconds, used = time.perf_counter() - began, cpu_seconds() - used
-    return spark.read.parquet(str(folder / "said" / table.name)), seconds, used
+    return time.perf_counter() - began, cpu_seconds() - used
 
 
-def measured(spark: SparkSession, table: Table, folder: Path, share: float) -> Measured:
-    """Judge one table, and compare with what must be said, and for a share of it with what `check` says."""
-    said, seconds, used = judged(spark, table, folder)
+def measured(spark: SparkSession, table: Table, folder: Path, share: float, took: tuple[float, float]) -> Measured:
+    """Compare what was said of a table with what must be said, and for a share of it with what `check` says."""
+    said = spark.read.parquet(str(folder / "said" / table.name))
     asked = expected(spark, folder, table)
     wrongs = asked.where("planted != ''").groupBy("planted").count().collect()
     found = {row.planted: row["count"] for row in wrongs}
@@ -113,7 +110,7 @@ def measured(spark: SparkSession, table: Table, folder: Path, share: float) -> M
     rows = spark.read.parquet(str(folder / table.name))
     checked, differences = differs_from_check(rows, said, sample, folder / "checked" / table.name)
     verdicts = {row.verdict: row["count"] for row in said.groupBy("verdict").count().collect()}
-    return Measured(table.name, seconds, used, verdicts, found, checked, problems + differences)
+    return Measured(table.name, *took, verdicts, found, checked, problems + differences)
 
 
 def alone(spark: SparkSession, folder: Path) -> float:
@@ -141,12 +138,14 @@ def main(argv: list[str] | None = None) -> bool:
         write(spark, folder, options.seed, options.traces)
         print(f"generated in {time.perf_counter() - began:.0f} s", flush=True)
         with worker_memory() as peak:
-            tables = list(told(measured(spark, table, folder, ALL_CHECKED / options.traces) for table in TABLES))
+            took = [(table, judged(spark, table, folder)) for table in TABLES]
+        share = ALL_CHECKED / options.traces
+        tables = list(told(measured(spark, table, folder, share, costs) for table, costs in took))
         return report(tables, peak.megabytes, alone(spark, folder))
 
 
 def told(tables: Iterator[Measured]) -> Iterator[Measured]:
-    """Print each table when it is measured."""
+    """Print each table when it is compared."""
     print(f"\n| table | traces | {' | '.join(VERDICTS)} | s | CPU s | traces/CPU s | the same by check |")
     print(f"|---|---|{'---|' * len(VERDICTS)}---|---|---|---|", flush=True)
     for each in tables:

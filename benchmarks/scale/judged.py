@@ -83,7 +83,7 @@ def _check(folder: Path) -> tuple[dict[str, list[str]], dict[str, int]]:
         str(CONTRACT),
     ]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
-    if ran.returncode != 1:  # there is what does not hold
+    if ran.returncode not in (0, 1):  # all hold, or some do not
         raise RuntimeError(f"check ended with {ran.returncode}: {ran.stderr[-2_000:]}")
     *traces, total = map(json.loads, ran.stdout.splitlines())
     found = {each["trace_id"]: sorted({finding["rule"] for finding in each["findings"]}) for each in traces}
