@@ -7,6 +7,7 @@ sends the test another way.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pytest_mlflow_traces.core.adequacy.kinds import shape as shape_of
 from pytest_mlflow_traces.core.adequacy.mutant import WHOLE
 from pytest_mlflow_traces.core.adequacy.mutants import mutants
 from pytest_mlflow_traces.core.judgements import unjudged
+from pytest_mlflow_traces.core.patterns.nodes import Pattern
 from pytest_mlflow_traces.core.questions import one_question
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST = 1_000  # spans of a trace that is edited: there are seven edits of a span, and each copies the trace
 
+_TRIES = 3  # traces of one shape of which one expectation is asked for the same edit
+
 
 @dataclass(slots=True)
 class _Shape:
@@ -34,6 +38,7 @@ class _Shape:
 
     known: set[Key] = field(default_factory=set)
     noticed: set[Key] = field(default_factory=set)
+    tries: Counter[tuple[Key, object]] = field(default_factory=Counter)
 
 
 class Judge:
@@ -45,6 +50,7 @@ class Judge:
     def __init__(self, classes: Sequence[str]) -> None:
         self._classes = classes
         self._shapes: dict[str, _Shape] = {}
+        self._kept: dict[int, Any] = {}
 
     def judge(self, questions: Sequence[Question], traces: Iterable[Trace]) -> dict[str, Any]:
         """Edit each trace, and each that was asked about; return what is new, as plain data for `Survivors.add`."""
@@ -82,9 +88,29 @@ class Judge:
             if key not in known.known:
                 known.known.add(key)
                 said["known"].append(key)
-            if key not in known.noticed and _is_noticed(mutant, questions):
+            if key not in known.noticed and self._is_noticed(mutant, questions, known.tries, key):
                 known.noticed.add(key)
                 said["noticed"].append(key)
+
+    def _is_noticed(
+        self, mutant: Mutant, questions: list[tuple[Question, int]], tries: Counter[tuple[Key, object]], key: Key
+    ) -> bool:
+        trace = None
+        for k, (question, number) in enumerate(questions):
+            if len(question.traces) == 1:
+                asked = key, self._known_by(question.expected)
+                if tries[asked] == _TRIES:
+                    continue
+                tries[asked] += 1
+            trace = mutant.make() if trace is None else trace
+            if _answer(question, number, trace) is not question.answer:
+                questions.insert(0, questions.pop(k))  # what noticed this may well notice the next
+                return True
+        return False
+
+    def _known_by(self, expected: Any) -> object:
+        """Return what an expectation is known by: a pattern by what it says, all else by itself, kept alive."""
+        return expected if isinstance(expected, Pattern) else id(self._kept.setdefault(id(expected), expected))
 
 
 def _asked_by_trace(questions: Sequence[Question]) -> tuple[dict[int, tuple[Trace, list[tuple[Question, int]]]], int]:
@@ -106,14 +132,3 @@ def _answer(question: Question, number: int, trace: Trace) -> bool | None:
         return answer(question, number, trace)
     except Exception:  # the code of users is asked, too
         return None
-
-
-def _is_noticed(mutant: Mutant, questions: list[tuple[Question, int]]) -> bool:
-    if not questions:
-        return False
-    trace = mutant.make()
-    for k, (question, number) in enumerate(questions):
-        if _answer(question, number, trace) is not question.answer:
-            questions.insert(0, questions.pop(k))  # what noticed this may well notice the next
-            return True
-    return False

@@ -149,6 +149,21 @@ def test_what_one_test_notices_no_other_has_to():
         assert judged(*tests).percent == 100
 
 
+def test_an_expectation_is_asked_of_three_traces_of_a_shape_for_an_edit():
+    asked = []
+
+    class Looking:
+        def check(self, trace):
+            asked.append(trace)
+            return []
+
+    looking = Looking()
+    judged(*[asserting(lambda: tree("agent"), looking)] * 9, classes=("status",))
+
+    # by the tests, again before any edit, and of the one mutant
+    assert len(asked) == 9 + 9 + 3
+
+
 def test_the_order_of_what_overlapped_makes_no_other_shape():
     def one_order():
         return tree("agent @0-9", ["cost @1-5", ["ask-11111 @2-3"], "security @2-6", "answer @7-8"])
