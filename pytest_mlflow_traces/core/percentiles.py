@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_mlflow_traces.core.budgets.budget import Budget
+from pytest_mlflow_traces.core.budgets.budget import Budget, halves
 from pytest_mlflow_traces.core.budgets.limits import tail
 from pytest_mlflow_traces.core.contracts import Contract, parts_of, seen_by, split
 from pytest_mlflow_traces.core.findings import NO_TRACE, Finding
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def split_percentiles(expectation: Any) -> tuple[Any | None, Any | None]:
     """Return what of an expectation looks at traces, and what at percentiles over all of them; `None` for nothing."""
-    return split(expectation, lambda each: each.halves() if isinstance(each, Budget) else (each, None))
+    return split(expectation, lambda each: halves(each) if isinstance(each, Budget) else (each, None))
 
 
 def limits_of(together: Any) -> list[Limit]:

@@ -53,7 +53,7 @@ def test_the_shapes_are_counted_and_the_commonest_drawn():
     assert (
         result.output
         == """\
-shape 9dbf9a9b4049dba4: 3 traces, 75.0%; first in new.jsonl, line 1: tr-0
+shape 9d17bc63b44bd5cc: 3 traces, 75.0%; first in new.jsonl, line 1: tr-0
   agent AGENT OK
     plan LLM OK
     answer LLM OK
@@ -72,12 +72,12 @@ def test_what_is_new_since_other_traces():
     assert (
         result.output
         == """\
-shape 9dbf9a9b4049dba4: 3 traces, 75.0%; 1 trace before; first in new.jsonl, line 1: tr-0
+shape 9d17bc63b44bd5cc: 3 traces, 75.0%; 1 trace before; first in new.jsonl, line 1: tr-0
   agent AGENT OK
     plan LLM OK
     answer LLM OK
 
-shape 02893b1d4ebfd19a: 1 trace, 25.0%; new; first in new.jsonl, line 4: tr-s
+shape caba3be0c8f7592d: 1 trace, 25.0%; new; first in new.jsonl, line 4: tr-s
   agent AGENT OK
     plan LLM OK
     search TOOL OK
@@ -103,7 +103,7 @@ def test_what_neither_a_baseline_nor_a_contract_covers():
     both = run("new.jsonl", "--against", "tests", "--against", "asked:SEARCHES", "--show", "0")
     assert (both.exit_code, both.output) == (0, "4 traces: 2 shapes\n  covered by nothing: none\n")
     single = run("new.jsonl", "--against", "tests/__traces__/test_agent/test_it.trace")
-    assert "shape 02893b1d4ebfd19a: 1 trace, 25.0%; nothing covers them; first" in single.output
+    assert "shape caba3be0c8f7592d: 1 trace, 25.0%; nothing covers them; first" in single.output
 
 
 def test_some_of_a_shape_may_be_covered_and_others_not():
@@ -112,7 +112,7 @@ def test_some_of_a_shape_may_be_covered_and_others_not():
 
     result = run("t.jsonl", "--against", "tags.toml")
 
-    assert result.output.startswith("shape 9dbf9a9b4049dba4: 2 traces, 100.0%; nothing covers 1 of them; first")
+    assert result.output.startswith("shape 9d17bc63b44bd5cc: 2 traces, 100.0%; nothing covers 1 of them; first")
     assert result.exit_code == 1
 
 

@@ -164,13 +164,6 @@ class Budget:
             found += limits.p95(traces, limit)
         return found
 
-    def halves(self) -> tuple[Budget | None, Budget | None]:
-        """Return what limits each trace by itself, and what all of them together; `None` for nothing."""
-        alone = {word: said for word, said in self.said.items() if word != "p95_of"}
-        together = {word: said for word, said in self.said.items() if word == "p95_of"}
-        first, second = (_made(said) if said else None for said in (alone, together))
-        return first, second
-
     def check_open(self, trace: Trace) -> list[Finding]:
         """Return in what a trace that has not ended exceeds this budget, whatever comes: calls, tokens and costs."""
         asked = [limits.calls(trace, replace(limit, least=0, optional=True)) for limit in self.said.get("calls", ())]
@@ -196,6 +189,14 @@ class Budget:
 
     def __repr__(self) -> str:
         return f"Budget({', '.join(f'{word}={_code(word, said)}' for word, said in self.said.items())})"
+
+
+def halves(budget: Budget) -> tuple[Budget | None, Budget | None]:
+    """Return what limits each trace by itself, and what all of them together; `None` for nothing."""
+    alone = {word: said for word, said in budget.said.items() if word != "p95_of"}
+    together = {word: said for word, said in budget.said.items() if word == "p95_of"}
+    first, second = (_made(said) if said else None for said in (alone, together))
+    return first, second
 
 
 def without_settled_counts(budget: Budget, trace: Trace) -> Budget | None:

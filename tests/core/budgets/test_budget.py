@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from pytest_mlflow_traces.core.budgets.budget import Budget, if_present
+from pytest_mlflow_traces.core.budgets.budget import Budget, halves, if_present
 from pytest_mlflow_traces.core.budgets.spent import tokens_of
 from pytest_mlflow_traces.core.contracts import Contract, assert_trace, check
 from pytest_mlflow_traces.core.findings import Expectation, Finding, TraceAssertionError
@@ -805,6 +805,6 @@ def test_a_failure_over_several_traces_is_one_text_of_bounded_length():
 def test_the_halves_of_a_budget_are_what_limits_each_trace_and_what_all_of_them():
     both = Budget(latency="2s", p95_of={"a": "1s"})
 
-    assert both.halves() == (Budget(latency="2s"), Budget(p95_of={"a": "1s"}))
-    assert Budget(tokens=5).halves() == (Budget(tokens=5), None)
-    assert Budget(p95_of={"a": "1s"}).halves() == (None, Budget(p95_of={"a": "1s"}))
+    assert halves(both) == (Budget(latency="2s"), Budget(p95_of={"a": "1s"}))
+    assert halves(Budget(tokens=5)) == (Budget(tokens=5), None)
+    assert halves(Budget(p95_of={"a": "1s"})) == (None, Budget(p95_of={"a": "1s"}))
