@@ -83,7 +83,7 @@ shape caba3be0c8f7592d: 1 trace, 25.0%; new; first in new.jsonl, line 4: tr-s
     search TOOL OK
     answer LLM OK
 
-shape 113c9d3ee04bd3d8: no trace; gone: 1 trace before; first in old.jsonl, line 2: tr-2
+shape df82f0fdafd38b0c: no trace; gone: 1 trace before; first in old.jsonl, line 2: tr-2
   other UNKNOWN OK
 
 4 traces: 2 shapes
