@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pytest_mlflow_traces.core.adequacy.search import ABOVE, ABSENT, LEAST, PRESENT
-from pytest_mlflow_traces.core.patterns.folding import built
+from pytest_mlflow_traces.core.patterns.folding import built, walked
 from pytest_mlflow_traces.core.patterns.nodes import AnyOrder, OneOf, Pattern, Repeat, SpanPattern, short
 from pytest_mlflow_traces.core.patterns.operands import whole_number
 from pytest_mlflow_traces.core.patterns.written import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_mlflow_traces.core.patterns.written import Place
 
@@ -54,7 +54,7 @@ def ways_of(pattern: Pattern, home: Place) -> Ways:
     """
     found: Ways = {}
     times: Counter[tuple[Place, str]] = Counter()
-    for node in _parts(pattern):
+    for node in walked(pattern, _below, Pattern):
         ways = dict(_ways(node))
         if not ways:
             continue
@@ -89,17 +89,9 @@ def _inner(node: Pattern) -> list[Pattern]:
     return [] if isinstance(node, SpanPattern) else [part for part in node.parts if isinstance(part, Pattern)]
 
 
-def _parts(pattern: Pattern) -> Iterator[Pattern]:
-    """Yield all that a pattern is made of, each part once, in the order in which it is written."""
-    waiting, seen = [pattern], set[int]()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        yield node
-        below = (*node.has, *(node.children or ())) if isinstance(node, SpanPattern) else node.parts
-        waiting += [part for part in reversed(below) if isinstance(part, Pattern)]
+def _below(node: Pattern) -> Sequence[object]:
+    """Return what a node is made of, but for what it forbids: no span can take that."""
+    return (*node.has, *(node.children or ())) if isinstance(node, SpanPattern) else node.parts
 
 
 def _ways(node: Pattern) -> Iterator[tuple[object, str]]:

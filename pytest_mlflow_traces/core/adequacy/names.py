@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pytest_mlflow_traces.core.patterns.folding import walked
 from pytest_mlflow_traces.core.patterns.nodes import Pattern, SpanPattern, said_flags
 
 if TYPE_CHECKING:
@@ -41,15 +42,9 @@ class Named:
 
 def named_in(pattern: Pattern) -> Iterator[Named]:
     """Yield what a pattern names, and what it forbids: who says that a span is never there has looked for it."""
-    waiting, seen = [pattern], set[int]()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
+    for node in walked(pattern, lambda each: each.parts, Pattern):
         if isinstance(node, SpanPattern) and (node.name is not None or node.type is not None):
             yield Named(node.name, node.type)
-        waiting += [part for part in node.parts if isinstance(part, Pattern)]
 
 
 def kinds_in(table: SpanTable) -> set[Kind]:

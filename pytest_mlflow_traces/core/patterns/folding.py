@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -36,6 +36,17 @@ def built(
             made[id(top)] = build(top, [made[id(part)] for part in parts])
         stack.pop()
     return made[id(root)]
+
+
+def walked(root: T, parts_of: Callable[[T], Sequence[Any]], kind: type[T]) -> Iterator[T]:
+    """Yield `root` and all that it is made of, each part of a kind once, in the order in which it is written."""
+    waiting, seen = [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            waiting += [part for part in reversed(parts_of(node)) if isinstance(part, kind)]
 
 
 def flattened(root: Any) -> list[tuple[type, tuple[object, ...]]]:
