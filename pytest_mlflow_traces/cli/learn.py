@@ -86,6 +86,12 @@ def learn(
     failing = [trace for trace, _ in _runs(failing_files, None, left_out)]
     if not runs:
         raise UnansweredError("no traces: nothing to learn from")
+    if failing_files and not failing:
+        raise UnansweredError("--failing: no traces: no rule can be chosen by what it catches")
+    absent = [line for line, each in zip(lines, only, strict=True) if not any(each in trace for trace, _ in runs)]
+    if lines and len(absent) == len(lines):
+        raise UnansweredError(f"--only {', '.join(map(visible, absent))}: no span of these runs is like that")
+    left_out += [f"--only {visible(line)}: no span of these runs is like that" for line in absent]
     lesson = learn_from(by_test(runs), Asking(most, only, not no_inputs, tag), failing)
     for said in [*lesson.said, *left_out]:
         answer(escaped(said))

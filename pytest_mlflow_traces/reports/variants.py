@@ -93,7 +93,8 @@ class Variants:
             elif other:
                 yield from (f"only in the {name} traces: {escaped(test)}" for test in side if test not in other)
         if old and old.keys() == new.keys() and not could_show(self._old, self._new, contract, self._confidence):
-            yield f"not enough runs: {old.total()} and {new.total()} would not even show what all new ones have"
+            few = f"{old.total()} and {new.total()}"
+            yield f"not enough runs: {few} would not even show what each new one has and no old one"
 
     def _line(self, change: Change) -> str:
         seen = change.seen

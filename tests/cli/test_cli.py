@@ -632,7 +632,11 @@ def test_diff_of_an_agent_that_varies_lets_be_what_chance_explains():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ((2, 0), (0, 2), "not enough runs: 2 and 2 would not even show what all new ones have\nnot comparable\n"),
+        (
+            (2, 0),
+            (0, 2),
+            "not enough runs: 2 and 2 would not even show what each new one has and no old one\nnot comparable\n",
+        ),
         (
             (20, 0, "test_b"),
             (20, 0),

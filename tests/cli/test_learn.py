@@ -139,6 +139,16 @@ def test_what_is_named_is_one_span(line, said):
     assert not Path("c.toml").exists()
 
 
+def test_what_no_run_has_is_told_and_that_alone_is_no_contract():
+    keep("few.jsonl", tests=4)
+    alone = run("few.jsonl", "-o", "c.toml", "--only", "bok TOOL")
+    beside, status = run("few.jsonl", "-o", "c.toml", "--only", "bok TOOL", "--only", "book TOOL")
+
+    assert alone == ("Error: --only bok TOOL: no span of these runs is like that\n", 2)
+    assert status == 0
+    assert "\n--only bok TOOL: no span of these runs is like that\n" in beside
+
+
 def test_inputs_may_stay_out():
     run("passing.jsonl", "-o", "c.toml", "--no-inputs")
 
@@ -151,6 +161,11 @@ def test_failing_runs_are_read():
     assert run("passing.jsonl", "-o", "c.toml", "--failing", "failing.jsonl")[1] == 0
     assert run("passing.jsonl", "-o", "d.toml", "--failing", "none.jsonl") == (
         "Error: none.jsonl: No such file or directory\n",
+        2,
+    )
+    Path("empty.jsonl").write_text("")
+    assert run("passing.jsonl", "-o", "d.toml", "--failing", "empty.jsonl") == (
+        "Error: --failing: no traces: no rule can be chosen by what it catches\n",
         2,
     )
 

@@ -125,6 +125,7 @@ def test_nothing_passes_on_absence():
         1,
         "no traces: there is nothing to count\n",
     )
+    assert run("open.jsonl").exit_code == 1
     result = run("open.jsonl", "one.jsonl", "--since", "one.jsonl", "--show", "0")
     assert result.output == (
         "2 traces: 1 shape, 1 not whole and of no known shape\n  since 1 trace of one.jsonl: 0 new, 0 gone\n"

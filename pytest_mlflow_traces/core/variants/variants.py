@@ -96,11 +96,11 @@ class Variants:
         Args:
             allowed: How many traces need not be judged.
         """
-        if not self.traces:
+        if not self.found:
             return False
         if not (self.is_compared or self.is_covering):
             return True
-        return not (self.new or self.uncovered) and self.found != [] and self.not_judged <= allowed
+        return not (self.new or self.uncovered) and self.not_judged <= allowed
 
     def data(self, allowed: int = 0) -> dict[str, Any]:
         """Return all of it as plain data."""
