@@ -1,8 +1,11 @@
-"""Judge the traces of a day by a contract: `python -m examples.production.nightly TABLE CONTRACT OUT SINCE UNTIL`.
+"""Judge the traces of a day by a contract.
+
+`python -m examples.production.nightly TABLE CONTRACT OUT SINCE UNTIL [SPANS]`
 
 TABLE is a table or view of Unity Catalog (`main.agents.prod_trace_unified`), or a path of Parquet; OUT is a folder for
 the verdicts, which is added to. SINCE and UNTIL are times such as 2026-01-31T00:00:00Z, as a scheduler has them: the
-UNTIL of one night is the SINCE of the next. Let it be old enough for the last spans to have arrived.
+UNTIL of one night is the SINCE of the next. Let it be old enough for the last spans to have arrived. Where TABLE is the
+view, SPANS is the table that it is made of: the view leaves out traces whose root it has not, and nobody would know.
 
 The exit status is 1 where a trace fails or is not judged, and where none was judged at all.
 """
@@ -12,17 +15,22 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
 from pytest_mlflow_traces.spark import findings
 
 
-def main(table: str, contract: str, out: str, since: str, until: str) -> int:
+def main(table: str, contract: str, out: str, since: str, until: str, spans: str | None = None) -> int:
     spark = SparkSession.builder.getOrCreate()
-    traces = spark.read.parquet(table) if "/" in table else spark.table(table)
-    watermark = datetime.fromisoformat(until.replace("Z", "+00:00"))
-    judged = findings(traces, contract, since=datetime.fromisoformat(since.replace("Z", "+00:00")), watermark=watermark)
+
+    def read(name: str) -> DataFrame:
+        return spark.read.parquet(name) if "/" in name else spark.table(name)
+
+    start, watermark = (datetime.fromisoformat(time.replace("Z", "+00:00")) for time in (since, until))
+    judged = findings(
+        read(table), contract, spans=None if spans is None else read(spans), since=start, watermark=watermark
+    )
     night = f"{out}/until={watermark:%Y-%m-%dT%H%M%S}"
     # those of tomorrow are for tomorrow; what has no time is of today
     judged.where(F.coalesce(F.col("request_time") < watermark, F.lit(True))).write.parquet(night)

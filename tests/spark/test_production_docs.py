@@ -70,10 +70,21 @@ def test_the_blocks_of_the_page_do_what_it_says(tables):
 
 def test_the_nightly_job_says_what_a_night_was(tables, tmp_path):
     tables.table("prod_trace_unified").write.parquet(str(tmp_path / "traces"))
+    shown = map(with_an_order, [*TRACES, made(6, "agent AGENT", ["refund TOOL"])])  # the view has no row for the sixth
+    spans(tables, list(shown)).write.parquet(str(tmp_path / "spans"))
     times = [(BEGAN + timedelta(hours=hours)).isoformat() for hours in (-1, 1)]
 
     done = subprocess.run(
-        [sys.executable, "-m", "examples.production.nightly", tmp_path / "traces", CONTRACT, tmp_path / "out", *times],
+        [
+            sys.executable,
+            "-m",
+            "examples.production.nightly",
+            tmp_path / "traces",
+            CONTRACT,
+            tmp_path / "out",
+            *times,
+            tmp_path / "spans",
+        ],
         cwd=ROOT,
         env={**os.environ, "SPARK_CONF_DIR": str(conf(tmp_path))},
         capture_output=True,
@@ -83,7 +94,7 @@ def test_the_nightly_job_says_what_a_night_was(tables, tmp_path):
     )
 
     assert done.returncode == 1, done.stderr[-3000:]
-    assert done.stdout.splitlines()[0] == "2 fails, 1 holds, 1 not applicable"
+    assert done.stdout.splitlines()[0] == "2 fails, 1 holds, 1 not applicable, 1 not judged"
     shown = (ROOT / "examples/production/README.md").read_text(encoding="utf-8")
     assert f"\n{done.stdout.strip()}\n```" in shown, done.stdout
 
