@@ -18,7 +18,7 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run from a checkout, installed or not
 
 from pytest_mlflow_traces import Budget, Contract, Trace, any_order, assert_trace, each, never, repeat, span
-from pytest_mlflow_traces.core.adequacy.judging import Judge
+from pytest_mlflow_traces.core.adequacy.judging import MutantJudge
 from pytest_mlflow_traces.core.adequacy.mutants import CLASSES, DEFAULT, mutants
 from pytest_mlflow_traces.core.questions import Questions
 from tests.support.adequacy import Oracle, random_trace
@@ -54,7 +54,7 @@ def rate(count: int) -> tuple[float, int]:
         with questions.listening():
             assert_trace(trace, CONTRACT)
         began = time.process_time()
-        (said,) = Judge(DEFAULT).judge(questions.asked, [trace])["shapes"].values()
+        (said,) = MutantJudge(DEFAULT).judge(questions.asked, [trace])["shapes"].values()
         taken += time.process_time() - began
         judged += len(said["known"])
         noticed += len(said["noticed"])

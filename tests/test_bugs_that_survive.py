@@ -13,7 +13,7 @@ import contextlib
 import pytest
 
 from pytest_mlflow_traces import TagSchema, assert_trace, capture_traces, span
-from pytest_mlflow_traces.core.adequacy.judging import Judge
+from pytest_mlflow_traces.core.adequacy.judging import MutantJudge
 from pytest_mlflow_traces.core.adequacy.mutants import CLASSES
 from pytest_mlflow_traces.core.adequacy.survivors import Survivors
 from pytest_mlflow_traces.core.questions import Questions
@@ -89,7 +89,7 @@ def survivors(traces, expectation):
     questions, found = Questions(), Survivors(tuple(CLASSES))
     with questions.listening():
         assert_trace(traces, expectation)
-    found.add("test", Judge(found.classes).judge(questions.asked, traces))
+    found.add("test", MutantJudge(found.classes).judge(questions.asked, traces))
     return {f"{each.subject} {phrase}" for each in found.survivors() for phrase in each.phrases}
 
 

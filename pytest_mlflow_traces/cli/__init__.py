@@ -34,8 +34,8 @@ from pytest_mlflow_traces.reports.comparisons import (
     conclusion,
     overall,
 )
+from pytest_mlflow_traces.reports.frequencies import NOT_SHOWN, ComparedFrequencies
 from pytest_mlflow_traces.reports.sections import headline
-from pytest_mlflow_traces.reports.variants import NOT_SHOWN, Variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -239,7 +239,7 @@ def diff(
     with readable(), progress("reading", size_of([old, new])) as advance:
         before, after = TraceSet(old, advance), TraceSet(new, advance)
     if judges:
-        shown = Variants(runs_of(before, judges), runs_of(after, judges), confidence or CONFIDENCE)
+        shown = ComparedFrequencies(runs_of(before, judges), runs_of(after, judges), confidence or CONFIDENCE)
         said = json_text(shown.data()) if as_json else shown.markdown() if as_markdown else shown.text()
         answer(said, nl=not as_markdown)
         sys.exit(0 if shown.verdict == NOT_SHOWN else 1)

@@ -12,7 +12,7 @@ from pytest_mlflow_traces.cli.answers import UnansweredError, answer, json_text,
 from pytest_mlflow_traces.cli.expectations import loaded
 from pytest_mlflow_traces.cli.progress import progress, size_of
 from pytest_mlflow_traces.cli.trace_sets import files_of
-from pytest_mlflow_traces.core.adequacy.judging import Judge
+from pytest_mlflow_traces.core.adequacy.judging import MutantJudge
 from pytest_mlflow_traces.core.adequacy.mutants import DEFAULT, checked_classes
 from pytest_mlflow_traces.core.adequacy.survivors import Survivors
 from pytest_mlflow_traces.core.contracts import Contract, check
@@ -67,7 +67,7 @@ def mutate(files: tuple[str, ...], name: str, classes: str, floor: float | None,
 
 
 def _survivors(files: Sequence[str], expectation: Any, classes: tuple[str, ...]) -> tuple[Survivors, Counter[str]]:
-    survivors, judge = Survivors(classes), Judge(classes)
+    survivors, judge = Survivors(classes), MutantJudge(classes)
     left_out: Counter[str] = Counter()
     empty: list[str] = []
     with readable(), progress("editing", size_of(files)) as advance:

@@ -41,7 +41,7 @@ class _Shape:
     tries: Counter[tuple[Key, object]] = field(default_factory=Counter)
 
 
-class Judge:
+class MutantJudge:
     """The mutants of some classes, put to the questions of one test after the other.
 
     What one test notices is noticed: of traces of one shape, no other test is asked for it.

@@ -63,7 +63,7 @@ class Survivor:
 
 
 class Survivors:
-    """The mutants of a run, and those that survived it, from what `Judge.judge` said of each test."""
+    """The mutants of a run, and those that survived it, from what `MutantJudge.judge` said of each test."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = tuple(classes)

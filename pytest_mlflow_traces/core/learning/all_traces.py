@@ -18,7 +18,7 @@ from pytest_mlflow_traces.core.learning.facts import facts_of, spans_by_kind
 from pytest_mlflow_traces.core.learning.held_out import HeldOut
 from pytest_mlflow_traces.core.learning.learnt import Line
 from pytest_mlflow_traces.core.learning.rule_lines import RuleLines
-from pytest_mlflow_traces.core.learning.shape import shape_of
+from pytest_mlflow_traces.core.learning.shape import common_shape
 from pytest_mlflow_traces.core.learning.strata import FEWEST, Evidence, broken_by
 from pytest_mlflow_traces.core.notation.formatter import format_lines
 from pytest_mlflow_traces.core.patterns.nodes import Pattern
@@ -123,7 +123,7 @@ class _Learning:
         return flagged
 
     def _extras(self) -> Iterator[Callable[[Mapping[str, Sequence[Trace]]], Any]]:
-        yield lambda tests: shape_of([trace for runs in tests.values() for trace in runs])
+        yield lambda tests: common_shape([trace for runs in tests.values() for trace in runs])
         yield lambda tests: tags_of(tests, self._apart)
         yield spending_of
 

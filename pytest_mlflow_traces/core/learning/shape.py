@@ -23,7 +23,7 @@ _DEEPEST = 40
 Places: TypeAlias = "list[tuple[SpanTable, int]]"
 
 
-def shape_of(traces: Sequence[Trace]) -> Pattern | None:
+def common_shape(traces: Sequence[Trace]) -> Pattern | None:
     """Return the shape that all traces have; `None` where they have none that a person would read."""
     roots: Places = [(trace.table, i) for trace in traces for i in trace.table.roots()]
     if not traces or len(roots) != len(traces) or len({_kind(*each) for each in roots}) > 1:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_mlflow_traces.core.adequacy.judging import Judge
+from pytest_mlflow_traces.core.adequacy.judging import MutantJudge
 from pytest_mlflow_traces.core.adequacy.survivors import Survivors
 from pytest_mlflow_traces.files.atomic import replacing
 from pytest_mlflow_traces.plugin.report import test_id
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from pytest_mlflow_traces.plugin.test_result import Asked, Result
 
 
-_JUDGE: pytest.StashKey[Judge] = pytest.StashKey()
+_JUDGE: pytest.StashKey[MutantJudge] = pytest.StashKey()
 
 
 def judge(report: pytest.TestReport, item: pytest.Item, result: Result | None, asked: Asked) -> None:
     """Say what a test noticed that has passed, on its last report."""
     # the judge of this process knows what its tests so far have noticed
-    judge = item.config.stash.setdefault(_JUDGE, Judge(item.config.getoption(MUTATE)))
+    judge = item.config.stash.setdefault(_JUDGE, MutantJudge(item.config.getoption(MUTATE)))
     captured = () if result is None or result.traces is None else result.traces
     said = judge.judge(asked.questions.asked, captured)
     setattr(report, MUTANTS_ATTRIBUTE, said | {"test": test_id(item), "of_spans": asked.questions.of_spans})

@@ -20,7 +20,7 @@ from pytest_mlflow_traces import (
     span,
 )
 from pytest_mlflow_traces.core.adequacy.asking import answer
-from pytest_mlflow_traces.core.adequacy.judging import Judge
+from pytest_mlflow_traces.core.adequacy.judging import MutantJudge
 from pytest_mlflow_traces.core.adequacy.mutants import DEFAULT, mutants
 from pytest_mlflow_traces.core.adequacy.survivors import Survivors, percent, sentence
 from pytest_mlflow_traces.core.contracts import check
@@ -36,7 +36,7 @@ def policed():
 
 def judged(*tests, classes=DEFAULT):
     """Return the survivors of some tests, each of which makes a trace and asks it something."""
-    survivors, judge = Survivors(classes), Judge(classes)
+    survivors, judge = Survivors(classes), MutantJudge(classes)
     for number, test in enumerate(tests):
         questions = Questions()
         with questions.listening():

@@ -20,7 +20,7 @@ MORE, NOT_SHOWN = "more frequent", "not shown to be more frequent"
 _LISTED = 20
 
 
-class Variants:
+class ComparedFrequencies:
     """Two sets of runs, and what can be said of the second beside the first."""
 
     def __init__(self, old: Runs, new: Runs, confidence: float) -> None:
